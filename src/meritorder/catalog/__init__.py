@@ -1,0 +1,1 @@
+"""Facts about accelerators, models and engines: every figure with source, date and confidence."""

@@ -1,0 +1,1 @@
+"""The `merit` command: one thin file a verb."""

@@ -1,0 +1,56 @@
+"""Numba's decorator with types kept and a cache that can't go stale.
+
+Numba keys its cache on the file of the function alone, so a change in a callee of another file would be
+missed. Here the cache lies in a folder named after a hash of every compiled source file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+from meritorder import __version__
+
+F = TypeVar("F", bound=Callable[..., object])
+
+# Every folder that holds compiled functions: a change in any of them makes a new cache.
+_SOURCES = ("compiled.py", "perf/predict.py", "dispatch", "simulate")
+
+
+@cache
+def cache_folder() -> Path:
+    """Where the machine code of this very source tree is kept (not created here)."""
+    root = Path(__file__).parent
+    digest = hashlib.sha256(__version__.encode())
+    for source in _SOURCES:
+        path = root / source
+        for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
+            if file.exists():
+                digest.update(file.name.encode() + file.read_bytes())
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "meritorder" / f"kernel-{digest.hexdigest()[:16]}"
+
+
+def is_compiled() -> bool:
+    """Whether a run can start at once, without compiling first."""
+    return cache_folder().is_dir() and any(cache_folder().rglob("*.nbc"))
+
+
+def compiled(function: F) -> F:
+    """Compile `function` to machine code at its first call and keep the result on disk.
+
+    With NUMBA_DISABLE_JIT=1 the plain Python runs instead, for debugging.
+    """
+    import numba
+
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(cache_folder())
+    try:
+        result: F = numba.njit(cache=True, nogil=True, error_model="numpy", boundscheck=False)(function)
+        return result
+    finally:
+        numba.config.CACHE_DIR = before

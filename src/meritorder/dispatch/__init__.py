@@ -1,0 +1,1 @@
+"""What a router knows of its replicas, and the policies that choose one."""

@@ -1,0 +1,29 @@
+"""`Replica`: one serving unit as the kernel, the gateway and the planner see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meritorder.perf.table import IterationTable
+
+
+@dataclass(frozen=True)
+class Replica:
+    """What `compile_replica` makes of a pool's machine, model, parallelism and engine settings."""
+
+    table: IterationTable
+    kv_blocks: int  # blocks of KV cache that fit beside the weights (0: the model does not fit)
+    block_tokens: int  # tokens per KV block
+    max_context: int  # most tokens (prompt + output) that one request may hold
+    accelerators: int  # chips (GPUs or wafers) of one replica
+    weight_bytes: float  # weights of the whole replica
+    kv_bytes_per_token: float  # KV cache of one token over all layers
+    memory_bytes: float  # memory of the whole replica
+    max_w: float  # power of the busy replica, IT watts
+    usd_per_hour: float  # cost of owning or renting the whole replica, energy not included
+    notes: tuple[str, ...] = ()  # what is guessed, extrapolated or a range
+
+    @property
+    def kv_tokens(self) -> int:
+        """Tokens of KV cache that fit."""
+        return self.kv_blocks * self.block_tokens

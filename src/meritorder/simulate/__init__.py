@@ -1,0 +1,1 @@
+"""A fleet in virtual time: the event kernel, the stepwise oracle, results."""

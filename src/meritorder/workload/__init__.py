@@ -1,0 +1,1 @@
+"""Traffic: readers for public trace formats, one columnar `Trace`, statistics, synthesis."""
