@@ -1,0 +1,72 @@
+# Everything here works on a bare machine with make and Python >= 3.11; the rest goes into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+MAKEFLAGS += --no-print-directory
+
+FLEET ?= examples/mixed.yaml
+TRAFFIC ?= azure-2023-conv
+OUTPUT ?= runs/mixed
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-fast lint types browser docs bench lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+setup: $(READY) ## make .venv with the locked dependencies and this package; nothing to do when up to date
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.12 setup" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
+		|| { rm -rf $(VENV); echo "can't make $(VENV): is Python's venv module installed (python3-venv)?" >&2; exit 1; }
+	@echo "installing the locked dependencies into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: setup ## simulate the bundled mixed fleet on an hour of real traffic under every policy, then show the report
+	@$(BIN)/merit simulate $(FLEET) $(TRAFFIC) --policy all --output $(OUTPUT)
+	@echo "report: $(OUTPUT)/report.html"
+	@if [ -n "$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" ]; then \
+		$(BIN)/python -m webbrowser "file://$(abspath $(OUTPUT))/report.html" >/dev/null; fi
+
+lint: setup ## style and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: setup ## strict type checking
+	@$(BIN)/mypy
+
+browser:
+	@command -v chromium >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 \
+		|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && echo "installing chromium for the browser tests" \
+			&& apt-get -qq update </dev/null >/dev/null \
+			&& DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium chromium-driver \
+				</dev/null >/dev/null; } \
+		|| echo "no chromium here and it can't be installed: the browser tests will be skipped"
+
+test: lint types browser ## everything that CI checks, slow and browser tests included (under 10 minutes on 2 cores)
+	@$(BIN)/pytest -n 2 -q $(PYTEST_ARGS)
+
+test-fast: setup ## the tests that take no more than a few seconds each, no lint
+	@$(BIN)/pytest -n 2 -q -m "not slow and not browser" $(PYTEST_ARGS)
+
+docs: setup ## the documentation as a web site in site/
+	@$(BIN)/mkdocs build --strict --quiet
+	@echo "documentation: site/index.html"
+
+bench: setup ## measure every published figure of speed and memory; writes docs/benchmarks.md
+	@$(BIN)/python -m bench
+
+lock: setup ## bring requirements.lock up to date with pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip compile --universal --generate-hashes --group dev pyproject.toml -o requirements.lock --quiet \
+		--custom-compile-command "make lock"
+
+clean: ## remove everything that was made here, .venv included
+	@rm -rf $(VENV) build dist site runs out bench/results .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
