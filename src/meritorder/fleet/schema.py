@@ -1,0 +1,174 @@
+"""The fleet file's data model: what there is (models, accelerators, sites, pools) and what it owes (services).
+
+Python code gives SI floats (`Slo(ttft=0.5)`); files give quantities with units (`ttft: 500 ms`), see `fleet/load.py`.
+The order of every mapping is the index order of all arrays.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from meritorder.catalog.accelerator import Accelerator
+from meritorder.catalog.model import ModelSpec
+from meritorder.fleet.dispatch import Dispatch, MeritOrder
+from meritorder.units import (
+    Bytes,
+    KgPerKwh,
+    Seconds,
+    TokensPerSecond,
+    UsdPerHour,
+    UsdPerKg,
+    UsdPerKwh,
+    UsdPerMtok,
+)
+
+Name: TypeAlias = Annotated[str, Field(pattern=r"^[\w][\w .+/:-]{0,79}$")]
+Positive: TypeAlias = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Site(_Part):
+    """A place with its electricity: what power costs and emits there, and how far clients are."""
+
+    pue: float = Field(1.25, ge=1, le=5, description="Grid power per IT power (facility overhead), at least 1.")
+    usd_per_kwh: UsdPerKwh = Field(description="Price of grid electricity, USD per kWh.")
+    kg_per_kwh: KgPerKwh = Field(le=5, description="Carbon of grid electricity, kg CO2 per kWh (or `380 g/kWh`).")
+    rtt: dict[Name, Seconds] = Field(
+        {},
+        description="Network round trip from each client region of the trace to this site, for example `40 ms`; "
+        "the key `default` holds for regions not named, 0 where there is none.",
+    )
+
+
+class Engine(_Part):
+    """Settings of the inference engine of one replica, in vLLM's terms."""
+
+    max_sequences: Positive = Field(256, description="Most sequences in one iteration (vLLM: max_num_seqs).")
+    token_budget: Positive = Field(8192, description="Most tokens in one iteration (vLLM: max_num_batched_tokens).")
+    kv_block_tokens: Positive = Field(16, description="Tokens per block of KV cache.")
+    kv_blocks: Positive | None = Field(None, description="The engine's own count of KV blocks; computed if absent.")
+    prefix_caching: bool = Field(
+        True, description="Keep KV blocks of finished prompts for later ones that begin alike."
+    )
+    scheduling: Literal["fcfs", "priority"] = Field("fcfs", description="Order of waiting requests in the engine.")
+    memory_fraction: float = Field(0.9, gt=0, le=1, description="Part of the memory the engine may use.")
+    max_context: Positive | None = Field(
+        None, description="Most tokens (prompt + output) of a request; absent: the model's context, limited by KV."
+    )
+    request_overhead: Seconds = Field(0.0, description="Front end's delay per request before the engine sees it.")
+    prompt_token_overhead: Seconds = Field(0.0, description="The same, per prompt token (tokenising).")
+    output_token_overhead: Seconds = Field(0.0, description="Front end's delay per produced token, on delivery.")
+
+    @model_validator(mode="after")
+    def _a_batch_must_fit(self) -> Self:
+        if self.token_budget < self.max_sequences:
+            raise ValueError(
+                f"token_budget {self.token_budget} is less than max_sequences {self.max_sequences}: "
+                "a full batch of decoding sequences would not fit in one iteration; raise the one or lower the other"
+            )
+        return self
+
+
+class MeasuredCoefficients(_Part):
+    """A machine given by its measured iteration times instead of a catalog name.
+
+    `t = host_s + per_token_s*(B+P) + per_sequence_s*B + per_kv_token_s*K + per_pair_s*A` for `B` decoding sequences
+    with `K` tokens in their KV caches and `P` prompt tokens that attend to `A` token pairs.
+    """
+
+    host_s: float = Field(gt=0, le=1e4, description="Seconds of every iteration, whatever is in it.")
+    per_token_s: float = Field(0.0, ge=0, le=1e4, description="Seconds per token of the iteration (prompt or decode).")
+    per_sequence_s: float = Field(0.0, ge=0, le=1e4, description="Seconds per decoding sequence.")
+    per_kv_token_s: float = Field(0.0, ge=0, le=1e4, description="Seconds per KV token read by decode.")
+    per_pair_s: float = Field(0.0, ge=0, le=1e4, description="Seconds per token pair that prompt tokens attend to.")
+    idle_w: float = Field(ge=0, le=1e9, description="Watts of the idle replica.")
+    busy_w: float = Field(ge=0, le=1e9, description="Watts of the replica while an iteration runs.")
+    kv_tokens: Positive = Field(description="Tokens of KV cache that fit.")
+    usd_per_hour: UsdPerHour = Field(description="Cost of the replica, USD per hour, energy not included.")
+    accelerators: Positive = Field(1, description="Chips of one replica.")
+    weight_bytes: Bytes | None = Field(None, description="Size of the weights, for example `0.3 GB`.")
+
+    @model_validator(mode="after")
+    def _busy_is_not_less_than_idle(self) -> Self:
+        if self.busy_w < self.idle_w:
+            raise ValueError(
+                f"busy_w {self.busy_w:g} is less than idle_w {self.idle_w:g}; give busy_w of idle_w or more"
+            )
+        return self
+
+
+class Pool(_Part):
+    """Replicas of one kind: accelerator, model, parallelism and engine settings at one site."""
+
+    site: Name = Field(description="Name under `sites`.")
+    accelerator: Name | None = Field(None, description="Name in the catalog or under `accelerators`.")
+    measured: MeasuredCoefficients | None = Field(None, description="Measured coefficients, instead of `accelerator`.")
+    model: Name = Field(description="Name in the catalog or under `models`.")
+    replicas: Positive = Field(le=1_000_000, description="How many replicas.")
+    tensor: Positive = Field(1, le=4096, description="Tensor parallel degree: chips per stage.")
+    pipeline: Positive = Field(1, le=4096, description="Pipeline stages; of a wafer system: wafers in the pipeline.")
+    weights: Literal["", "fp16", "bf16", "fp8", "int8", "fp4", "mxfp4"] = Field(
+        "", description="Number format of the weights; absent: the model's own."
+    )
+    kv: Literal["fp16", "fp8"] = Field("fp16", description="Number format of the KV cache.")
+    engine: Engine = Field(Engine(), description="Settings of the inference engine.")
+    usd_per_hour: UsdPerHour | None = Field(
+        None, description="Cost of a whole replica, USD per hour, energy not included; absent: the catalog's."
+    )
+
+    @model_validator(mode="after")
+    def _one_machine(self) -> Self:
+        if self.accelerator is None and self.measured is None:
+            raise ValueError("has no machine; give `accelerator: h100` (a catalog name) or `measured:` coefficients")
+        if self.accelerator is not None and self.measured is not None:
+            raise ValueError("has both `accelerator` and `measured`; keep one of them")
+        return self
+
+
+class Slo(_Part):
+    """Service level: targets that a share of the requests must meet, all together; absent targets hold always."""
+
+    ttft: Seconds | None = Field(None, gt=0, description="Time to first token as the client sees it, e.g. `500 ms`.")
+    token_rate: TokensPerSecond | None = Field(
+        None, gt=0, description="Tokens per second of one user after the first token, e.g. `30 tok/s`."
+    )
+    percentile: float = Field(0.95, gt=0, le=1, description="Share of requests that must meet both targets.")
+
+
+class Service(_Part):
+    """A product that customers buy: a model with a service level, a priority and a value."""
+
+    model: Name = Field(description="Name in the catalog or under `models`.")
+    share: float | None = Field(None, ge=0, le=1, description="Part of the trace's requests that are this service's.")
+    match: str | None = Field(None, description="Name in the trace's service column whose requests are this service's.")
+    slo: Slo = Field(Slo(), description="Service level targets.")
+    priority: int = Field(0, ge=0, le=1000, description="0 is the most important.")
+    value_usd_per_mtok: UsdPerMtok = Field(0.0, description="Revenue per million output tokens served within the SLO.")
+    penalty_usd: float = Field(0.0, ge=0, le=1e9, description="USD lost per request outside the SLO.")
+    overload: Literal["queue", "shed"] = Field("queue", description="What to do when no replica can meet the SLO.")
+    pools: tuple[Name, ...] | None = Field(None, min_length=1, description="Only these pools may serve it.")
+    patience: Seconds | None = Field(None, gt=0, description="The client cancels this long after it asked.")
+
+    @model_validator(mode="after")
+    def _share_or_match(self) -> Self:
+        if self.share is not None and self.match is not None:
+            raise ValueError("has both `share` and `match`; keep one of them")
+        return self
+
+
+class Fleet(_Part):
+    """A fleet with all names resolved: every model and accelerator that is used is in it."""
+
+    name: str = Field("", max_length=200, description="Shown in reports; absent: the file's name.")
+    models: dict[Name, ModelSpec] = Field({}, description="Models written out; others come from the catalog.")
+    accelerators: dict[Name, Accelerator] = Field({}, description="Accelerators written out, beside the catalog's.")
+    sites: dict[Name, Site] = Field(min_length=1, description="Places with electricity and distance to clients.")
+    pools: dict[Name, Pool] = Field(min_length=1, description="Replicas of one kind at one site.")
+    services: dict[Name, Service] = Field(min_length=1, description="What customers buy.")
+    dispatch: Dispatch = Field(MeritOrder(), description="How requests are sent to replicas.")
+    carbon_price_usd_per_kg: UsdPerKg = Field(0.0, description="Price of carbon that dispatch counts, USD per kg CO2.")
