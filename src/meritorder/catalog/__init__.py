@@ -1,1 +1,1 @@
-"""Facts about accelerators, models and engines: every figure with source, date and confidence."""
+"""Facts about accelerators and models, each figure with source, date and confidence."""

@@ -1,0 +1,94 @@
+"""The catalog: accelerators and models by name, and where each figure comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from meritorder.catalog.accelerator import Accelerator
+from meritorder.catalog.model import ModelSpec
+from meritorder.units import FROM_FILE
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of the catalog with its provenance.
+
+    `value`, `low` and `high` are as written (`"3.35 TB/s"`); `low` and `high` are there where the truth is
+    known as a range only. `confidence`: high, medium, low, or guess. `claim`: the vendor's word alone.
+    """
+
+    value: Any
+    source: str
+    date: str
+    confidence: str
+    claim: bool = False
+    low: Any = None
+    high: Any = None
+    note: str = ""
+
+
+@cache
+def accelerators() -> dict[str, Accelerator]:
+    """All accelerators of the catalog by name."""
+    return {name: _accelerator(name) for name in _file("accelerators.yaml")["accelerators"]}
+
+
+@cache
+def models() -> dict[str, ModelSpec]:
+    """All models of the catalog by name."""
+    entries = _file("models.yaml")["models"]
+    return {name: ModelSpec.model_validate(entry["shape"], context=FROM_FILE) for name, entry in entries.items()}
+
+
+def figures(name: str) -> dict[str, Figure]:
+    """Every figure of accelerator `name` with its provenance, coefficients as `gpu.gemm_bandwidth` and so on."""
+    data = _file("accelerators.yaml")
+    entry = data["accelerators"][name]
+    found = {key: _figure(value, data["sources"]) for key, value in entry["figures"].items()}
+    fitted = _file("fitted.yaml")
+    for key, value in fitted["accelerators"].get(entry.get("coefficients", ""), {}).items():
+        found[f"{entry['kind']}.{key}"] = _figure(value, fitted["sources"])
+    return found
+
+
+def model_source(name: str) -> Figure:
+    """Where the shape of model `name` comes from: one source for the whole entry."""
+    data = _file("models.yaml")
+    return _figure({**data["models"][name]["from"], "value": name}, data["sources"])
+
+
+def _accelerator(name: str) -> Accelerator:
+    entry = _file("accelerators.yaml")["accelerators"][name]
+    fields: dict[str, Any] = {"kind": entry["kind"], "title": entry["title"], "coolant": entry["coolant"]}
+    coefficients: dict[str, Any] = {}
+    notes = [f"{name}: {note}" for note in entry.get("notes", ())]
+    for key, figure in figures(name).items():
+        _, _, coefficient = key.partition(".")
+        (coefficients if coefficient else fields)[coefficient or key] = figure.value
+        if figure.low is not None or figure.confidence == "guess":
+            notes.append(_doubt(name, key, figure))
+    return Accelerator.model_validate({**fields, entry["kind"]: coefficients, "notes": tuple(notes)}, context=FROM_FILE)
+
+
+def _doubt(name: str, key: str, figure: Figure) -> str:
+    span = "is a guess" if figure.low is None else f"may be {figure.low} to {figure.high}"
+    return f"{name}: {key} {figure.value} {span}" + (f" ({figure.note})" if figure.note else "")
+
+
+def _figure(entry: dict[str, Any], sources: dict[str, Any]) -> Figure:
+    source = sources[entry["source"]]
+    provenance = {"source": source["title"], "date": str(entry.get("date", source["date"]))}
+    rest = {key: value for key, value in entry.items() if key not in ("source", "date")}
+    return Figure(**{"claim": source.get("claim", False), **rest, **provenance})
+
+
+@cache
+def _file(name: str) -> dict[str, Any]:
+    import yaml
+
+    text = (resources.files("meritorder.catalog") / "data" / name).read_text(encoding="utf-8")
+    loaded: dict[str, Any] = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return loaded
