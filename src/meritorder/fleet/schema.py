@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
 from meritorder.catalog.accelerator import Accelerator
-from meritorder.catalog.model import ModelSpec
+from meritorder.catalog.model import KvPrecision, ModelSpec, Precision
 from meritorder.fleet.dispatch import Dispatch, MeritOrder
 from meritorder.units import (
     Bytes,
@@ -25,21 +25,25 @@ from meritorder.units import (
 )
 
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[\w][\w .+/:-]{0,79}$")]
-Positive: TypeAlias = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Positive: TypeAlias = Annotated[int, Strict(), Field(ge=1, le=2**31 - 1)]
+Number: TypeAlias = Annotated[float, Strict()]
+Switch: TypeAlias = Annotated[bool, Strict()]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Site(_Part):
     """A place with its electricity: what power costs and emits there, and how far clients are."""
 
-    pue: float = Field(1.25, ge=1, le=5, description="Grid power per IT power (facility overhead), at least 1.")
+    pue: Number = Field(
+        default=1.25, ge=1, le=5, description="Grid power per IT power (facility overhead), at least 1."
+    )
     usd_per_kwh: UsdPerKwh = Field(description="Price of grid electricity, USD per kWh.")
     kg_per_kwh: KgPerKwh = Field(le=5, description="Carbon of grid electricity, kg CO2 per kWh (or `380 g/kWh`).")
     rtt: dict[Name, Seconds] = Field(
-        {},
+        default={},
         description="Network round trip from each client region of the trace to this site, for example `40 ms`; "
         "the key `default` holds for regions not named, 0 where there is none.",
     )
@@ -48,21 +52,32 @@ class Site(_Part):
 class Engine(_Part):
     """Settings of the inference engine of one replica, in vLLM's terms."""
 
-    max_sequences: Positive = Field(256, description="Most sequences in one iteration (vLLM: max_num_seqs).")
-    token_budget: Positive = Field(8192, description="Most tokens in one iteration (vLLM: max_num_batched_tokens).")
-    kv_block_tokens: Positive = Field(16, description="Tokens per block of KV cache.")
-    kv_blocks: Positive | None = Field(None, description="The engine's own count of KV blocks; computed if absent.")
-    prefix_caching: bool = Field(
-        True, description="Keep KV blocks of finished prompts for later ones that begin alike."
+    max_sequences: Positive = Field(default=256, description="Most sequences in one iteration (vLLM: max_num_seqs).")
+    token_budget: Positive = Field(
+        default=8192, description="Most tokens in one iteration (vLLM: max_num_batched_tokens)."
     )
-    scheduling: Literal["fcfs", "priority"] = Field("fcfs", description="Order of waiting requests in the engine.")
-    memory_fraction: float = Field(0.9, gt=0, le=1, description="Part of the memory the engine may use.")
+    kv_block_tokens: Positive = Field(default=16, description="Tokens per block of KV cache.")
+    kv_blocks: Positive | None = Field(
+        default=None, description="The engine's own count of KV blocks; computed if absent."
+    )
+    prefix_caching: Switch = Field(
+        default=True, description="Keep KV blocks of finished prompts for later ones that begin alike."
+    )
+    scheduling: Literal["fcfs", "priority"] = Field(
+        default="fcfs", description="Order of waiting requests in the engine."
+    )
+    memory_fraction: Number = Field(default=0.9, gt=0, le=1, description="Part of the memory the engine may use.")
     max_context: Positive | None = Field(
-        None, description="Most tokens (prompt + output) of a request; absent: the model's context, limited by KV."
+        default=None,
+        description="Most tokens (prompt + output) of a request; absent: the model's context, limited by KV.",
     )
-    request_overhead: Seconds = Field(0.0, description="Front end's delay per request before the engine sees it.")
-    prompt_token_overhead: Seconds = Field(0.0, description="The same, per prompt token (tokenising).")
-    output_token_overhead: Seconds = Field(0.0, description="Front end's delay per produced token, on delivery.")
+    request_overhead: Seconds = Field(
+        default=0.0, description="Front end's delay per request before the engine sees it."
+    )
+    prompt_token_overhead: Seconds = Field(default=0.0, description="The same, per prompt token (tokenising).")
+    output_token_overhead: Seconds = Field(
+        default=0.0, description="Front end's delay per produced token, on delivery."
+    )
 
     @model_validator(mode="after")
     def _a_batch_must_fit(self) -> Self:
@@ -81,17 +96,21 @@ class MeasuredCoefficients(_Part):
     with `K` tokens in their KV caches and `P` prompt tokens that attend to `A` token pairs.
     """
 
-    host_s: float = Field(gt=0, le=1e4, description="Seconds of every iteration, whatever is in it.")
-    per_token_s: float = Field(0.0, ge=0, le=1e4, description="Seconds per token of the iteration (prompt or decode).")
-    per_sequence_s: float = Field(0.0, ge=0, le=1e4, description="Seconds per decoding sequence.")
-    per_kv_token_s: float = Field(0.0, ge=0, le=1e4, description="Seconds per KV token read by decode.")
-    per_pair_s: float = Field(0.0, ge=0, le=1e4, description="Seconds per token pair that prompt tokens attend to.")
-    idle_w: float = Field(ge=0, le=1e9, description="Watts of the idle replica.")
-    busy_w: float = Field(ge=0, le=1e9, description="Watts of the replica while an iteration runs.")
+    host_s: Number = Field(gt=0, le=1e4, description="Seconds of every iteration, whatever is in it.")
+    per_token_s: Number = Field(
+        default=0.0, ge=0, le=1e4, description="Seconds per token of the iteration (prompt or decode)."
+    )
+    per_sequence_s: Number = Field(default=0.0, ge=0, le=1e4, description="Seconds per decoding sequence.")
+    per_kv_token_s: Number = Field(default=0.0, ge=0, le=1e4, description="Seconds per KV token read by decode.")
+    per_pair_s: Number = Field(
+        default=0.0, ge=0, le=1e4, description="Seconds per token pair that prompt tokens attend to."
+    )
+    idle_w: Number = Field(ge=0, le=1e9, description="Watts of the idle replica.")
+    busy_w: Number = Field(ge=0, le=1e9, description="Watts of the replica while an iteration runs.")
     kv_tokens: Positive = Field(description="Tokens of KV cache that fit.")
     usd_per_hour: UsdPerHour = Field(description="Cost of the replica, USD per hour, energy not included.")
-    accelerators: Positive = Field(1, description="Chips of one replica.")
-    weight_bytes: Bytes | None = Field(None, description="Size of the weights, for example `0.3 GB`.")
+    accelerators: Positive = Field(default=1, description="Chips of one replica.")
+    weight_bytes: Bytes | None = Field(default=None, description="Size of the weights, for example `0.3 GB`.")
 
     @model_validator(mode="after")
     def _busy_is_not_less_than_idle(self) -> Self:
@@ -106,19 +125,23 @@ class Pool(_Part):
     """Replicas of one kind: accelerator, model, parallelism and engine settings at one site."""
 
     site: Name = Field(description="Name under `sites`.")
-    accelerator: Name | None = Field(None, description="Name in the catalog or under `accelerators`.")
-    measured: MeasuredCoefficients | None = Field(None, description="Measured coefficients, instead of `accelerator`.")
+    accelerator: Name | None = Field(default=None, description="Name in the catalog or under `accelerators`.")
+    measured: MeasuredCoefficients | None = Field(
+        default=None, description="Measured coefficients, instead of `accelerator`."
+    )
     model: Name = Field(description="Name in the catalog or under `models`.")
     replicas: Positive = Field(le=1_000_000, description="How many replicas.")
-    tensor: Positive = Field(1, le=4096, description="Tensor parallel degree: chips per stage.")
-    pipeline: Positive = Field(1, le=4096, description="Pipeline stages; of a wafer system: wafers in the pipeline.")
-    weights: Literal["", "fp16", "bf16", "fp8", "int8", "fp4", "mxfp4"] = Field(
-        "", description="Number format of the weights; absent: the model's own."
+    tensor: Positive = Field(default=1, le=4096, description="Tensor parallel degree: chips per stage.")
+    pipeline: Positive = Field(
+        default=1, le=4096, description="Pipeline stages; of a wafer system: wafers in the pipeline."
     )
-    kv: Literal["fp16", "fp8"] = Field("fp16", description="Number format of the KV cache.")
-    engine: Engine = Field(Engine(), description="Settings of the inference engine.")
+    weights: Precision | Literal[""] = Field(
+        default="", description="Number format of the weights; absent: the model's own."
+    )
+    kv: KvPrecision = Field(default="fp16", description="Number format of the KV cache.")
+    engine: Engine = Field(default=Engine(), description="Settings of the inference engine.")
     usd_per_hour: UsdPerHour | None = Field(
-        None, description="Cost of a whole replica, USD per hour, energy not included; absent: the catalog's."
+        default=None, description="Cost of a whole replica, USD per hour, energy not included; absent: the catalog's."
     )
 
     @model_validator(mode="after")
@@ -133,26 +156,36 @@ class Pool(_Part):
 class Slo(_Part):
     """Service level: targets that a share of the requests must meet, all together; absent targets hold always."""
 
-    ttft: Seconds | None = Field(None, gt=0, description="Time to first token as the client sees it, e.g. `500 ms`.")
-    token_rate: TokensPerSecond | None = Field(
-        None, gt=0, description="Tokens per second of one user after the first token, e.g. `30 tok/s`."
+    ttft: Seconds | None = Field(
+        default=None, gt=0, description="Time to first token as the client sees it, e.g. `500 ms`."
     )
-    percentile: float = Field(0.95, gt=0, le=1, description="Share of requests that must meet both targets.")
+    token_rate: TokensPerSecond | None = Field(
+        default=None, gt=0, description="Tokens per second of one user after the first token, e.g. `30 tok/s`."
+    )
+    percentile: Number = Field(default=0.95, gt=0, le=1, description="Share of requests that must meet both targets.")
 
 
 class Service(_Part):
     """A product that customers buy: a model with a service level, a priority and a value."""
 
     model: Name = Field(description="Name in the catalog or under `models`.")
-    share: float | None = Field(None, ge=0, le=1, description="Part of the trace's requests that are this service's.")
-    match: str | None = Field(None, description="Name in the trace's service column whose requests are this service's.")
-    slo: Slo = Field(Slo(), description="Service level targets.")
-    priority: int = Field(0, ge=0, le=1000, description="0 is the most important.")
-    value_usd_per_mtok: UsdPerMtok = Field(0.0, description="Revenue per million output tokens served within the SLO.")
-    penalty_usd: float = Field(0.0, ge=0, le=1e9, description="USD lost per request outside the SLO.")
-    overload: Literal["queue", "shed"] = Field("queue", description="What to do when no replica can meet the SLO.")
-    pools: tuple[Name, ...] | None = Field(None, min_length=1, description="Only these pools may serve it.")
-    patience: Seconds | None = Field(None, gt=0, description="The client cancels this long after it asked.")
+    share: Number | None = Field(
+        default=None, ge=0, le=1, description="Part of the trace's requests that are this service's."
+    )
+    match: str | None = Field(
+        default=None, description="Name in the trace's service column whose requests are this service's."
+    )
+    slo: Slo = Field(default=Slo(), description="Service level targets.")
+    priority: Annotated[int, Strict()] = Field(default=0, ge=0, le=1000, description="0 is the most important.")
+    value_usd_per_mtok: UsdPerMtok = Field(
+        default=0.0, description="Revenue per million output tokens served within the SLO."
+    )
+    penalty_usd: Number = Field(default=0.0, ge=0, le=1e9, description="USD lost per request outside the SLO.")
+    overload: Literal["queue", "shed"] = Field(
+        default="queue", description="What to do when no replica can meet the SLO."
+    )
+    pools: tuple[Name, ...] | None = Field(default=None, min_length=1, description="Only these pools may serve it.")
+    patience: Seconds | None = Field(default=None, gt=0, description="The client cancels this long after it asked.")
 
     @model_validator(mode="after")
     def _share_or_match(self) -> Self:
@@ -164,11 +197,23 @@ class Service(_Part):
 class Fleet(_Part):
     """A fleet with all names resolved: every model and accelerator that is used is in it."""
 
-    name: str = Field("", max_length=200, description="Shown in reports; absent: the file's name.")
-    models: dict[Name, ModelSpec] = Field({}, description="Models written out; others come from the catalog.")
-    accelerators: dict[Name, Accelerator] = Field({}, description="Accelerators written out, beside the catalog's.")
+    name: str = Field(default="", max_length=200, description="Shown in reports; absent: the file's name.")
+    models: dict[Name, ModelSpec] = Field(default={}, description="Models written out; others come from the catalog.")
+    accelerators: dict[Name, Accelerator] = Field(
+        default={}, description="Accelerators written out, beside the catalog's."
+    )
     sites: dict[Name, Site] = Field(min_length=1, description="Places with electricity and distance to clients.")
     pools: dict[Name, Pool] = Field(min_length=1, description="Replicas of one kind at one site.")
     services: dict[Name, Service] = Field(min_length=1, description="What customers buy.")
-    dispatch: Dispatch = Field(MeritOrder(), description="How requests are sent to replicas.")
-    carbon_price_usd_per_kg: UsdPerKg = Field(0.0, description="Price of carbon that dispatch counts, USD per kg CO2.")
+    dispatch: Dispatch = Field(default=MeritOrder(), description="How requests are sent to replicas.")
+    carbon_price_usd_per_kg: UsdPerKg = Field(
+        default=0.0, description="Price of carbon that dispatch counts, USD per kg CO2."
+    )
+
+    @model_validator(mode="after")
+    def _fill_in_weights(self) -> Self:
+        """Pools that don't say a number format have their model's own."""
+        for name, pool in self.pools.items():
+            if not pool.weights and pool.model in self.models:
+                self.pools[name] = pool.model_copy(update={"weights": self.models[pool.model].weights})
+        return self
