@@ -1,0 +1,162 @@
+"""One measurement of our own in a process of its own: `python -m bench.worker KIND ...` prints one JSON line."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+STARTED = time.perf_counter()
+
+if TYPE_CHECKING:
+    from meritorder.fleet.schema import Fleet
+    from meritorder.simulate.result import Result
+    from meritorder.workload.trace import Trace
+
+
+def peak_bytes() -> int:
+    """Peak resident memory of this very process image."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError("no VmHWM: memory is measured on Linux only")
+
+
+def facts(result: Result) -> dict[str, Any]:
+    """What the tables need of a run."""
+    import numpy as np
+
+    from meritorder.simulate.result import Status
+
+    done = result.status == Status.COMPLETED
+    replicas = sum(pool.replicas for pool in result.fleet.pools.values())
+    return {
+        "requests": len(result.trace),
+        "completed": int(done.sum()),
+        "wall_s": result.wall_s,
+        "iterations": result.iterations,
+        "events": result.events,
+        "busy": float(result.series["busy_s"].sum() / (replicas * result.span_s)),
+        "ttft_s": float(np.mean((result.first_s - result.arrival_s)[done])) if done.any() else None,
+        "e2e_s": float(np.mean((result.finish_s - result.arrival_s)[done])) if done.any() else None,
+        "hit_share": float(result.hit_tokens[done].sum() / max(1, result.trace.prompt_tokens[done].sum())),
+    }
+
+
+def warm(fleet: Fleet, trace: Trace) -> None:
+    """Load or compile the kernel on a few requests, so that it is not in what is timed next."""
+    from meritorder.simulate.run import simulate
+
+    simulate(fleet, first(trace, 50))
+
+
+def first(trace: Trace, n: int) -> Trace:
+    """The first `n` requests."""
+    from meritorder.workload.trace import make_trace
+
+    n = min(n, len(trace))
+    end = int(trace.block_start[n])
+    return make_trace(
+        trace.arrival_s[:n],
+        trace.prompt_tokens[:n],
+        trace.output_tokens[:n],
+        session=trace.session[:n],
+        turn=trace.turn[:n],
+        after=trace.after[:n],
+        think_s=trace.think_s[:n],
+        block_start=trace.block_start[: n + 1],
+        blocks=trace.blocks[:end],
+        block_tokens=trace.block_tokens,
+    )
+
+
+def timed(fleet: Fleet, trace: Trace, repeats: int) -> dict[str, Any]:
+    """Kernel seconds of `repeats` runs after a warm-up."""
+    from meritorder.simulate.run import simulate
+
+    warm(fleet, trace)
+    walls, result = [], simulate(fleet, trace)
+    for _ in range(repeats):
+        result = simulate(fleet, trace)
+        walls.append(result.wall_s)
+    return {**facts(result), "walls": walls}
+
+
+def steady(requests: str, replicas: str, output_mean: str, repeats: str) -> dict[str, Any]:
+    """Merit order at 70 % of what the replicas sustain, no prefix ids."""
+    from bench import steady as load
+
+    trace = load.trace(int(requests), int(replicas), 0.7, float(output_mean))
+    return timed(load.fleet(int(replicas)), trace, int(repeats))
+
+
+def recorded(path: str, replicas: str, repeats: str) -> dict[str, Any]:
+    """A recorded trace with prefix ids, at its own rate, prefix caching on."""
+    from bench import steady as load
+    from meritorder.workload.read import read
+
+    return timed(load.fleet(int(replicas), kv_tokens=1_000_000, budget=8192), read(Path(path)), int(repeats))
+
+
+def columns(requests: str, replicas: str, folder: str) -> dict[str, Any]:
+    """Write the columns of a steady trace, so that the process that is measured has nothing else to build."""
+    import numpy as np
+
+    from bench import steady as load
+
+    trace = load.trace(int(requests), int(replicas), 0.7)
+    for name in ("arrival_s", "prompt_tokens", "output_tokens"):
+        np.save(Path(folder) / f"{name}.npy", getattr(trace, name))
+    return {"requests": len(trace)}
+
+
+def memory(replicas: str, folder: str) -> dict[str, Any]:
+    """Peak memory before and after simulating the trace of `columns`."""
+    import dataclasses
+
+    import numpy as np
+
+    from bench import steady as load
+    from meritorder.simulate.run import simulate
+    from meritorder.workload.trace import make_trace
+
+    fleet = load.fleet(int(replicas))
+    warm(fleet, load.trace(50, int(replicas), 0.7))
+    names = ("arrival_s", "prompt_tokens", "output_tokens")
+    trace = make_trace(*(np.load(Path(folder) / f"{name}.npy") for name in names))
+    held = sum(
+        value.nbytes
+        for value in (getattr(trace, field.name) for field in dataclasses.fields(trace))
+        if isinstance(value, np.ndarray)
+    )
+    before = peak_bytes()
+    result = simulate(fleet, trace)
+    return {**facts(result), "trace_bytes": held, "before_bytes": before, "peak_bytes": peak_bytes()}
+
+
+def common(name: str) -> dict[str, Any]:
+    """A workload that other simulators ran too, round-robin; nothing warmed up but the compiled kernel on disk."""
+    from bench.common_workload import WORKLOADS
+    from meritorder.fleet.load import loads
+    from meritorder.simulate.run import simulate
+    from meritorder.workload.trace import make_trace
+
+    workload = next(w for w in WORKLOADS if w.name == name)
+    text = (Path(__file__).parent / "llama-8b-a100.yaml").read_text()
+    fleet = loads(text.replace("replicas: 1", f"replicas: {workload.replicas}"), "llama-8b-a100.yaml")
+    arrivals, prompts, outputs = zip(*workload.rows(), strict=True)
+    trace = make_trace(arrivals, prompts, outputs)
+    begun = time.perf_counter()
+    result = simulate(fleet, trace)
+    whole = time.perf_counter() - begun
+    return {**facts(result), "core_s": result.wall_s, "call_s": whole, "start_s": begun - STARTED}
+
+
+KINDS = {kind.__name__: kind for kind in (steady, recorded, columns, memory, common)}
+
+if __name__ == "__main__":
+    os.environ.setdefault("NUMBA_NUM_THREADS", "1")
+    print(json.dumps(KINDS[sys.argv[1]](*sys.argv[2:])))
