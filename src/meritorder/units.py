@@ -93,7 +93,7 @@ def _plain(number: Decimal) -> str:
 
 def _parse(value: object, unit: str, bare: bool) -> float:
     """`parse`, where `bare` lets a number without unit stand for itself."""
-    example = f'write for example "{_EXAMPLES[unit]}"' if unit else "write a number"
+    example = f"write for example {_EXAMPLES[unit]}" if unit else "write a number"
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise _NotAQuantity(f"is {_said(value)}, not a quantity", example)
     match = _QUANTITY.fullmatch(value if isinstance(value, str) else repr(value))
@@ -105,7 +105,7 @@ def _parse(value: object, unit: str, bare: bool) -> float:
     if not name:
         size = "1"
         if not bare and float(number) != 0:
-            raise _NotAQuantity(f"is {number} without a unit", f'write for example "{number} {unit}"')
+            raise _NotAQuantity(f"is {number} without a unit", f"give the unit too, for example {_EXAMPLES[unit]}")
     elif name in sizes:
         size = sizes[name]
     elif not sizes:

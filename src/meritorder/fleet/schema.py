@@ -135,7 +135,7 @@ class Pool(_Part):
     pipeline: Positive = Field(
         default=1, le=4096, description="Pipeline stages; of a wafer system: wafers in the pipeline."
     )
-    weights: Precision | Literal[""] = Field(
+    weights: Literal["", Precision] = Field(
         default="", description="Number format of the weights; absent: the model's own."
     )
     kv: KvPrecision = Field(default="fp16", description="Number format of the KV cache.")

@@ -1,0 +1,115 @@
+"""From a fleet file to a `Fleet`, or to every problem in the file with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from meritorder.catalog.load import accelerators as catalog_accelerators
+from meritorder.catalog.load import models as catalog_models
+from meritorder.fleet.crosscheck import cross_check
+from meritorder.fleet.document import Document, read_document
+from meritorder.fleet.extend import extend, read_file
+from meritorder.fleet.schema import Fleet
+from meritorder.fleet.wording import plain
+from meritorder.problems import InputError, Problem, did_you_mean
+from meritorder.units import FROM_FILE
+
+
+def load(path: str | Path) -> Fleet:
+    """The fleet of a fleet file. Raises InputError with all its problems, each with file, line and key."""
+    path = Path(path)
+    document = extend(read_file(path), path.parent, (path.resolve(),))
+    return _resolve(document, path.stem)
+
+
+def loads(text: str, name: str = "fleet") -> Fleet:
+    """The fleet of a fleet file's text; `name` stands for the file in messages, `extends` is seen from here."""
+    return _resolve(extend(read_document(text, name), Path(), ()), Path(name).stem)
+
+
+def _resolve(document: Document, name: str) -> Fleet:
+    """Fill in what the catalog knows, check everything, keep the models and accelerators that are used."""
+    data = {"name": name, **document.data}
+    problems = list(document.problems)
+    known: dict[str, Mapping[str, Any]] = {"models": catalog_models(), "accelerators": catalog_accelerators()}
+    for kind, catalog in known.items():
+        written, unknown = _written_out(document, kind, catalog)
+        problems += unknown
+        if not isinstance(data.get(kind, {}), dict):
+            continue  # pydantic will say that it isn't a mapping
+        used = _used(data, kind)
+        data[kind] = {**written, **{key: catalog[key] for key in used if key in catalog and key not in written}}
+        known[kind] = {**catalog, **written}
+    problems += [
+        document.problem(fault.path, fault.what, fault.fix)
+        for fault in cross_check(data, known["models"], known["accelerators"])
+    ]
+    try:
+        fleet = Fleet.model_validate(data, context=FROM_FILE)
+    except ValidationError as error:
+        faults = [plain(detail, data, Fleet) for detail in error.errors(include_url=False)]
+        problems += [document.problem(fault.path, fault.what, fault.fix) for fault in faults]
+    if problems:
+        raise InputError(sorted(dict.fromkeys(problems), key=_place))
+    return _without_unused(fleet)
+
+
+def _written_out(
+    document: Document, kind: str, catalog: Mapping[str, BaseModel]
+) -> tuple[dict[str, Any], list[Problem]]:
+    """The entries of `models:` or `accelerators:`, those with `base: name` laid on that entry of the catalog."""
+    entries = document.data.get(kind)
+    result: dict[str, Any] = {}
+    problems = []
+    for key, entry in entries.items() if isinstance(entries, dict) else ():
+        result[key] = entry
+        if isinstance(entry, dict) and "base" in entry:
+            own = {field: value for field, value in entry.items() if field != "base"}
+            base = entry["base"]
+            if isinstance(base, str) and base in catalog:
+                result[key] = _laid_on(catalog[base].model_dump(mode="json"), own)
+            else:
+                fix = did_you_mean(str(base), catalog)
+                problems.append(document.problem((kind, key, "base"), f'"{base}" is not in the catalog', fix))
+                del result[key]
+    return result, problems
+
+
+def _laid_on(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    result = dict(below)
+    for key, value in above.items():
+        inside = result.get(key)
+        result[key] = _laid_on(inside, value) if isinstance(inside, dict) and isinstance(value, dict) else value
+    return result
+
+
+def _used(data: Mapping[str, Any], kind: str) -> list[str]:
+    """Names of models (or accelerators) that pools and services use, in order of first use."""
+    key = {"models": "model", "accelerators": "accelerator"}[kind]
+    entries = [entry for part in ("pools", "services") for entry in _values(data.get(part)) if isinstance(entry, dict)]
+    return list(dict.fromkeys(entry[key] for entry in entries if isinstance(entry.get(key), str)))
+
+
+def _values(part: object) -> list[Any]:
+    return list(part.values()) if isinstance(part, dict) else []
+
+
+def _without_unused(fleet: Fleet) -> Fleet:
+    models = {pool.model for pool in fleet.pools.values()} | {service.model for service in fleet.services.values()}
+    machines = {pool.accelerator for pool in fleet.pools.values()}
+    return fleet.model_copy(
+        update={
+            "models": {name: model for name, model in fleet.models.items() if name in models},
+            "accelerators": {name: machine for name, machine in fleet.accelerators.items() if name in machines},
+        }
+    )
+
+
+def _place(problem: Problem) -> tuple[str, int]:
+    """Order of problems: by file, then by line."""
+    file, _, line = problem.where.rpartition(":")
+    return (file, int(line)) if line.isdigit() else (problem.where, 0)
