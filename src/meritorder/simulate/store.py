@@ -1,0 +1,238 @@
+"""A run on disk: a folder of Parquet and JSON that any tool can read, written as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from meritorder.dispatch.reasons import REASONS
+from meritorder.problems import InputError, Problem
+from meritorder.simulate.result import SERIES, Status
+from meritorder.simulate.series import bin_widths, waiting_s
+from meritorder.simulate.summary import summarise
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from meritorder.simulate.result import Result
+
+Columns = dict[str, npt.NDArray[Any]]
+
+REQUESTS, SERIES_FILE, SUMMARY, FLEET = "requests.parquet", "series.parquet", "summary.json", "fleet.json"
+# Only folders with nothing else in them are replaced: other files are somebody's work.
+_OURS = {REQUESTS, SERIES_FILE, SUMMARY, FLEET, "report.html"}
+
+# Columns of `Run.requests` that hold numbers, as in `Result`; the others are indices into names.
+NUMBERS = (
+    "arrival_s",
+    "prompt_tokens",
+    "output_tokens",
+    "replica",
+    "start_s",
+    "first_s",
+    "finish_s",
+    "preemptions",
+    "hit_tokens",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is kept of a run: all that comparing and reporting need.
+
+    `requests` (n): the columns `NUMBERS`, and `service`, `pool` (-1: never dispatched), `status`, `reason` as
+    indices into `services`, `pools`, `Status` and `REASONS`. `series`: `SERIES` and `waiting_s` [pools, bins].
+    """
+
+    name: str
+    summary: dict[str, Any]
+    fleet: dict[str, Any]
+    services: tuple[str, ...]
+    pools: tuple[str, ...]
+    requests: Columns
+    series: Columns
+    bin_s: float
+    span_s: float
+
+
+def run_of(result: Result, name: str = "", summary: dict[str, Any] | None = None) -> Run:
+    """The `Run` of a fresh result, named after its policy unless a name is given."""
+    bins = result.series["busy_s"].shape[1]
+    requests: Columns = {key: getattr(result, key) for key in NUMBERS if not key.endswith("_tokens")}
+    requests["prompt_tokens"] = result.trace.prompt_tokens
+    requests["output_tokens"] = result.trace.output_tokens
+    requests["hit_tokens"] = result.hit_tokens
+    for key in ("service", "pool", "status", "reason"):
+        requests[key] = getattr(result, key)
+    return Run(
+        name=name or result.policy,
+        summary=summarise(result) if summary is None else summary,
+        fleet=result.fleet.model_dump(mode="json"),
+        services=tuple(result.fleet.services),
+        pools=tuple(result.fleet.pools),
+        requests=requests,
+        series={**result.series, "waiting_s": waiting_s(result, bins)},
+        bin_s=result.bin_s,
+        span_s=result.span_s,
+    )
+
+
+def save(result: Result | Run, folder: Path) -> Run:
+    """Write a run into `folder` (made, or replaced where it holds an earlier run) and give it back.
+
+    `requests.parquet`: a row a request in the order of the trace, names instead of indices. `series.parquet`: a row
+    per pool and bin. `summary.json`, `fleet.json`: the summary and the fleet with all names resolved.
+    Raises InputError where the folder can't be written or holds other files; then nothing has changed.
+    """
+    import orjson
+    import pyarrow.parquet as pq
+
+    run = result if isinstance(result, Run) else run_of(result, folder.name)
+    with _replacing_folder(folder) as partial:
+        floats = ["arrival_s", "start_s", "first_s", "finish_s"]
+        names = [key for key in run.requests if key not in floats]
+        pq.write_table(_request_table(run), partial / REQUESTS, compression="zstd", use_dictionary=names)
+        pq.write_table(_series_table(run), partial / SERIES_FILE, compression="zstd", use_dictionary=["pool", "site"])
+        pretty = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+        (partial / SUMMARY).write_bytes(orjson.dumps(run.summary, option=pretty))
+        (partial / FLEET).write_bytes(orjson.dumps(run.fleet, option=pretty))
+    return run
+
+
+def load_run(folder: Path, name: str = "") -> Run:
+    """Read back what `save` wrote. Raises InputError where the folder is no run or its files are damaged."""
+    import orjson
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    missing = [file for file in (SUMMARY, FLEET, REQUESTS, SERIES_FILE) if not (folder / file).is_file()]
+    if missing:
+        what = "is not a folder" if not folder.is_dir() else f"is no run: {', '.join(missing)} missing"
+        raise InputError(Problem(what, where=str(folder), fix="give a folder that `merit simulate --out` wrote"))
+    file = SUMMARY
+    try:
+        summary = orjson.loads((folder / SUMMARY).read_bytes())
+        file = FLEET
+        fleet = orjson.loads((folder / FLEET).read_bytes())
+        services, pools = tuple(fleet["services"]), tuple(fleet["pools"])
+        file = REQUESTS
+        requests = _read_requests(pq.read_table(folder / REQUESTS), services, pools)
+        if len(requests["arrival_s"]) != summary["requests"]:
+            raise ValueError(f"{len(requests['arrival_s'])} rows, {SUMMARY} says {summary['requests']}")
+        file = SERIES_FILE
+        table = pq.read_table(folder / SERIES_FILE)
+        series = {key: table[key].to_numpy().reshape(len(pools), -1) for key in (*SERIES, "waiting_s")}
+        bin_s = float(table.schema.metadata[b"bin_s"])
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        what = f"is damaged: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        raise InputError(Problem(what, where=str(folder / file), fix="run `merit simulate` again")) from error
+    return Run(
+        name=name or folder.resolve().name,
+        summary=summary,
+        fleet=fleet,
+        services=services,
+        pools=pools,
+        requests=requests,
+        series=series,
+        bin_s=bin_s,
+        span_s=summary["span_s"],
+    )
+
+
+def _request_table(run: Run) -> pa.Table:
+    import pyarrow as pa
+
+    statuses = ["", *(status.name.lower() for status in Status)]
+    names = {"service": run.services, "pool": run.pools, "status": statuses, "reason": REASONS}
+    columns: dict[str, Any] = {}
+    for key in ("arrival_s", "service", "prompt_tokens", "output_tokens", "status", "pool", "replica", "reason"):
+        columns[key] = _named(run.requests[key], names[key]) if key in names else run.requests[key]
+    for key in NUMBERS:
+        columns.setdefault(key, run.requests[key])
+    return pa.table(columns)
+
+
+def _named(index: npt.NDArray[Any], names: tuple[str, ...] | list[str]) -> pa.DictionaryArray:
+    """Indices as a dictionary column; -1 becomes null."""
+    import pyarrow as pa
+
+    codes = pa.array(index.astype(np.int32), mask=index < 0 if index.dtype.kind == "i" else None)
+    return pa.DictionaryArray.from_arrays(codes, pa.array(list(names), pa.string()))
+
+
+def _series_table(run: Run) -> pa.Table:
+    import pyarrow as pa
+
+    pools, bins = run.series["busy_s"].shape
+    index = np.repeat(np.arange(pools, dtype=np.int32), bins)
+    sites = list(run.fleet["sites"])
+    site_of = np.array([sites.index(run.fleet["pools"][pool]["site"]) for pool in run.pools], np.int32)
+    columns: dict[str, Any] = {
+        "time_s": np.tile(np.arange(bins) * run.bin_s, pools),
+        "width_s": np.tile(bin_widths(bins, run.bin_s, run.span_s), pools),
+        "pool": _named(index, run.pools),
+        "site": _named(site_of[index], sites),
+    }
+    for key, values in run.series.items():
+        columns[key] = values.ravel()
+    return pa.table(columns).replace_schema_metadata({"bin_s": repr(run.bin_s)})
+
+
+def _read_requests(table: pa.Table, services: tuple[str, ...], pools: tuple[str, ...]) -> Columns:
+    requests: Columns = {key: table[key].to_numpy() for key in NUMBERS}
+    statuses = ("", *(status.name.lower() for status in Status))
+    for key, names in (("service", services), ("pool", pools), ("status", statuses), ("reason", REASONS)):
+        column = table[key].combine_chunks()
+        known = {name: i for i, name in enumerate(names)}
+        # The last entry stands for null; a name that the fleet does not have is a KeyError.
+        codes = np.array([*(known[name] for name in column.dictionary.to_pylist()), -1], np.int32)
+        requests[key] = codes[column.indices.fill_null(len(codes) - 1).to_numpy(zero_copy_only=False)]
+    return requests
+
+
+@contextmanager
+def _replacing_folder(folder: Path) -> Iterator[Path]:
+    """A temporary folder beside `folder` that takes its place on success and vanishes on any failure."""
+    folder = folder.absolute()
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    try:
+        _refuse_foreign(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial.mkdir()
+        yield partial
+        if folder.exists():
+            folder.rename(old)
+        try:
+            partial.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(
+            Problem(f"can't be written: {reason}", where=str(folder), fix="name another place with room")
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InputError(Problem("is a file", where=str(folder), fix="name a folder for the run"))
+    foreign = sorted({entry.name for entry in folder.iterdir()} - _OURS)
+    if foreign:
+        what = f"holds other files ({', '.join(foreign[:3])}{', ...' if len(foreign) > 3 else ''})"
+        raise InputError(Problem(what, where=str(folder), fix="name a new folder or an earlier run's"))
