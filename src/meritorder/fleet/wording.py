@@ -86,15 +86,18 @@ def _key_path(error: ErrorDetails, data: Any) -> KeyPath:
     node = data
     for index, part in enumerate(error["loc"]):
         last = index == len(error["loc"]) - 1
-        if isinstance(node, dict) and part in node:
-            path.append(part)
-            node = node[part]
-        elif isinstance(node, list) and isinstance(part, int) and part < len(node):
+        if _has(node, part):
             path.append(part)
             node = node[part]
         elif last and error["type"] == "missing":
             path.append(part)
     return tuple(path)
+
+
+def _has(node: Any, part: str | int) -> bool:
+    if isinstance(node, list):
+        return isinstance(part, int) and part < len(node)
+    return isinstance(node, dict) and part in node
 
 
 def _properties(model: type[BaseModel], path: KeyPath, data: Any) -> Schema:
