@@ -14,8 +14,9 @@ import pytest
 from fake import fake_result
 
 from meritorder.problems import InputError
+from meritorder.simulate.columns import INDICES, NUMBERS
 from meritorder.simulate.result import Result
-from meritorder.simulate.store import NUMBERS, load_run, run_of, save
+from meritorder.simulate.store import load_run, run_of, save
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def test_round_trip(result: Result, tmp_path: Path) -> None:
     back, fresh = load_run(tmp_path / "deep" / "one"), run_of(result)
     assert back.name == "one"
     assert fresh.name == "merit-order"
-    for key in (*NUMBERS, "service", "pool", "status", "reason"):
+    for key in (*NUMBERS, *INDICES):
         np.testing.assert_array_equal(back.requests[key], fresh.requests[key], err_msg=key)
     assert fresh.series.keys() == back.series.keys()
     for key, values in fresh.series.items():

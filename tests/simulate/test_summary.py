@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from meritorder.dispatch.reasons import REASONS
 from meritorder.fleet.schema import Service, Slo
+from meritorder.simulate.columns import columns
 from meritorder.simulate.result import Result, Status
 from meritorder.simulate.series import bin_widths, waiting_s
-from meritorder.simulate.service_level import Verdict, attainment, judge
+from meritorder.simulate.service_level import Target, Verdict, Verdicts, attainment, judge
 from meritorder.simulate.spread import Groups, spread
 from meritorder.simulate.summary import summarise
 from meritorder.workload.trace import make_trace
@@ -124,6 +125,7 @@ def test_attainment_and_goodput(result: Result, summary: dict[str, Any]) -> None
         assert summary["limits"]["services"][name]["misses"] == judged - met
         assert row["penalty_usd"] == pytest.approx((judged - met) * spec.penalty_usd)
     assert summary["goodput"] == {"requests_per_s": good / 3600, "tokens_per_s": good_tokens / 3600}
+    assert summary["usd_per_good_mtok"] == pytest.approx(summary["cost_usd"] / good_tokens * 1e6)
 
 
 def test_energy_and_cost(result: Result, summary: dict[str, Any]) -> None:
@@ -182,6 +184,10 @@ def one_by_one(rows: list[tuple[Status, float, float, float, int, int]], slo: Sl
     )
 
 
+def verdicts_of(rows: list[tuple[Status, float, float, float, int, int]], slo: Slo) -> Verdicts:
+    return judge(columns(one_by_one(rows, slo)), [Target(slo.ttft, slo.token_rate)])
+
+
 NEVER = math.nan
 
 
@@ -204,7 +210,7 @@ def test_every_verdict() -> None:
         ((Status.CANCELLED, 10.1, 10.5, 11.0, 10, 0), Verdict.NOT_JUDGED),
         ((Status.CANCELLED, 10.1, 10.5, 11.5, 10, 0), Verdict.GAVE_UP),
     ]  # fmt: skip
-    verdicts = judge(one_by_one([row for row, _ in cases], slo))
+    verdicts = verdicts_of([row for row, _ in cases], slo)
     assert [Verdict(v) for v in verdicts] == [expected for _, expected in cases]
     assert attainment(verdicts) == 2 / 13
 
@@ -215,7 +221,7 @@ def test_without_targets_only_requests_without_an_answer_miss() -> None:
         (Status.SHED, NEVER, NEVER, NEVER, 10, 0),
         (Status.CANCELLED, NEVER, NEVER, 500.0, 10, 0),
     ]
-    assert attainment(judge(one_by_one(rows, Slo()))) == 0.5
+    assert attainment(verdicts_of(rows, Slo())) == 0.5
 
 
 def test_a_run_in_which_nothing_completes() -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from meritorder.simulate.columns import Columns
 from meritorder.simulate.result import Status
-
-if TYPE_CHECKING:
-    from meritorder.simulate.result import Result
 
 Verdicts = npt.NDArray[np.uint8]
 
@@ -47,50 +46,54 @@ CAUSES = {
 }
 
 
-def judge(result: Result) -> Verdicts:
-    """A `Verdict` per request (n).
+@dataclass(frozen=True)
+class Target:
+    """What a service promises: absent targets hold always."""
 
-    A completed request meets its targets when first - arrival <= slo.ttft and (output - 1)/(finish - first) >=
-    slo.token_rate (requests of one token have no rate and keep it); a target that a service does not have is kept.
+    ttft_s: float | None = None
+    token_rate: float | None = None
+
+
+def judge(requests: Columns, targets: Sequence[Target]) -> Verdicts:
+    """A `Verdict` per request (n); `targets` by service.
+
+    A completed request meets its targets when first - arrival <= ttft_s and (output - 1)/(finish - first) >=
+    token_rate (requests of one token have no rate and keep it).
     A cancelled request is a miss when a target was already broken as the client gave up: no first token by the
     TTFT target, a late one, or a time by which the whole answer should have stood at the target rate. Otherwise it
     is not judged. Rejected, shed and never reached requests are misses.
     """
-    services = result.fleet.services.values()
-    ttft_limit = np.array([s.slo.ttft if s.slo.ttft is not None else np.inf for s in services], np.float64)
-    rate_limit = np.array([s.slo.token_rate or 0.0 for s in services], np.float64)
-    verdicts = np.empty(len(result.status), np.uint8)
+    ttft_limit = np.array([np.inf if t.ttft_s is None else t.ttft_s for t in targets], np.float64)
+    rate_limit = np.array([t.token_rate or 0.0 for t in targets], np.float64)
+    verdicts = np.empty(len(requests["status"]), np.uint8)
     for low in range(0, len(verdicts), _CHUNK):
-        part = slice(low, low + _CHUNK)
-        verdicts[part] = _judge(result, part, ttft_limit, rate_limit)
+        chunk = {key: values[low : low + _CHUNK] for key, values in requests.items()}
+        verdicts[low : low + _CHUNK] = _judge(chunk, ttft_limit, rate_limit)
     return verdicts
 
 
-def _judge(
-    result: Result, part: slice, ttft_limit: npt.NDArray[np.float64], rate_limit: npt.NDArray[np.float64]
-) -> Verdicts:
-    service = result.service[part]
-    status = result.status[part]
-    first = result.first_s[part]
+def _judge(requests: Columns, ttft_limit: npt.NDArray[np.float64], rate_limit: npt.NDArray[np.float64]) -> Verdicts:
+    service, status = requests["service"], requests["status"]
+    first, finish = requests["first_s"], requests["finish_s"]
     limit = ttft_limit[service]
-    ttft = first - result.arrival_s[part]
+    ttft = first - requests["arrival_s"]
     late = ttft > limit
     # Time that the tokens after the first may take at the target rate; endless where there is no target.
     with np.errstate(divide="ignore", invalid="ignore"):
-        allowed = np.maximum(result.trace.output_tokens[part] - 1, 0) / rate_limit[service]
+        allowed = np.maximum(requests["output_tokens"] - 1, 0) / rate_limit[service]
     allowed[rate_limit[service] == 0.0] = np.inf
-    slow = result.finish_s[part] - first > allowed
+    slow = finish - first > allowed
     # Waiting is the cause where the engine's own time for the prompt fits into the target.
-    by_wait = first - result.start_s[part] <= limit
+    by_wait = first - requests["start_s"] <= limit
 
     verdict = np.full(len(status), Verdict.MET, np.uint8)
     verdict[slow] = Verdict.DECODE
-    verdict[slow & (result.preemptions[part] > 0)] = Verdict.PREEMPTED
+    verdict[slow & (requests["preemptions"] > 0)] = Verdict.PREEMPTED
     verdict[late] = Verdict.PREFILL
     verdict[late & by_wait] = Verdict.WAITING
 
     gave_up = status == Status.CANCELLED
-    no_token = np.isnan(first) & (result.finish_s[part] - result.arrival_s[part] > limit)
+    no_token = np.isnan(first) & (finish - requests["arrival_s"] > limit)
     verdict[gave_up] = np.where((late | slow | no_token)[gave_up], Verdict.GAVE_UP, Verdict.NOT_JUDGED)
     verdict[status == Status.TOO_LONG] = Verdict.TOO_LONG
     verdict[status == Status.SHED] = Verdict.SHED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from meritorder.dispatch.reasons import REASONS
 from meritorder.problems import InputError, Problem
+from meritorder.simulate.columns import NUMBERS, Columns, columns
 from meritorder.simulate.result import SERIES, Status
 from meritorder.simulate.series import bin_widths, waiting_s
 from meritorder.simulate.summary import summarise
@@ -22,34 +23,19 @@ from meritorder.simulate.summary import summarise
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from meritorder.simulate.result import Result
-
-Columns = dict[str, npt.NDArray[Any]]
+    from meritorder.simulate.columns import NUMBERS, Columns, columns
+from meritorder.simulate.result import Result
 
 REQUESTS, SERIES_FILE, SUMMARY, FLEET = "requests.parquet", "series.parquet", "summary.json", "fleet.json"
 # Only folders with nothing else in them are replaced: other files are somebody's work.
 _OURS = {REQUESTS, SERIES_FILE, SUMMARY, FLEET, "report.html"}
-
-# Columns of `Run.requests` that hold numbers, as in `Result`; the others are indices into names.
-NUMBERS = (
-    "arrival_s",
-    "prompt_tokens",
-    "output_tokens",
-    "replica",
-    "start_s",
-    "first_s",
-    "finish_s",
-    "preemptions",
-    "hit_tokens",
-)
 
 
 @dataclass(frozen=True)
 class Run:
     """What is kept of a run: all that comparing and reporting need.
 
-    `requests` (n): the columns `NUMBERS`, and `service`, `pool` (-1: never dispatched), `status`, `reason` as
-    indices into `services`, `pools`, `Status` and `REASONS`. `series`: `SERIES` and `waiting_s` [pools, bins].
+    `requests` (n each): see `columns`. `series`: `SERIES` and `waiting_s` [pools, bins].
     """
 
     name: str
@@ -66,19 +52,13 @@ class Run:
 def run_of(result: Result, name: str = "", summary: dict[str, Any] | None = None) -> Run:
     """The `Run` of a fresh result, named after its policy unless a name is given."""
     bins = result.series["busy_s"].shape[1]
-    requests: Columns = {key: getattr(result, key) for key in NUMBERS if not key.endswith("_tokens")}
-    requests["prompt_tokens"] = result.trace.prompt_tokens
-    requests["output_tokens"] = result.trace.output_tokens
-    requests["hit_tokens"] = result.hit_tokens
-    for key in ("service", "pool", "status", "reason"):
-        requests[key] = getattr(result, key)
     return Run(
         name=name or result.policy,
         summary=summarise(result) if summary is None else summary,
         fleet=result.fleet.model_dump(mode="json"),
         services=tuple(result.fleet.services),
         pools=tuple(result.fleet.pools),
-        requests=requests,
+        requests=columns(result),
         series={**result.series, "waiting_s": waiting_s(result, bins)},
         bin_s=result.bin_s,
         span_s=result.span_s,
@@ -160,7 +140,7 @@ def _request_table(run: Run) -> pa.Table:
     return pa.table(columns)
 
 
-def _named(index: npt.NDArray[Any], names: tuple[str, ...] | list[str]) -> pa.DictionaryArray:
+def _named(index: npt.NDArray[Any], names: Sequence[str]) -> pa.DictionaryArray:
     """Indices as a dictionary column; -1 becomes null."""
     import pyarrow as pa
 

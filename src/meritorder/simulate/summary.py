@@ -10,10 +10,11 @@ import numpy.typing as npt
 from meritorder import __version__
 from meritorder.dispatch.reasons import REASONS
 from meritorder.simulate.accounts import Accounts, accounts
+from meritorder.simulate.columns import LATENCIES, columns, latency
 from meritorder.simulate.limits import miss_causes, pool_limits
 from meritorder.simulate.result import Status
 from meritorder.simulate.series import bin_widths, per_second
-from meritorder.simulate.service_level import Verdict, Verdicts, attainment, judge
+from meritorder.simulate.service_level import Target, Verdict, Verdicts, attainment, judge
 from meritorder.simulate.spread import Groups, Spread, spread
 
 if TYPE_CHECKING:
@@ -21,44 +22,23 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 
-METRICS = ("ttft_s", "tpot_s", "e2e_s", "queue_s")
-
-
-def metric(result: Result, name: str) -> Floats:
-    """A latency of each request (n) in seconds; NaN where it has none or did not complete.
-
-    ttft_s: arrival to first token; tpot_s: (finish - first)/(output - 1), for 2 output tokens and more;
-    e2e_s: arrival to last token; queue_s: arrival to the engine's first step for it (network and front end too).
-    """
-    if name == "ttft_s":
-        values = result.first_s - result.arrival_s
-    elif name == "e2e_s":
-        values = result.finish_s - result.arrival_s
-    elif name == "queue_s":
-        values = result.start_s - result.arrival_s
-    else:
-        values = result.finish_s - result.first_s
-        steps = result.trace.output_tokens - 1
-        np.divide(values, steps, out=values, where=steps > 0)
-        values[steps <= 0] = np.nan
-    values[result.status != Status.COMPLETED] = np.nan
-    return values
-
 
 def summarise(result: Result) -> dict[str, Any]:
     """The summary of a run, ready for JSON (None where a number does not exist, e.g. percentiles of nothing).
 
     Counts: `requests` = `completed` + `rejected` (too long) + `shed` + `cancelled` + `unreached`.
     Latencies `ttft_s, tpot_s, e2e_s, queue_s`: {mean, p50, p90, p95, p99, max} over completed requests (see
-    `metric`; percentiles see `spread`). Tokens are those of completed requests. `energy_j` is IT energy, idle and
-    dynamic, of all replicas over the span; `facility_energy_j` is that times the PUE of each site. `cost_usd` =
-    owning or renting all replicas over the span + facility energy + its carbon (`costs` has the parts).
-    `goodput`: completed requests and their output tokens within targets, a second of the span.
+    `columns.latency`; percentiles see `spread.spread`). Tokens are those of completed requests. `energy_j` is IT
+    energy, idle and dynamic, of all replicas over the span; `facility_energy_j` is that times the PUE of each site.
+    `cost_usd` = owning or renting all replicas over the span + facility energy + its carbon (`costs`: the parts).
+    `goodput`: completed requests and their output tokens within targets, a second of the span; `usd_per_mtok` shares
+    the cost among all output tokens of completed requests, `usd_per_good_mtok` among those within targets.
     `slo_attainment`: by service the share of judged requests within targets (rule: `service_level.judge`).
     `by_service`, `by_pool`, `by_site`: the same in parts. `routing`: service -> pool -> {requests, reasons}.
     `limits`: {pools: see `limits.pool_limits`, services: see `limits.miss_causes`}. `notes`: what leans on guesses.
     """
-    verdicts = judge(result)
+    targets = [Target(service.slo.ttft, service.slo.token_rate) for service in result.fleet.services.values()]
+    verdicts = judge(columns(result), targets)
     books = accounts(result)
     completed = result.status == Status.COMPLETED
     output = int(result.trace.output_tokens[completed].sum(dtype=np.int64))
@@ -116,6 +96,7 @@ def summarise(result: Result) -> dict[str, Any]:
             "carbon_usd": float(books.carbon_usd.sum()),
         },
         "usd_per_mtok": _ratio(cost_usd * 1e6, output),
+        "usd_per_good_mtok": _ratio(cost_usd * 1e6, good_tokens),
         "carbon_kg": float(books.carbon_kg.sum()),
         "by_service": by_service,
         "by_pool": by_pool,
@@ -144,10 +125,11 @@ def _parts(
     by_service = {name: _service_row(result, verdicts, i) for i, name in enumerate(services)}
     by_pool = _pool_rows(result, books)
     whole: dict[str, Spread] = {}
+    requests = columns(result)
     service_groups = Groups(result.service, len(services))
     pool_groups = Groups(result.pool, len(pools))
-    for name in METRICS:
-        values = metric(result, name)
+    for name in LATENCIES:
+        values = latency(requests, name)
         whole[name] = spread(values)
         for row, part in zip(by_service.values(), service_groups.spreads(values), strict=True):
             row[name] = part
@@ -203,7 +185,7 @@ def _pool_rows(result: Result, books: Accounts) -> dict[str, dict[str, Any]]:
     started = ~np.isnan(result.start_s[used])
 
     def total(values: npt.NDArray[Any], mask: npt.NDArray[np.bool_]) -> Floats:
-        return np.bincount(pool[mask], values[used][mask], minlength=pools)
+        return np.bincount(pool[mask], values[used][mask], minlength=pools).astype(np.float64)
 
     everything = np.ones(len(pool), bool)
     requests = np.bincount(pool, minlength=pools)
@@ -243,6 +225,9 @@ def _pool_rows(result: Result, books: Accounts) -> dict[str, dict[str, Any]]:
             "mean_w": _ratio(books.it_j[i], result.span_s),
             "energy_j_per_output_token": _ratio(books.it_j[i], output[i]),
             "cost_usd": float(books.cost_usd[i]),
+            "owner_usd": float(books.owner_usd[i]),
+            "energy_usd": float(books.energy_usd[i]),
+            "carbon_usd": float(books.carbon_usd[i]),
             "usd_per_mtok": _ratio(books.cost_usd[i] * 1e6, output[i]),
             "carbon_kg": float(books.carbon_kg[i]),
         }
