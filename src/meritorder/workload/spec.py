@@ -1,0 +1,214 @@
+"""What a synthetic workload is made of: clients with rates, gaps, lengths and sessions (the YAML of `synthesize`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from meritorder.fleet.document import decode, read_document
+from meritorder.fleet.wording import plain
+from meritorder.problems import InputError, Problem
+from meritorder.units import FROM_FILE, Seconds
+from meritorder.workload.distribution import Distribution
+
+
+def _not_zero(seconds: float) -> float:
+    if seconds <= 0:
+        raise ValueError("is 0; give a time above 0")
+    return seconds
+
+
+PositiveSeconds = Annotated[Seconds, AfterValidator(_not_zero)]
+Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Windows(_Section):
+    """A rate curve of equally long windows (1/s each); it starts again when it ends."""
+
+    window: PositiveSeconds
+    per_s: tuple[Rate, ...] = Field(min_length=1)
+
+
+class Diurnal(_Section):
+    """A daily wave: mean x (1 + amplitude x cos(2 pi (t - peak) / period))."""
+
+    mean_per_s: Annotated[float, Field(gt=0)]
+    amplitude: Annotated[float, Field(ge=0, le=1)]
+    peak: Seconds = 14 * 3600.0
+    period: PositiveSeconds = 24 * 3600.0
+
+
+class Drift(_Section):
+    """A random factor on the rate with mean 1: log-normal with this `cv`, remembering itself for `memory` seconds.
+
+    The logarithm is an Ornstein-Uhlenbeck process. Several drifts multiply.
+    """
+
+    cv: Annotated[float, Field(gt=0)]
+    memory: PositiveSeconds
+
+
+class OnOff(_Section):
+    """Bursts: phases in which the client sends, with silence between; the mean rate is kept.
+
+    `intensity` (mean near 1) makes some bursts stronger than others.
+    """
+
+    on_s: Distribution
+    off_s: Distribution
+    intensity: Distribution = Distribution.model_validate({"constant": 1})
+
+
+class Gaps(_Section):
+    """Inter-arrival times at constant rate: a renewal process with this coefficient of variation."""
+
+    process: Literal["gamma", "weibull", "poisson"] = "poisson"
+    cv: Annotated[float, Field(gt=0, le=200)] = 1.0
+
+    @model_validator(mode="after")
+    def _poisson_has_cv_1(self) -> Self:
+        if self.process == "poisson" and self.cv != 1:
+            raise ValueError(f"a poisson process has cv 1, not {self.cv:g}; say gamma or weibull")
+        if self.process == "weibull" and self.cv > 30:
+            raise ValueError(f"cv {self.cv:g} is out of reach for weibull (at most 30); say gamma")
+        return self
+
+
+class SharedPrefix(_Section):
+    """Text in front of prompts that many sessions share; the next layer stands behind and belongs to its variant.
+
+    Layers of the same name mean the same texts for every client. Variants are popular by Zipf's law: the k-th has
+    weight 1 / k ** zipf.
+    """
+
+    name: str = Field(min_length=1)
+    tokens: Annotated[int, Field(gt=0)]
+    variants: Annotated[int, Field(gt=0)] = 1
+    zipf: Annotated[float, Field(ge=0)] = 1.0
+
+
+class Rewrite(_Section):
+    """Turns that keep only part of the history: edited messages, compacted contexts, side agents."""
+
+    probability: Annotated[float, Field(ge=0, le=1)]
+    keep: Distribution  # share of the last prompt that stays in front
+    new_tokens: Distribution  # what follows the kept part
+
+
+class NominalService(_Section):
+    """The service time that the recording is imagined to have had: `base` + per output token.
+
+    Only for the `arrival_s` of closed-loop requests; a simulation replaces it by its own.
+    """
+
+    base: Seconds
+    per_output_token: Seconds
+
+
+class Sessions(_Section):
+    """Conversations: the client's rate counts their starts; every turn carries the history of the last one."""
+
+    turns: Distribution
+    pause_s: Distribution  # open loop: from arrival to arrival; closed loop: from end to arrival (think time)
+    new_tokens: Distribution  # added to the last turn's prompt (its output included)
+    growth_sigma: Annotated[float, Field(ge=0)] = 0.0  # spread of a per-session factor on new_tokens, mean 1
+    rewrite: Rewrite | None = None
+    context: Distribution | None = None  # per session: a turn beyond this many tokens is cut back by `rewrite`
+    closed_loop: bool = False
+    warmup: Seconds = 0.0  # open loop: sessions begin so long before the trace does
+    nominal_service: NominalService | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.closed_loop and self.nominal_service is None:
+            raise ValueError("closed_loop needs nominal_service")
+        if self.closed_loop and self.warmup:
+            raise ValueError("warmup is for open loop only; a closed-loop session starts with its first turn")
+        if self.context is not None and self.rewrite is None:
+            raise ValueError("context needs rewrite, which says what is kept beyond it")
+        return self
+
+
+class Client(_Section):
+    """One source of requests, or `count` independent ones that are alike.
+
+    Exactly one of `per_s` (constant), `windows`, `diurnal` gives the mean rate: of requests, or of session starts
+    where there are `sessions`.
+    """
+
+    count: Annotated[int, Field(gt=0)] = 1
+    service: str = "default"
+    region: str = "default"
+    per_s: Rate | None = None
+    windows: Windows | None = None
+    diurnal: Diurnal | None = None
+    drift: tuple[Drift, ...] = ()
+    on_off: OnOff | None = None
+    gaps: Gaps = Gaps()
+    prompt_tokens: Distribution
+    output_tokens: Distribution
+    spearman: Annotated[float, Field(gt=-1, lt=1)] = 0.0
+    shared_prefix: tuple[SharedPrefix, ...] = ()
+    sessions: Sessions | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        given = [name for name in ("per_s", "windows", "diurnal") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"needs exactly one of per_s, windows, diurnal; has {', '.join(given) or 'none'}")
+        if self.sessions is not None and self.spearman != 0:
+            raise ValueError("spearman can't be set where prompts grow in sessions")
+        return self
+
+
+class TrafficSpec(_Section):
+    """A synthetic workload; presets also say where their figures come from and how well they fit."""
+
+    name: str
+    description: str = ""
+    source: str = ""
+    licence: str = ""
+    date: str = ""
+    fit: dict[str, Any] = {}
+    duration: PositiveSeconds = 3600.0
+    block_tokens: Annotated[int, Field(ge=0)] = 0
+    clients: dict[str, Client] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.block_tokens == 0 and any(client.shared_prefix for client in self.clients.values()):
+            raise ValueError("has clients with shared_prefix but no block_tokens; give block_tokens (say 16)")
+        return self
+
+
+def load_spec(path: Path) -> TrafficSpec:
+    """The workload written in a YAML file. Raises InputError with everything wrong in it."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(Problem(f"can't be read: {reason}", where=str(path), fix="name a YAML file")) from None
+    return parse_spec(decode(raw, str(path)), str(path))
+
+
+def parse_spec(text: str, name: str) -> TrafficSpec:
+    """The workload in YAML `text`; `name` stands for the file in messages. Raises InputError with all problems."""
+    if not text.strip():
+        raise InputError(Problem("is empty", where=name, fix="give a name and clients"))
+    document = read_document(text, name)
+    problems = list(document.problems)
+    data = {"name": Path(name).stem, **document.data}
+    try:
+        spec = TrafficSpec.model_validate(data, context=FROM_FILE)
+    except ValidationError as error:
+        faults = [plain(detail, data, TrafficSpec) for detail in error.errors(include_url=False)]
+        problems += [document.problem(fault.path, fault.what, fault.fix) for fault in faults]
+    if problems:
+        raise InputError(dict.fromkeys(problems))
+    return spec
