@@ -1,7 +1,8 @@
 """The documentation is run: its commands, its Python, its fleet files and its links.
 
 A fenced block can carry a mark in the line before it: `<!-- not run: REASON -->`, `<!-- exit code: N -->` (of the
-block's last command) or `<!-- file: NAME -->` (the block is written to that file, for the commands that follow).
+block's last command), `<!-- file: NAME -->` (the block is written to that file, for the commands that follow) or
+`<!-- wrong file: NAME -->` (likewise; a fleet file that must not load).
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def run_page(text: str, folder: Path) -> int:
     for block in blocks(text):
         if block.marked("not run"):
             continue
-        if name := block.marked("file"):
+        if name := block.marked("file") or block.marked("wrong file"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(block.text)
         commands = block.commands()
@@ -151,12 +152,36 @@ def test_yaml_parses(page: Path) -> None:
     import yaml
 
     from meritorder.fleet.load import loads
+    from meritorder.problems import InputError
 
     for block in blocks(page.read_text()):
-        if block.language == "yaml" and not block.marked("not run"):
-            tree = yaml.safe_load(block.text)
-            if isinstance(tree, dict) and {"sites", "pools", "services"} <= set(tree):
-                loads(block.text, f"{page.name}:{block.line}")
+        if block.language != "yaml" or block.marked("not run"):
+            continue
+        tree = yaml.safe_load(block.text)
+        if block.marked("wrong file"):
+            with pytest.raises(InputError):
+                loads(block.text, page.name)
+        elif isinstance(tree, dict) and {"sites", "pools", "services"} <= set(tree):
+            loads(block.text, f"{page.name}:{block.line}")
+
+
+def test_the_fleet_file_page_names_every_key() -> None:
+    """Every key of the schema stands in docs/fleet-file.md, every parameter of a policy in docs/policies.md."""
+    from meritorder.fleet import schema
+    from meritorder.fleet.dispatch import POLICIES
+
+    fleet_page = (ROOT / "docs" / "fleet-file.md").read_text()
+    for part in (schema.Site, schema.Pool, schema.Engine, schema.MeasuredCoefficients, schema.Service, schema.Slo):
+        for key in part.model_fields:
+            assert f"`{key}`" in fleet_page, f"{part.__name__}.{key} is not described"
+    for key in schema.Fleet.model_fields:
+        assert re.search(rf"`{key}\b", fleet_page), f"{key} is not described"
+    policy_page = (ROOT / "docs" / "policies.md").read_text()
+    for name, policy in POLICIES.items():
+        part = re.search(rf"^## {name}$(.*?)(?=^## |\Z)", policy_page, re.M | re.S)
+        assert part, f"no section on {name}"
+        for key in set(policy.model_fields) - {"policy"}:
+            assert f"`{key}`" in part.group(1), f"{name}: {key} is not described"
 
 
 def anchors(text: str) -> set[str]:
