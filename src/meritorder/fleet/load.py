@@ -21,9 +21,15 @@ from meritorder.units import FROM_FILE
 
 def load(path: str | Path) -> Fleet:
     """The fleet of a fleet file. Raises InputError with all its problems, each with file, line and key."""
+    return load_with_lines(path)[0]
+
+
+def load_with_lines(path: str | Path) -> tuple[Fleet, Document]:
+    """`load`, and the document that knows on which line each key stands, for later messages about it."""
     path = Path(path)
-    document = extend(read_file(path), path.parent, (path.resolve(),))
-    return _resolve(document, path.stem)
+    own = read_file(path)
+    document = extend(own, path.parent, (path.resolve(),))
+    return _resolve(document, path.stem), document
 
 
 def loads(text: str, name: str = "fleet") -> Fleet:

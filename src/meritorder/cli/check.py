@@ -1,0 +1,243 @@
+"""`merit check FLEET`: what a fleet file describes, as tables or JSON, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from meritorder.fleet.document import Document
+    from meritorder.fleet.schema import Fleet, Pool, Service
+    from meritorder.perf.replica import Replica
+    from meritorder.problems import Problem
+
+CONTEXT_TOKENS = 1024  # tokens of context at which speeds are given
+
+
+def command(
+    fleet: Annotated[str, typer.Argument(help="Fleet file (YAML).", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say what a fleet file describes and what is wrong in it.
+
+    Prints memory, KV cache, speed and cost of every pool, and what each service may expect of them.
+    Exit code 2 when something is wrong, with every problem on a line of its own.
+    """
+    from meritorder.cli.output import print_json
+    from meritorder.fleet.load import load_with_lines
+    from meritorder.problems import InputError
+
+    found, document = load_with_lines(fleet)
+    replicas, problems = _compile(found, document)
+    if problems:
+        raise InputError(problems)
+    facts = describe(found, replicas)
+    if as_json:
+        print_json(facts)
+    else:
+        _print(facts)
+
+
+def describe(fleet: Fleet, replicas: Mapping[str, Replica]) -> dict[str, Any]:
+    """All that `merit check` says, SI units, one entry per pool, site and service."""
+    pools = {name: _pool_facts(pool, replicas[name]) for name, pool in fleet.pools.items()}
+    services = {name: _service_facts(service, fleet, pools) for name, service in fleet.services.items()}
+    return {
+        "fleet": fleet.name,
+        "policy": fleet.dispatch.policy,
+        "accelerators": sum(facts["accelerators"] for facts in pools.values()),
+        "max_w": sum(facts["max_w"] for facts in pools.values()),
+        "usd_per_hour": sum(facts["usd_per_hour"] for facts in pools.values()),
+        "pools": pools,
+        "sites": {name: _site_facts(name, fleet, pools) for name in fleet.sites},
+        "services": services,
+        "warnings": _warnings(fleet, pools, services),
+        "notes": list(dict.fromkeys(note for replica in replicas.values() for note in replica.notes)),
+    }
+
+
+def _site_facts(name: str, fleet: Fleet, pools: Mapping[str, Any]) -> dict[str, Any]:
+    site = fleet.sites[name]
+    here = [pools[pool]["max_w"] for pool, entry in fleet.pools.items() if entry.site == name]
+    return {
+        "pue": site.pue,
+        "usd_per_kwh": site.usd_per_kwh,
+        "kg_per_kwh": site.kg_per_kwh,
+        "rtt_s": dict(site.rtt),
+        "max_grid_w": site.pue * sum(here),
+    }
+
+
+def _compile(fleet: Fleet, document: Document) -> tuple[dict[str, Replica], list[Problem]]:
+    """The replicas of all pools, and a problem with its line for each pool whose model doesn't fit."""
+    from meritorder.perf.compile import compile_replica
+    from meritorder.problems import InputError
+
+    replicas: dict[str, Replica] = {}
+    problems: list[Problem] = []
+    for name in fleet.pools:
+        try:
+            replicas[name] = compile_replica(fleet, name)
+        except InputError as error:
+            for problem in error.problems:
+                inside = problem.key.removeprefix(f"pools.{name}").strip(".")
+                path = ("pools", name, *(inside.split(".") if inside else ()))
+                problems.append(document.problem(path, problem.what, problem.fix))
+    return replicas, problems
+
+
+def _pool_facts(pool: Pool, replica: Replica) -> dict[str, Any]:
+    table = replica.table
+    batch = max(1, min(table.max_sequences, replica.kv_tokens // CONTEXT_TOKENS))
+    return {
+        "site": pool.site,
+        "accelerator": pool.accelerator or "measured",
+        "accelerators_per_replica": replica.accelerators,
+        "tensor": pool.tensor,
+        "pipeline": pool.pipeline,
+        "model": pool.model,
+        "weights": pool.weights,
+        "replicas": pool.replicas,
+        "accelerators": replica.accelerators * pool.replicas,
+        "weight_bytes": replica.weight_bytes,
+        "memory_bytes": replica.memory_bytes,
+        "kv_tokens": replica.kv_tokens,
+        "max_context": replica.max_context,
+        "token_rate_1": 1.0 / table.seconds(1, CONTEXT_TOKENS),
+        "full_batch": batch,
+        "token_rate_full_batch": 1.0 / table.seconds(batch, float(batch * CONTEXT_TOKENS)),
+        "idle_w": table.idle_w * pool.replicas,
+        "max_w": replica.max_w * pool.replicas,
+        "usd_per_hour": replica.usd_per_hour * pool.replicas,
+    }
+
+
+def _service_facts(service: Service, fleet: Fleet, pools: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    serving = [name for name in service.pools or fleet.pools if fleet.pools[name].model == service.model]
+    rate = service.slo.token_rate
+    return {
+        "model": service.model,
+        "share": service.share,
+        "match": service.match,
+        "ttft_s": service.slo.ttft,
+        "token_rate": rate,
+        "percentile": service.slo.percentile,
+        "priority": service.priority,
+        "overload": service.overload,
+        "pools": serving,
+        "fast_enough": [name for name in serving if rate is None or pools[name]["token_rate_1"] >= rate],
+    }
+
+
+def _warnings(fleet: Fleet, pools: Mapping[str, Any], services: Mapping[str, Any]) -> list[str]:
+    """What is allowed but may not be meant."""
+    used = {pool for facts in services.values() for pool in facts["pools"]}
+    warnings = [f"pool {name} serves no service" for name in pools if name not in used]
+    for name, facts in services.items():
+        if not facts["fast_enough"]:
+            best = max(pools[pool]["token_rate_1"] for pool in facts["pools"])
+            wanted = f"service {name} asks for {facts['token_rate']:g} tok/s"
+            warnings.append(f"{wanted}, but its fastest pool gives a lone user {best:.0f}")
+    shares = [service.share for service in fleet.services.values() if service.share is not None]
+    if shares and sum(shares) < 1 - 1e-9:
+        warnings.append(f"shares sum to {sum(shares):g}: {1 - sum(shares):.1%} of the trace's requests go nowhere")
+    return warnings
+
+
+def _print(facts: Mapping[str, Any]) -> None:
+    from rich.text import Text
+
+    from meritorder.cli.output import results
+    from meritorder.units import show
+
+    out = results()
+    power, cost = show(facts["max_w"], "W", 3), f"{facts['usd_per_hour']:,.2f} USD/h without energy"
+    size = f"{facts['accelerators']:,} accelerators, at most {power} of IT power, {cost}"
+    out.print(Text(f"{facts['fleet']}: {size}; dispatch by {facts['policy']}\n"))
+    out.print(_pools_table(facts["pools"]))
+    out.print(_replicas_table(facts["pools"]))
+    out.print(Text(f"Speeds at {CONTEXT_TOKENS:,} tokens of context; a full batch is all the sequences that fit.\n"))
+    out.print(_sites_table(facts["sites"]))
+    out.print(_services_table(facts["services"]))
+    for warning in facts["warnings"]:
+        out.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
+    for note in facts["notes"]:
+        out.print(Text(f"note: {note}", style="dim"), soft_wrap=True)
+
+
+def _pools_table(pools: Mapping[str, Mapping[str, Any]]) -> Any:
+    from meritorder.cli.output import table
+    from meritorder.units import show
+
+    columns = ("pool", "site", ">replicas", "of", "model", "weights", ">max IT power", ">USD/h")
+    result = table("Pools", columns)
+    for name, pool in pools.items():
+        chips = pool["accelerators_per_replica"]
+        result.add_row(
+            name,
+            pool["site"],
+            f"{pool['replicas']:,}",
+            f"{chips} x {pool['accelerator']}",
+            pool["model"],
+            pool["weights"],
+            show(pool["max_w"], "W", 3),
+            f"{pool['usd_per_hour']:,.2f}",
+        )
+    return result
+
+
+def _replicas_table(pools: Mapping[str, Mapping[str, Any]]) -> Any:
+    from meritorder.cli.output import table
+    from meritorder.units import show
+
+    columns = ("pool", ">memory", ">weights", ">KV tokens", ">context", ">tok/s, 1 user", ">full batch", ">tok/s each")
+    result = table("One replica", columns)
+    for name, pool in pools.items():
+        result.add_row(
+            name,
+            show(pool["memory_bytes"], "B", 3),
+            show(pool["weight_bytes"], "B", 3),
+            f"{pool['kv_tokens']:,}",
+            f"{pool['max_context']:,}",
+            f"{pool['token_rate_1']:,.1f}",
+            f"{pool['full_batch']:,}",
+            f"{pool['token_rate_full_batch']:,.1f}",
+        )
+    return result
+
+
+def _sites_table(sites: Mapping[str, Mapping[str, Any]]) -> Any:
+    from meritorder.cli.output import table
+    from meritorder.units import show
+
+    result = table("Sites", ("site", ">PUE", ">USD/MWh", ">g CO2/kWh", ">max grid power", "round trip"))
+    for name, site in sites.items():
+        trips = ", ".join(f"{region} {show(seconds, 's', 3)}" for region, seconds in site["rtt_s"].items())
+        price, carbon = f"{1e3 * site['usd_per_kwh']:g}", f"{1e3 * site['kg_per_kwh']:g}"
+        power = show(site["max_grid_w"], "W", 3)
+        result.add_row(name, f"{site['pue']:g}", price, carbon, power, trips or "0 s")
+    return result
+
+
+def _services_table(services: Mapping[str, Mapping[str, Any]]) -> Any:
+    from meritorder.cli.output import table
+    from meritorder.units import show
+
+    columns = ("service", "model", "takes", ">first token", ">tok/s", ">of requests", ">priority", "pools")
+    result = table("Services", columns)
+    for name, service in services.items():
+        takes = f'"{service["match"]}"' if service["match"] is not None else "all"
+        slow = set(service["pools"]) - set(service["fast_enough"])
+        result.add_row(
+            name,
+            service["model"],
+            f"{service['share']:.0%}" if service["share"] is not None else takes,
+            "-" if service["ttft_s"] is None else show(service["ttft_s"], "s"),
+            "-" if service["token_rate"] is None else f"{service['token_rate']:g}",
+            f"{service['percentile']:.1%}",
+            str(service["priority"]),
+            ", ".join(f"{pool} (too slow)" if pool in slow else pool for pool in service["pools"]),
+        )
+    return result
