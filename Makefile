@@ -56,7 +56,7 @@ test-fast: setup ## the tests that take no more than a few seconds each, no lint
 	@$(BIN)/pytest -n 2 -q -m "not slow and not browser" $(PYTEST_ARGS)
 
 docs: setup ## the documentation as a web site in site/
-	@$(BIN)/mkdocs build --strict --quiet
+	@$(BIN)/mkdocs build --strict
 	@echo "documentation: site/index.html"
 
 bench: setup ## measure every published figure of speed and memory; writes docs/benchmarks.md
