@@ -98,7 +98,7 @@ def _pool_facts(pool: Pool, replica: Replica) -> dict[str, Any]:
         "tensor": pool.tensor,
         "pipeline": pool.pipeline,
         "model": pool.model,
-        "weights": pool.weights,
+        "weights": pool.weights if pool.measured is None else "",
         "replicas": pool.replicas,
         "accelerators": replica.accelerators * pool.replicas,
         "weight_bytes": replica.weight_bytes,
@@ -181,7 +181,7 @@ def _pools_table(pools: Mapping[str, Mapping[str, Any]]) -> Any:
             f"{pool['replicas']:,}",
             f"{chips} x {pool['accelerator']}",
             pool["model"],
-            pool["weights"],
+            pool["weights"] or "-",
             show(pool["max_w"], "W", 3),
             f"{pool['usd_per_hour']:,.2f}",
         )

@@ -39,7 +39,7 @@ class Document:
 
     def problem(self, path: KeyPath, what: str, fix: str = "") -> Problem:
         """A problem at `path`."""
-        return Problem(what, where=self.where(path), key=".".join(str(part) for part in path), fix=fix)
+        return _problem(self.where(path), path, what, fix)
 
 
 def decode(raw: bytes, name: str) -> str:
@@ -158,8 +158,17 @@ class _Builder:
                 self.open.discard(id(other))
 
     def say(self, node: yaml.Node, path: KeyPath, what: str, fix: str) -> None:
-        key = ".".join(str(part) for part in path)
-        self.problems.append(Problem(what, where=f"{self.name}:{_line(node)}", key=key, fix=fix))
+        self.problems.append(_problem(f"{self.name}:{_line(node)}", path, what, fix))
+
+
+def _problem(where: str, path: KeyPath, what: str, fix: str) -> Problem:
+    key = ".".join(str(part) for part in path)
+    return Problem(_one_line(what), where=where, key=_one_line(key), fix=_one_line(fix))
+
+
+def _one_line(text: str) -> str:
+    """The text with line breaks, terminal codes and the like written as `\\n`, `\\x1b`."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _line(node: yaml.Node) -> int:

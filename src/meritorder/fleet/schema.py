@@ -26,6 +26,7 @@ from meritorder.units import (
 
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[\w][\w .+/:-]{0,79}$")]
 Positive: TypeAlias = Annotated[int, Strict(), Field(ge=1, le=2**31 - 1)]
+Degree: TypeAlias = Annotated[int, Strict(), Field(ge=1, le=4096)]
 Number: TypeAlias = Annotated[float, Strict()]
 Switch: TypeAlias = Annotated[bool, Strict()]
 
@@ -130,8 +131,8 @@ class Pool(_Part):
         default=None, description="Measured coefficients, instead of `accelerator`."
     )
     model: Name = Field(description="Name in the catalog or under `models`.")
-    replicas: Positive = Field(le=1_000_000, description="How many replicas.")
-    tensor: Positive = Field(default=1, le=4096, description="Tensor parallel degree: chips per stage.")
+    replicas: Annotated[int, Strict(), Field(ge=1, le=1_000_000)] = Field(description="How many replicas.")
+    tensor: Degree = Field(default=1, description="Tensor parallel degree: chips per stage.")
     pipeline: Positive = Field(
         default=1, le=4096, description="Pipeline stages; of a wafer system: wafers in the pipeline."
     )

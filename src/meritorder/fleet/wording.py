@@ -57,7 +57,7 @@ def plain(error: ErrorDetails, data: Any, model: type[BaseModel]) -> Fault:
         return Fault(path, f"is {_shown(value)}, not {_KINDS[kind]}", f"give {_KINDS[kind]}")
     if kind in _BOUNDS:
         bound, words = _BOUNDS[kind]
-        return Fault(path, f"is {_shown(value)}", f"give {words} {context[bound]:g}")
+        return Fault(path, f"is {_shown(value)}", f"give {words} {_shown(context[bound])}")
     if kind == "string_pattern_mismatch":
         fix = "use letters, digits, spaces and _ . + / : -, up to 80, beginning with a letter or digit"
         return Fault(path, f"{_shown(value)} can't be a name", fix)
