@@ -9,58 +9,58 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from meritorder.units import Bytes, BytesPerSecond, FlopPerSecond, Seconds, UsdPerHour, Watts
 
 
+class Roofline(BaseModel):
+    """A kernel's time: `fixed + (memory^blend + compute^blend)^(1 / blend)`, a roofline with a soft corner."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fixed: Seconds = Field(description="time of the smallest call")
+    bandwidth: float = Field(gt=0, le=2, description="share of the memory bandwidth reached")
+    flops: float = Field(gt=0, le=2, description="share of the dense peak reached by large calls")
+    blend: float = Field(default=3.0, ge=1, le=16, description="sharpness of the corner")
+    traffic: float = Field(default=0.0, ge=0, description="bytes per input activation of a separate quantising pass")
+
+
 class GpuCoefficients(BaseModel):
     """How far a GPU's kernels and its engine stay below the data sheet (equations: docs/machines.md).
 
-    The defaults are rounded values of an H100, for machines written out by hand.
+    The defaults are rounded values of an H100, for machines written out by hand. The number at the end of a
+    name is the width of the arithmetic in bits.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    gemm_bandwidth: float = Field(
-        default=0.75, gt=0, le=1.5, description="share of the memory bandwidth that a GEMM reaches"
-    )
-    gemm_flops_16: float = Field(
-        default=0.7, gt=0, le=1.5, description="share of the 16-bit peak that a large GEMM reaches"
-    )
-    gemm_flops_8: float = Field(
-        default=0.65, gt=0, le=1.5, description="share of the 8-bit peak that a large GEMM reaches"
-    )
-    gemm_flops_4: float = Field(
-        default=0.5, gt=0, le=1.5, description="share of the 4-bit peak that a large GEMM reaches"
-    )
-    gemm_blend: float = Field(
-        default=3.0, ge=1, le=16, description="exponent p of the smooth maximum (x^p + y^p)^(1/p)"
-    )
-    gemm_fixed: Seconds = Field(default=3e-6, description="time of the smallest GEMM")
-    moe_bandwidth: float = Field(
-        default=0.6, gt=0, le=1.5, description="share of the bandwidth of a fused expert layer"
-    )
-    moe_flops: float = Field(default=0.4, gt=0, le=1.5, description="share of the peak of a fused expert layer")
-    moe_fixed: Seconds = Field(
-        default=3e-5, description="time of the smallest fused expert layer: routing, gather, scatter"
-    )
-    decode_bandwidth: float = Field(default=0.7, gt=0, le=1.5, description="share of the bandwidth of decode attention")
-    decode_fixed: Seconds = Field(default=6e-6, description="time of the smallest decode attention of a layer")
-    prefill_flops: float = Field(default=0.5, gt=0, le=1.5, description="share of the 16-bit peak of prefill attention")
-    prefill_fixed: Seconds = Field(default=1e-5, description="time of the smallest prefill attention of a layer")
-    allreduce_fixed: Seconds = Field(default=4e-6, description="floor a of an all-reduce, a + b (n - 1)")
-    allreduce_per_chip: Seconds = Field(default=1e-6, description="slope b of the floor with each further chip")
-    allreduce_bandwidth: float = Field(
-        default=0.6, gt=0, le=1.5, description="share of the link that an all-reduce reaches"
-    )
+    gemm_16: Roofline = Roofline(fixed=3e-6, bandwidth=0.83, flops=0.79)
+    gemm_8: Roofline = Roofline(fixed=5e-6, bandwidth=0.8, flops=0.7)
+    gemm_4: Roofline = Roofline(fixed=6e-6, bandwidth=0.8, flops=0.6)
+    experts_16: Roofline = Roofline(fixed=3e-5, bandwidth=0.7, flops=0.4)
+    experts_8: Roofline = Roofline(fixed=3e-5, bandwidth=0.7, flops=0.4)
+    experts_4: Roofline = Roofline(fixed=3e-5, bandwidth=0.7, flops=0.4)
+    decode_fixed: Seconds = Field(default=1.3e-5, description="time of the smallest decode attention of a layer")
+    decode_bandwidth: float = Field(default=0.8, gt=0, le=2, description="share of the bandwidth of decode attention")
+    decode_bandwidth_8: float = Field(default=0.67, gt=0, le=2, description="the same with an 8-bit KV cache")
+    prefill_fixed: Seconds = Field(default=1.4e-5, description="time of the smallest prefill attention of a layer")
+    prefill_flops: float = Field(default=0.66, gt=0, le=2, description="share of the 16-bit peak of prefill attention")
+    prefill_lead: float = Field(default=500.0, ge=0, description="a prompt token costs as much as so many more pairs")
+    allreduce_fixed: Seconds = Field(default=3.3e-6, description="floor a of an all-reduce, a + b (n - 1)")
+    allreduce_per_chip: Seconds = Field(default=1e-7, description="slope b of the floor with each further chip")
+    allreduce_bandwidth: float = Field(default=0.65, gt=0, le=2, description="share of the link that it reaches")
     layer: Seconds = Field(default=5e-6, description="norms, rotary embedding, activations and gaps of one layer")
-    token_layer: float = Field(
-        default=8.0, ge=0, description="memory traffic of those per token, in activations of a layer"
-    )
-    host: Seconds = Field(default=2e-3, description="engine time of an iteration that the chip waits for")
+    layer_traffic: float = Field(default=16.0, ge=0, description="bytes they move per token and unit of hidden width")
+    host: Seconds = Field(default=1e-3, description="engine time of an iteration that the chip waits for")
     host_sequence: Seconds = Field(default=1e-5, description="engine time per decoding sequence and iteration")
-    memory_reserve: Bytes = Field(default=3e9, description="memory of a chip kept for context, graphs and activations")
+    memory_reserve: Bytes = Field(default=2e9, description="memory kept for context, graphs and activations")
     active_power: float = Field(default=0.25, ge=0, le=1, description="power of a busy chip, share of max - idle")
-    bandwidth_power: float = Field(
-        default=0.35, ge=0, le=1, description="power on top at full memory bandwidth, same share"
-    )
-    flops_power: float = Field(default=0.7, ge=0, le=1, description="power on top at full FLOP/s, same share")
+    bandwidth_power: float = Field(default=0.35, ge=0, le=1, description="power on top at full memory bandwidth")
+    flops_power: float = Field(default=0.7, ge=0, le=1, description="power on top at the dense peak")
+
+    def gemm(self, bits: int) -> Roofline:
+        """The GEMM in arithmetic of 16, 8 or 4 bits."""
+        return {16: self.gemm_16, 8: self.gemm_8, 4: self.gemm_4}[bits]
+
+    def experts(self, bits: int) -> Roofline:
+        """The fused expert layer in arithmetic of 16, 8 or 4 bits."""
+        return {16: self.experts_16, 8: self.experts_8, 4: self.experts_4}[bits]
 
 
 class WaferCoefficients(BaseModel):
@@ -73,7 +73,7 @@ class WaferCoefficients(BaseModel):
     token_floor: Seconds = Field(default=3.3e-5, description="least time between two tokens leaving the slowest stage")
     compute: float = Field(default=0.065, gt=0, le=1, description="share of the dense FLOP/s in prefill")
     decode_slot: float = Field(
-        1.0, gt=0, description="time of a decoding sequence in the slowest stage, in prefill tokens"
+        default=1.0, gt=0, description="a decoding sequence in the slowest stage, in prompt tokens"
     )
     kv_bandwidth: float = Field(
         default=0.05, gt=0, le=1, description="share of the SRAM bandwidth when attention reads KV"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, Self, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Precision: TypeAlias = Literal["fp16", "bf16", "fp8", "int8", "fp4", "mxfp4"]
@@ -145,9 +147,8 @@ class ModelSpec(BaseModel):
         """Attention FLOPs of a token looking at one other, over the layers that see the whole context."""
         return 4.0 * self.heads * self.head_dim * self.full_layers
 
-    def experts_touched(self, tokens: float) -> float:
-        """Expected number of routed experts of a layer that `tokens` tokens use, each choosing at random."""
+    def experts_touched(self, tokens: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Expected number of routed experts of a layer that so many tokens use, each choosing at random."""
         if not self.experts:
-            return 0.0
-        missed: float = (1.0 - self.active_experts / self.experts) ** tokens
-        return self.experts * (1.0 - missed)
+            return np.zeros_like(tokens)
+        return self.experts * (1.0 - (1.0 - self.active_experts / self.experts) ** tokens)

@@ -1,0 +1,84 @@
+"""Reading the calibration files, and least squares on relative errors."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import least_squares
+
+from meritorder.catalog.accelerator import Accelerator, GpuCoefficients
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Row: TypeAlias = dict[str, str]
+
+# System names of the operator tables -> accelerators of the catalog, oldest first.
+SYSTEMS = {
+    "a100_sxm": "a100",
+    "h100_sxm": "h100",
+    "h200_sxm": "h200",
+    "b200_sxm": "b200",
+    "b300_sxm": "b300",
+    "gb200": "gb200",
+}
+
+
+def rows(folder: Path, name: str) -> list[Row]:
+    """The rows of a calibration file; its first line is a comment."""
+    if "heldout" in name or "eval" in name:
+        raise ValueError(f"{name} belongs to a scoring set")
+    with (folder / name).open(encoding="utf-8") as file:
+        return list(csv.DictReader(line for line in file if not line.startswith("#")))
+
+
+def columns(table: Iterable[Row], *names: str) -> list[Floats]:
+    """Columns of numbers."""
+    table = list(table)
+    return [np.array([float(row[name]) for row in table]) for name in names]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A solution with its median and mean absolute relative error."""
+
+    x: Floats
+    rows: int
+    median: float
+    mean: float
+
+    @property
+    def note(self) -> str:
+        """For the catalog: how many rows, what error."""
+        return f"{self.rows} rows, median error {self.median:.1%}, mean {self.mean:.1%}"
+
+
+def fit(
+    model: Callable[[Floats], Floats],
+    start: Sequence[float],
+    low: Sequence[float],
+    high: Sequence[float],
+    truth: Floats,
+) -> Fit:
+    """Least squares on log(model / truth), robust against outliers."""
+    solution = least_squares(
+        lambda x: np.log(model(x) / truth),
+        start,
+        bounds=(low, high),
+        x_scale=np.abs(start),
+        loss="soft_l1",
+        f_scale=0.2,
+        diff_step=1e-3,
+    )
+    errors = np.abs(model(solution.x) / truth - 1)
+    return Fit(solution.x, len(truth), float(np.median(errors)), float(np.mean(errors)))
+
+
+def with_gpu(chip: Accelerator, **coefficients: object) -> Accelerator:
+    """The chip with some of its coefficients replaced, unchecked."""
+    known = {name: getattr(chip.gpu, name) for name in GpuCoefficients.model_fields}
+    return chip.model_copy(update={"gpu": GpuCoefficients.model_construct(**{**known, **coefficients})})  # type: ignore[arg-type]

@@ -1,0 +1,72 @@
+"""`fitted.yaml`: coefficients with source, confidence and errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from meritorder.files import write_text
+
+HEAD = """# Coefficients of machines. Written by scripts/fit_machines.py; don't edit by hand.
+# `value` of a kernel: fixed (time of the smallest call), shares of bandwidth and FLOP/s, sharpness, quantising traffic.
+"""
+
+SOURCES = {
+    "operators": ("NVIDIA AISimulate 0.13.0 operator tables, newest vLLM lane (Apache-2.0)", "2026-10"),
+    "nearest": ("nearest architecture: no data of this machine", "2026-11"),
+    "serving": ("InferenceX runs (AISimulate silicon sample, Apache-2.0) and BLIS training runs of vLLM", "2026-04"),
+    "kv-blocks": ("KV blocks that vLLM 0.15.1 reported on H100 (BLIS training runs)", "2026-02"),
+    "mlenergy": (
+        "ML.ENERGY Benchmark v3, vLLM 0.11.1; for B200 also AISimulate power per kernel (Apache-2.0)",
+        "2025-12",
+    ),
+    "wafer": ("WaferLLM (OSDI'25, arXiv 2502.04563v3) and API timings of the CS-3 service", "2025-07"),
+    "guess": ("guess of this project", "2026-11"),
+    "derived": ("half the times of CS-3: its clock is about doubled", "2026-11"),
+}
+
+
+@dataclass
+class Fitted:
+    """Coefficients by accelerator: name -> figure."""
+
+    machines: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+
+    def add(self, machine: str, name: str, value: object, source: str, confidence: str, **more: object) -> None:
+        """Note one coefficient; a kernel's value is a mapping."""
+        self.machines.setdefault(machine, {})[name] = {
+            "value": _rounded(value),
+            "source": source,
+            "confidence": confidence,
+            **{key: _rounded(item) for key, item in more.items()},
+        }
+
+    def values(self, machine: str) -> dict[str, Any]:
+        """The bare coefficients of a machine."""
+        return {name: figure["value"] for name, figure in self.machines.get(machine, {}).items()}
+
+
+def seconds(value: float) -> str:
+    """Seconds as the catalog writes them."""
+    return f"{float(value) * 1e6:.4g} us"
+
+
+def write(fitted: Fitted, path: Path) -> None:
+    """Write the file whole."""
+    sources = {key: {"title": title, "date": date} for key, (title, date) in SOURCES.items()}
+    text = HEAD + yaml.safe_dump({"sources": sources}, sort_keys=False, width=1000) + "\naccelerators:\n"
+    for machine, figures in fitted.machines.items():
+        text += f"  {machine}:\n"
+        for name, figure in figures.items():
+            flow = yaml.safe_dump(figure, default_flow_style=True, sort_keys=False, width=1000).strip()
+            text += f"    {name}: {flow}\n"
+    write_text(path, text)
+
+
+def _rounded(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return float(f"{value:.4g}") if isinstance(value, float) else value

@@ -1,0 +1,92 @@
+"""`compile_replica`: from a pool of the fleet to the tables that kernel, gateway and planner work with."""
+
+from __future__ import annotations
+
+from meritorder.fleet.schema import Fleet, Pool
+from meritorder.perf.fit import check_parallelism, does_not_fit
+from meritorder.perf.gpu import gpu_table
+from meritorder.perf.measured import measured_table
+from meritorder.perf.memory import memory
+from meritorder.perf.placement import Placement
+from meritorder.perf.replica import Replica
+from meritorder.perf.wafer import wafer_table
+from meritorder.problems import InputError, Problem
+
+
+def compile_replica(fleet: Fleet, pool_name: str) -> Replica:
+    """Compile one replica of pool `pool_name`.
+
+    Raises InputError with key `pools.<name>` when the model can't be split like that or does not fit, saying
+    how much memory is missing and what would fit.
+    """
+    pool = fleet.pools[pool_name]
+    key = f"pools.{pool_name}"
+    return _measured(fleet, pool, key) if pool.measured is not None else _catalogued(fleet, pool, key)
+
+
+def _measured(fleet: Fleet, pool: Pool, key: str) -> Replica:
+    measured, engine, model = pool.measured, pool.engine, fleet.models[pool.model]
+    assert measured is not None
+    weights = model.weight_bytes(pool.weights) if measured.weight_bytes is None else measured.weight_bytes
+    blocks = engine.kv_blocks or measured.kv_tokens // engine.kv_block_tokens
+    kv_tokens = blocks * engine.kv_block_tokens
+    kv_bytes = model.kv_bytes_per_token(pool.kv)
+    return Replica(
+        table=measured_table(measured, engine),
+        kv_blocks=blocks,
+        block_tokens=engine.kv_block_tokens,
+        max_context=_max_context(pool, model.max_context, kv_tokens, key),
+        accelerators=measured.accelerators,
+        weight_bytes=weights,
+        kv_bytes_per_token=kv_bytes,
+        memory_bytes=weights + kv_tokens * kv_bytes,
+        max_w=measured.busy_w,
+        usd_per_hour=measured.usd_per_hour if pool.usd_per_hour is None else pool.usd_per_hour,
+    )
+
+
+def _catalogued(fleet: Fleet, pool: Pool, key: str) -> Replica:
+    engine, model = pool.engine, fleet.models[pool.model]
+    assert pool.accelerator is not None
+    chip = fleet.accelerators[pool.accelerator]
+    place = Placement(
+        chip=chip,
+        model=model,
+        tensor=pool.tensor,
+        pipeline=pool.pipeline,
+        weights=pool.weights or model.weights,
+        kv=pool.kv,
+        max_sequences=engine.max_sequences,
+        token_budget=engine.token_budget,
+    )
+    check_parallelism(place, pool.accelerator, key)
+    held = memory(place, engine.memory_fraction, engine.kv_block_tokens)
+    if held.missing:
+        raise does_not_fit(place, engine.memory_fraction, engine.kv_block_tokens, pool, key)
+    blocks = engine.kv_blocks or held.blocks
+    return Replica(
+        table=wafer_table(place) if chip.kind == "wafer" else gpu_table(place),
+        kv_blocks=blocks,
+        block_tokens=engine.kv_block_tokens,
+        max_context=_max_context(pool, model.max_context, blocks * engine.kv_block_tokens, key),
+        accelerators=place.chips,
+        weight_bytes=model.weight_bytes(place.weights),
+        kv_bytes_per_token=model.kv_bytes_per_token(place.kv) * place.kv_copies,
+        memory_bytes=chip.memory * place.chips,
+        max_w=chip.max * place.chips,
+        usd_per_hour=chip.usd_per_hour * place.chips if pool.usd_per_hour is None else pool.usd_per_hour,
+        notes=chip.notes,
+    )
+
+
+def _max_context(pool: Pool, of_model: int, kv_tokens: int, key: str) -> int:
+    """Most tokens of a request: what the pool asks for, else the model's context as far as the KV cache goes."""
+    asked = pool.engine.max_context
+    if asked is None:
+        return min(of_model, kv_tokens)
+    most = min(of_model, kv_tokens)
+    if asked > most:
+        limit = "the model ends there" if of_model <= kv_tokens else "no more KV cache fits"
+        what = f"is {asked} tokens"
+        raise InputError(Problem(what, key=f"{key}.engine.max_context", fix=f"give at most {most}: {limit}"))
+    return asked
