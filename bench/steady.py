@@ -18,12 +18,14 @@ def fleet_text(replicas: int, policy: str = "merit-order", kv_tokens: int = KV_T
     """A fleet file with one pool of the measured machine."""
     return f"""
 name: steady
+models:
+  any-length: {{base: llama-3.1-8b, max_context: 4000000}}
 sites:
   here: {{usd_per_kwh: 0.08 USD/kWh, kg_per_kwh: 300 g/kWh}}
 pools:
   all:
     site: here
-    model: llama-3.1-8b
+    model: any-length
     replicas: {replicas}
     measured:
       host_s: {HOST_S!r}
@@ -37,7 +39,7 @@ pools:
       usd_per_hour: 2.5 USD/h
     engine: {{max_sequences: {SEQUENCES}, token_budget: {budget}}}
 services:
-  chat: {{model: llama-3.1-8b, slo: {{ttft: 1 s, token_rate: 20 tok/s}}}}
+  chat: {{model: any-length, slo: {{ttft: 1 s, token_rate: 20 tok/s}}}}
 dispatch: {{policy: {policy}}}
 """
 

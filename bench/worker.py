@@ -98,7 +98,7 @@ def recorded(path: str, replicas: str, repeats: str) -> dict[str, Any]:
     from bench import steady as load
     from meritorder.workload.read import read
 
-    return timed(load.fleet(int(replicas), kv_tokens=1_000_000, budget=8192), read(Path(path)), int(repeats))
+    return timed(load.fleet(int(replicas), kv_tokens=4_000_000, budget=8192), read(Path(path)), int(repeats))
 
 
 def columns(requests: str, replicas: str, folder: str) -> dict[str, Any]:
