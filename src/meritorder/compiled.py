@@ -45,12 +45,25 @@ def compiled(function: F) -> F:
 
     With NUMBA_DISABLE_JIT=1 the plain Python runs instead, for debugging.
     """
+    return _compile(function, inline=False)
+
+
+def inlined(function: F) -> F:
+    """The same, and put the code in place of every call.
+
+    For small functions on the hot path: a call copies every array header of the state, which costs more than they do.
+    """
+    return _compile(function, inline=True)
+
+
+def _compile(function: F, *, inline: bool) -> F:
     import numba
 
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(cache_folder())
     try:
-        result: F = numba.njit(cache=True, nogil=True, error_model="numpy", boundscheck=False)(function)
+        options = {"cache": True, "nogil": True, "error_model": "numpy", "forceinline": inline, "_nrt": False}
+        result: F = numba.njit(**options)(function)
         return result
     finally:
         numba.config.CACHE_DIR = before

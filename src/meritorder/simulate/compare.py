@@ -17,7 +17,7 @@ from meritorder.simulate.store import Run
 Floats = npt.NDArray[np.float64]
 
 METHOD = (
-    f"95 % intervals of the difference to the first run: circular moving-block bootstrap, {bootstrap.REPLICATES} "
+    f"95% intervals of the difference to the first run: circular moving-block bootstrap, {bootstrap.REPLICATES} "
     f"replicates of {bootstrap.CELLS // bootstrap.BLOCK_CELLS} blocks, each a "
     f"{bootstrap.CELLS // bootstrap.BLOCK_CELLS}th of the time of arrival (requests close in time share a queue, so "
     "they are not resampled one by one)."

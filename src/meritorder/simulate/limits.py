@@ -80,5 +80,5 @@ def miss_causes(verdicts: Verdicts) -> dict[str, object]:
     causes = {text: int(counts[verdict]) for verdict, text in CAUSES.items() if counts[verdict]}
     ordered = dict(sorted(causes.items(), key=lambda item: -item[1]))
     misses = sum(ordered.values())
-    text = ", ".join(f"{cause} {count / misses:.0%}" for cause, count in ordered.items())
+    text = ", ".join(f"{cause} {count / misses:.0%}" for cause, count in ordered.items() if count >= 0.01 * misses)
     return {"misses": misses, "causes": ordered, "text": text or "no misses"}

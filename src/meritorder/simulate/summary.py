@@ -207,6 +207,8 @@ def _pool_rows(result: Result, books: Accounts) -> dict[str, dict[str, Any]]:
             "model": spec.model,
             "replicas": spec.replicas,
             "accelerators": spec.replicas * machine.accelerators,
+            "kv_tokens": kv_tokens,
+            "max_sequences": machine.table.max_sequences * spec.replicas,
             "requests": int(requests[i]),
             "utilisation": _ratio(series["busy_s"][i], replica_s),
             "mean_running": _ratio(series["running_s"][i], result.span_s),

@@ -1,0 +1,147 @@
+"""The policies that others use, as baselines. Each returns (replica, tokens believed cached there, reason).
+
+`total` is the most tokens that the request may hold: pools with a smaller context are left out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from meritorder.compiled import inlined
+from meritorder.dispatch.predict import delay_s, tpot_s, ttft_s
+from meritorder.dispatch.reasons import FASTEST, PREFIX, RANDOM, REQUESTS, TURN
+from meritorder.dispatch.state import FleetState
+
+
+@inlined
+def next_random(state: FleetState) -> int:
+    """The next of a reproducible stream of 32-bit numbers (xorshift64*, Vigna 2016)."""
+    g = state.settings[0]
+    x = np.uint64(g.random)
+    x ^= x >> np.uint64(12)
+    x ^= x << np.uint64(25)
+    x ^= x >> np.uint64(27)
+    g.random = x
+    return int((x * np.uint64(2685821657736338717)) >> np.uint64(32))
+
+
+@inlined
+def count_fitting(state: FleetState, service: int, total: int) -> int:
+    """Replicas on which a request of `total` tokens fits."""
+    s = state.services[service]
+    replicas = 0
+    for c in range(s.first, s.first + s.count):
+        p = state.pools[state.choices[c].pool]
+        if total <= p.max_context:
+            replicas += p.count
+    return replicas
+
+
+@inlined
+def nth_fitting(state: FleetState, service: int, total: int, n: int) -> int:
+    """The n-th of these replicas, in the order of the fleet file."""
+    s = state.services[service]
+    for c in range(s.first, s.first + s.count):
+        p = state.pools[state.choices[c].pool]
+        if total <= p.max_context:
+            if n < p.count:
+                return int(p.first + n)
+            n -= p.count
+    return -1
+
+
+@inlined
+def choose_in_turn(state: FleetState, service: int, total: int) -> tuple[int, int, int]:
+    """round-robin: the replicas of a service one after the other."""
+    s = state.services[service]
+    n = s.turn % count_fitting(state, service, total)
+    s.turn += 1
+    return nth_fitting(state, service, total, n), 0, TURN
+
+
+@inlined
+def choose_random(state: FleetState, service: int, total: int) -> tuple[int, int, int]:
+    """random: any replica, all with the same probability."""
+    n = next_random(state) % count_fitting(state, service, total)
+    return nth_fitting(state, service, total, n), 0, RANDOM
+
+
+@inlined
+def choose_of_several(state: FleetState, service: int, total: int) -> tuple[int, int, int]:
+    """power-of-two: of `choices` drawn at random the one with the fewest requests (Mitzenmacher 2001)."""
+    replicas = count_fitting(state, service, total)
+    best = -1
+    for _ in range(state.settings[0].choices):
+        drawn = nth_fitting(state, service, total, next_random(state) % replicas)
+        if best < 0 or state.replicas[drawn].in_flight < state.replicas[best].in_flight:
+            best = drawn
+    return best, 0, REQUESTS
+
+
+@inlined
+def choose_fewest(state: FleetState, service: int, total: int, reason: int) -> tuple[int, int, int]:
+    """least-request and least-tokens: the smallest key of the pools' order; first pool on a draw."""
+    s = state.services[service]
+    best, least = -1, np.inf
+    for c in range(s.first, s.first + s.count):
+        p = state.pools[state.choices[c].pool]
+        root = state.nodes[p.tree + 1]
+        if total <= p.max_context and root.key < least:
+            best, least = int(p.first + root.leaf), root.key
+    return best, 0, reason
+
+
+@inlined
+def choose_prefix(
+    state: FleetState, service: int, prompt: int, total: int, near: int, cached: int
+) -> tuple[int, int, int]:
+    """prefix-affinity: where the longest known prefix was sent, unless that replica is too busy.
+
+    The rule of SGLang's cache-aware router: affinity if the known share of the prompt is at least `min_match` and
+    the load is balanced, i.e. not (busiest - idlest > max_imbalance and busiest > max_ratio * idlest); here
+    "busiest" is the replica with the prefix. Otherwise the fewest requests in flight.
+    """
+    g = state.settings[0]
+    best, _, _ = choose_fewest(state, service, total, REQUESTS)
+    if near < 0 or cached < g.min_match * prompt or not may_serve(state, service, total, near):
+        return best, cached if best == near else 0, REQUESTS
+    there = state.replicas[near].in_flight
+    least = state.replicas[best].in_flight
+    if there - least > g.max_imbalance and there > g.max_ratio * least:
+        return best, 0, REQUESTS
+    return near, cached, PREFIX
+
+
+@inlined
+def may_serve(state: FleetState, service: int, total: int, replica: int) -> bool:
+    """Whether a replica belongs to a pool of the service on which the request fits."""
+    s = state.services[service]
+    pool = state.replicas[replica].pool
+    for c in range(s.first, s.first + s.count):
+        if state.choices[c].pool == pool:
+            return bool(total <= state.pools[pool].max_context)
+    return False
+
+
+@inlined
+def choose_fastest(
+    state: FleetState, service: int, region: int, prompt: int, total: int, expected: float
+) -> tuple[int, int, int]:
+    """latency-predicted: least predicted time to the last token, TTFT + expected output x time per token.
+
+    As in the predicted-latency routing of llm-d and Dynamo, with our iteration tables in place of a learnt model.
+    """
+    s = state.services[service]
+    best, least = -1, np.inf
+    for c in range(s.first, s.first + s.count):
+        pool = state.choices[c].pool
+        p = state.pools[pool]
+        if total > p.max_context:
+            continue
+        replica = int(p.first + state.nodes[p.tree + 1].leaf)
+        r = state.replicas[replica]
+        tpot = tpot_s(state, pool, r.in_flight + 1, r.context + prompt + 0.5 * expected, expected)
+        seconds = ttft_s(state, replica, prompt, 0, tpot) + delay_s(state, pool, region, prompt) + expected * tpot
+        if seconds < least:
+            best, least = replica, seconds
+    return best, 0, FASTEST

@@ -1,0 +1,172 @@
+"""A fresh `FleetState` of a fleet with nothing in flight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from meritorder.dispatch.choose import LATENCY_PREDICTED, LEAST_REQUEST, LEAST_TOKENS, POLICIES
+from meritorder.dispatch.choose import MERIT_ORDER, PREFIX_AFFINITY
+from meritorder.dispatch.records import Records, records
+from meritorder.dispatch.state import (
+    BATCH,
+    BY_PREDICTION,
+    BY_REQUESTS,
+    BY_TOKENS,
+    CHOICE,
+    LEVEL,
+    POOL,
+    REPLICA,
+    SERVICE,
+    SETTINGS,
+    TOKENS,
+    UNORDERED,
+    FleetState,
+)
+from meritorder.dispatch.tournament import new_nodes, tree_size
+from meritorder.dispatch.update import reorder
+from meritorder.fleet.dispatch import Dispatch
+from meritorder.fleet.schema import Fleet
+from meritorder.perf.replica import Replica
+
+# What a router expects before it has seen a request.
+EXPECTED_OUTPUT = 256.0
+EXPECTED_PROMPT = 512.0
+
+JOULES_PER_KWH = 3.6e6
+
+_ORDER = {
+    LEAST_REQUEST: BY_REQUESTS,
+    PREFIX_AFFINITY: BY_REQUESTS,
+    LEAST_TOKENS: BY_TOKENS,
+    LATENCY_PREDICTED: BY_PREDICTION,
+    MERIT_ORDER: BY_PREDICTION,
+}
+
+
+def build_state(
+    fleet: Fleet,
+    replicas: Sequence[Replica],
+    dispatch: Dispatch,
+    *,
+    regions: Sequence[str] = ("default",),
+    prefix_tokens: int = 0,
+    prefix_blocks: int = 0,
+    seed: int = 0,
+) -> FleetState:
+    """The state of `fleet` (`replicas`: one per pool) for a policy, before the first request.
+
+    `regions` are those that requests come from; `prefix_tokens` and `prefix_blocks` the size and number of distinct
+    prefix blocks that requests may carry.
+    """
+    settings = _settings(dispatch, prefix_tokens, seed)
+    g = settings[0]
+    counts = [pool.replicas for pool in fleet.pools.values()]
+    firsts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(int)
+    sites = list(fleet.sites)
+    pools = records(len(counts), POOL)
+    tokens, batches, nodes = [], [], []
+    levels = words = 0
+    for index, (pool, replica) in enumerate(zip(fleet.pools.values(), replicas, strict=True)):
+        p, site, table = pools[index], fleet.sites[pool.site], replica.table
+        p.first, p.count, p.site = firsts[index], pool.replicas, sites.index(pool.site)
+        p.max_sequences, p.token_budget = table.max_sequences, table.token_budget
+        p.block_tokens, p.kv_blocks, p.max_context = replica.block_tokens, replica.kv_blocks, replica.max_context
+        p.tokens, p.batches, p.tree = (sum(map(len, part)) for part in (tokens, batches, nodes))
+        p.tree_size = tree_size(pool.replicas)
+        p.levels, p.level_words = levels, words
+        levels += table.max_sequences + 1
+        words += (table.max_sequences >> 5) + 1
+        p.pair_s, p.pair_j = table.pair_s, table.pair_j
+        p.request_s, p.prompt_token_s = pool.engine.request_overhead, pool.engine.prompt_token_overhead
+        p.output_token_s = pool.engine.output_token_overhead
+        p.usd_per_s = replica.usd_per_hour / 3600.0
+        carbon_usd = site.kg_per_kwh * fleet.carbon_price_usd_per_kg
+        p.usd_per_j = site.pue * (site.usd_per_kwh + carbon_usd) / JOULES_PER_KWH
+        p.prefix_caching = pool.engine.prefix_caching and prefix_tokens > 0
+        p.by_priority = pool.engine.scheduling == "priority"
+        p.mean_new, p.mean_output = EXPECTED_PROMPT, EXPECTED_OUTPUT
+        tokens.append(_rows(TOKENS, table.step_s, table.prefill_s, table.step_j, table.prefill_j))
+        batches.append(_rows(BATCH, table.decode_s, table.decode_kv_s, table.decode_j, table.decode_kv_j))
+        nodes.append(new_nodes(pool.replicas))
+    services, choices = _services(fleet)
+    state = FleetState(
+        pools=pools,
+        replicas=_replicas(counts),
+        services=services,
+        choices=choices,
+        tokens=_joined(tokens),
+        batches=_joined(batches),
+        nodes=_joined(nodes),
+        levels=records(levels, LEVEL),
+        level_words=np.zeros(words, np.int64),
+        mix=np.zeros((sum(counts), len(services)), np.int32),
+        owner=np.full(prefix_blocks if g.uses_prefix else 0, -1, np.int32),
+        rtt_s=np.array(
+            [[_rtt(fleet.sites[site].rtt, region) for site in sites] for region in regions], np.float64
+        ),
+        settings=settings,
+    )
+    state.levels.head[:] = state.levels.tail[:] = -1
+    for index in range(len(state.replicas)):
+        reorder(state, index)
+    return state
+
+
+def _settings(dispatch: Dispatch, prefix_tokens: int, seed: int) -> Records:
+    settings = records(1, SETTINGS)
+    g = settings[0]
+    g.policy = POLICIES.index(dispatch.policy)
+    g.order = _ORDER.get(g.policy, UNORDERED)
+    g.by_level = g.policy == MERIT_ORDER
+    g.uses_prefix = prefix_tokens > 0 and g.policy in (MERIT_ORDER, PREFIX_AFFINITY)
+    g.prefix_tokens = prefix_tokens
+    # splitmix64's increment keeps the state away from 0, from which xorshift never leaves
+    g.random = np.uint64((seed * 2 + 1) * 0x9E3779B97F4A7C15 % 2**64)
+    for name, value in dispatch.model_dump(exclude={"policy"}).items():
+        setattr(g, name, value)
+    return settings
+
+
+def _services(fleet: Fleet) -> tuple[Records, Records]:
+    names = list(fleet.pools)
+    services = records(len(fleet.services), SERVICE)
+    pools: list[int] = []
+    for s, service in zip(services, fleet.services.values(), strict=True):
+        allowed = service.pools or names
+        s.ttft_s = service.slo.ttft or np.inf
+        s.tpot_s = 1.0 / service.slo.token_rate if service.slo.token_rate else np.inf
+        s.priority, s.weight = service.priority, 2.0**-service.priority
+        s.sheds = service.overload == "shed"
+        s.mean_output = EXPECTED_OUTPUT
+        s.first = len(pools)
+        pools += [i for i, name in enumerate(names) if name in allowed and fleet.pools[name].model == service.model]
+        s.count = len(pools) - s.first
+    choices = records(len(pools), CHOICE)
+    choices.pool[:] = pools
+    return services, choices
+
+
+def _replicas(counts: Sequence[int]) -> Records:
+    replicas = records(sum(counts), REPLICA)
+    replicas.pool[:] = np.repeat(np.arange(len(counts)), counts)
+    replicas.previous[:] = replicas.next[:] = -1
+    replicas.level[:] = -1
+    replicas.tpot_s[:] = np.inf
+    return replicas
+
+
+def _rtt(rtt: dict[str, float], region: str) -> float:
+    return rtt.get(region, rtt.get("default", 0.0))
+
+
+def _rows(dtype: np.dtype[np.void], *columns: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Records:
+    rows = records(len(columns[0]), dtype)
+    for name, column in zip(dtype.names or (), columns, strict=True):
+        rows[name] = column
+    return rows
+
+
+def _joined(parts: list[Records]) -> Records:
+    return np.concatenate(parts).view(np.recarray)

@@ -1,0 +1,141 @@
+"""merit-order: the cheapest replica that is predicted to keep the request's targets.
+
+Marginal cost of a request on a replica, in USD:
+
+    cost  = energy + scarcity
+    energy   = (prefill joules of the uncached prompt + expected output x joules per further token)
+               x PUE x (price of energy + price of carbon)
+    scarcity = s x u^2 x (owner cost per second) x (predicted seconds on the replica) x share
+    u     = requests in flight in the pool / most that it holds within the service's token rate
+    share = the larger of 1 / (most in flight per replica) and (tokens of the request / KV tokens of the replica)
+
+An idle machine costs its energy only, since it is paid for anyway; a pool that runs full costs its whole price, so
+that fast tiers stay free for those who need them. A cached prefix saves its prefill. If no replica can keep the
+targets: least expected harm, weight x (relative excess of TTFT + relative excess of time per token), plus the same
+for the token rate of those already there; a priority p weighs 2^-p.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from meritorder.compiled import compiled, inlined
+from meritorder.dispatch.levels import level_at_most
+from meritorder.dispatch.predict import delay_s, prefill_j, tpot_s, ttft_s
+from meritorder.dispatch.reasons import CHEAPEST, CHEAPEST_PREFIX, LEAST_HARM, SHED
+from meritorder.dispatch.state import FleetState
+
+# Lists of equally busy replicas that are tried in one pool, the busiest first.
+TRIES = 4
+
+# Dispatches for which a pool's limit is taken as known; its means move slowly.
+REFRESH = 256
+
+
+@compiled
+def most_in_flight(state: FleetState, service: int, choice: int) -> int:
+    """Most requests in flight per replica of a pool that keep the service's token rate, by bisection; >= 1.
+
+    Kept in `state.choices` and renewed every REFRESH dispatches, as prompts and outputs change.
+    """
+    c = state.choices[choice]
+    p = state.pools[c.pool]
+    if p.sent < c.fresh_until:
+        return int(c.limit)
+    s = state.services[service]
+    target = state.settings[0].margin * s.tpot_s
+    each = p.mean_new + 0.5 * p.mean_output
+    low, high = 1, int(p.max_sequences)
+    while low < high:
+        middle = (low + high + 1) >> 1
+        if tpot_s(state, c.pool, middle, middle * each, s.mean_output) <= target:
+            low = middle
+        else:
+            high = middle - 1
+    # as many as fit into the KV cache
+    low = max(min(low, int(p.kv_blocks * p.block_tokens / each)), 1)
+    c.limit = low
+    c.fresh_until = p.sent + REFRESH
+    return low
+
+
+@inlined
+def marginal_usd(
+    state: FleetState, replica: int, prompt: int, cached: int, expected: float, seconds: float, limit: int
+) -> float:
+    """Marginal cost in USD of a request that stays `seconds` on `replica` (formula above)."""
+    r = state.replicas[replica]
+    p = state.pools[r.pool]
+    new = prompt - cached
+    batch = max(min(r.in_flight - r.waiting, p.max_sequences - 1), 0)
+    now = state.batches[p.batches + batch]
+    then = state.batches[p.batches + batch + 1]
+    tokens = prompt + 0.5 * expected
+    step = state.tokens[p.tokens + batch + 1].step_j
+    if batch > 0:
+        step -= state.tokens[p.tokens + batch].step_j
+    per_token = step + then.decode_j - now.decode_j + then.decode_kv_j * tokens
+    joules = prefill_j(state, r.pool, batch, new, new * (cached + 0.5 * (new + 1)))
+    joules += expected * max(per_token, 0.0)
+    used = (p.in_flight + 1) / (p.count * limit)
+    share = max(1.0 / limit, (prompt + expected) / (p.kv_blocks * p.block_tokens))
+    scarcity = state.settings[0].scarcity * used * used * p.usd_per_s * seconds * share
+    return joules * p.usd_per_j + scarcity
+
+
+@inlined
+def choose_in_merit_order(
+    state: FleetState, service: int, region: int, prompt: int, total: int, expected: float, near: int, cached: int
+) -> tuple[int, int, int]:
+    """The replica of least marginal cost among those predicted to keep TTFT and token rate with margin.
+
+    Tried in each pool: the busiest replicas that keep the token rate (so that batches fill and others can rest),
+    the one predicted fastest, and the one that holds a prefix of the prompt (`near`, with `cached` tokens).
+    """
+    s = state.services[service]
+    g = state.settings[0]
+    best, best_cached, reason, least_usd, least_harm = -1, 0, LEAST_HARM, np.inf, np.inf
+    best_ttft = np.inf
+    for c in range(s.first, s.first + s.count):
+        pool = state.choices[c].pool
+        p = state.pools[pool]
+        if total > p.max_context:
+            continue
+        limit = most_in_flight(state, service, c)
+        delay = delay_s(state, pool, region, prompt)
+        level = limit
+        for attempt in range(TRIES + 2):
+            if attempt == 0:
+                if near < 0 or state.replicas[near].pool != pool:
+                    continue
+                replica = near
+            elif attempt <= TRIES:
+                level = level_at_most(state, pool, level - 1) if g.pack != 0 else -1
+                if level < 0:
+                    continue
+                replica = int(state.levels[p.levels + level].head)
+            else:
+                replica = int(p.first + state.nodes[p.tree + 1].leaf)
+            there = cached if replica == near else 0
+            r = state.replicas[replica]
+            tpot = tpot_s(state, pool, r.in_flight + 1, r.context + prompt + 0.5 * expected, expected)
+            ttft = ttft_s(state, replica, prompt, there, tpot) + delay
+            seconds = ttft + expected * tpot
+            # those already there must keep their token rate, too
+            if ttft <= g.margin * s.ttft_s and tpot <= g.margin * min(s.tpot_s, r.tpot_s):
+                usd = marginal_usd(state, replica, prompt, there, expected, seconds, limit)
+                if usd < least_usd:
+                    best, best_cached, least_usd, least_harm = replica, there, usd, -1.0
+                    reason = CHEAPEST_PREFIX if there > 0 else CHEAPEST
+                if attempt >= 1:
+                    break
+            elif least_harm > 0.0:
+                late = max(ttft / s.ttft_s - g.margin, 0.0) if s.ttft_s < np.inf else 0.0
+                slow = max(tpot / s.tpot_s - g.margin, 0.0) if s.tpot_s < np.inf else 0.0
+                others = max(tpot / r.tpot_s - g.margin, 0.0) if r.tpot_s < np.inf else 0.0
+                harm = s.weight * (late + slow) + r.weight * others
+                if harm < least_harm:
+                    best, best_cached, least_harm, best_ttft = replica, there, harm, ttft
+    if reason == LEAST_HARM and s.sheds != 0 and best_ttft > s.ttft_s:
+        return -1, 0, SHED
+    return best, best_cached, reason

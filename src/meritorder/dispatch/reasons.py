@@ -1,0 +1,22 @@
+"""Why a policy chose the replica it chose, in words for reports, headers and logs."""
+
+from __future__ import annotations
+
+REASONS = (
+    "none",
+    "next in turn",
+    "drawn at random",
+    "fewest requests",
+    "fewest tokens",
+    "fastest predicted",
+    "prefix cached there",
+    "cheapest that meets its targets",
+    "cheapest, prefix cached there",
+    "least harm: no replica meets its targets",
+    "no replica could serve it acceptably",
+    "too long for every pool of its model",
+)
+
+NONE, TURN, RANDOM, REQUESTS, TOKENS, FASTEST, PREFIX, CHEAPEST, CHEAPEST_PREFIX, LEAST_HARM, SHED, TOO_LONG = range(
+    len(REASONS)
+)

@@ -1,0 +1,135 @@
+"""`FleetState`: what a router knows of every replica, in flat arrays that kernel and gateway share.
+
+Only what a gateway can count by itself is here (requests in flight, prompts waiting for their first token, tokens
+sent), so that a policy tried in virtual time behaves the same in real time.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from meritorder.dispatch.records import Records
+
+# One engine iteration with so many tokens (index B+P for step, P for prefill), see perf/table.py.
+TOKENS = np.dtype([("step_s", "f8"), ("prefill_s", "f8"), ("step_j", "f8"), ("prefill_j", "f8")])
+# ... and with so many decoding sequences (index B).
+BATCH = np.dtype([("decode_s", "f8"), ("decode_kv_s", "f8"), ("decode_j", "f8"), ("decode_kv_j", "f8")])
+
+POOL = np.dtype(
+    [
+        ("first", "i4"),  # its first replica; the others follow
+        ("count", "i4"),
+        ("site", "i4"),
+        ("max_sequences", "i4"),
+        ("token_budget", "i4"),
+        ("block_tokens", "i4"),
+        ("kv_blocks", "i8"),
+        ("max_context", "i8"),
+        ("tokens", "i8"),  # offset into `tokens`
+        ("batches", "i8"),  # offset into `batches`
+        ("tree", "i8"),  # offset into `nodes`
+        ("tree_size", "i8"),
+        ("levels", "i8"),  # offset into `levels`: one list of replicas per number in flight
+        ("level_words", "i8"),  # offset into `level_words`: which of these lists hold anybody
+        ("pair_s", "f8"),
+        ("pair_j", "f8"),
+        ("request_s", "f8"),  # front end, per request
+        ("prompt_token_s", "f8"),  # front end, per prompt token
+        ("output_token_s", "f8"),  # front end, per token delivered
+        ("usd_per_s", "f8"),  # owner cost of one replica
+        ("usd_per_j", "f8"),  # energy, PUE and carbon of one joule at the machine
+        ("prefix_caching", "i4"),
+        ("by_priority", "i4"),  # engine schedules by priority, else first come first served
+        # below: counted while running
+        ("in_flight", "i8"),
+        ("sent", "i8"),  # requests dispatched so far
+        ("ended", "i8"),  # requests that have ended
+        ("mean_new", "f8"),  # running mean of uncached prompt tokens per request
+        ("mean_output", "f8"),  # running mean of output tokens per request
+    ]
+)
+
+REPLICA = np.dtype(
+    [
+        ("pool", "i4"),
+        ("in_flight", "i4"),
+        ("waiting", "i4"),  # of these, without a first token yet
+        ("level", "i4"),  # list that it stands in
+        ("previous", "i4"),
+        ("next", "i4"),
+        ("backlog", "i8"),  # prompt tokens of those waiting
+        ("context", "i8"),  # tokens of those in flight: prompt and half the expected output
+        ("since", "i8"),  # when `in_flight` last changed, in dispatch steps
+        ("tpot_s", "f8"),  # tightest target among the services in flight; infinity: none
+        ("weight", "f8"),  # of the most important service in flight
+    ]
+)
+
+SERVICE = np.dtype(
+    [
+        ("ttft_s", "f8"),  # target; infinity: none
+        ("tpot_s", "f8"),  # target: 1 / token rate; infinity: none
+        ("weight", "f8"),  # of harm to this service: 2^-priority
+        ("priority", "i4"),
+        ("sheds", "i4"),  # may be refused when nobody can serve it acceptably
+        ("first", "i4"),  # its pools are choices[first : first + count]
+        ("count", "i4"),
+        ("turn", "i8"),  # round robin's next
+        ("ended", "i8"),  # requests that have ended
+        ("mean_output", "f8"),  # running mean of their output tokens
+    ]
+)
+
+# A service on one of its pools.
+CHOICE = np.dtype(
+    [
+        ("pool", "i4"),
+        ("limit", "i4"),  # most requests in flight per replica that keep the token rate
+        ("fresh_until", "i8"),  # `sent` of the pool up to which `limit` holds
+    ]
+)
+
+LEVEL = np.dtype([("head", "i4"), ("tail", "i4")])
+
+# Order in which pools keep their replicas.
+UNORDERED, BY_REQUESTS, BY_TOKENS, BY_PREDICTION = range(4)
+
+SETTINGS = np.dtype(
+    [
+        ("policy", "i4"),
+        ("order", "i4"),  # key of the pools' trees
+        ("by_level", "i4"),  # whether the lists by number in flight are kept
+        ("uses_prefix", "i4"),
+        ("prefix_tokens", "i4"),  # tokens per prefix block
+        ("choices", "i4"),  # power-of-two: how many are drawn
+        ("max_imbalance", "i4"),  # prefix-affinity
+        ("pack", "i4"),  # merit-order: fill replicas one after the other
+        ("oracle_length", "i4"),  # the output length is known beforehand
+        ("max_ratio", "f8"),  # prefix-affinity
+        ("min_match", "f8"),  # prefix-affinity
+        ("margin", "f8"),  # merit-order
+        ("scarcity", "f8"),  # merit-order
+        ("clock", "i8"),  # dispatch steps so far
+        ("random", "u8"),  # state of the random numbers
+    ]
+)
+
+
+class FleetState(NamedTuple):
+    """Everything that `choose` reads and that dispatching changes."""
+
+    pools: Records  # POOL
+    replicas: Records  # REPLICA
+    services: Records  # SERVICE
+    choices: Records  # CHOICE, by service
+    tokens: Records  # TOKENS, by pool
+    batches: Records  # BATCH, by pool
+    nodes: Records  # tournament.NODE, by pool
+    levels: Records  # LEVEL, by pool
+    level_words: Records  # i8 bit masks, by pool
+    mix: Records  # i4 [replicas, services]: requests in flight
+    owner: Records  # i4: replica that a prefix block was last sent to, -1 none
+    rtt_s: Records  # f8 [regions, sites]
+    settings: Records  # SETTINGS, one record

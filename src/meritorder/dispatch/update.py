@@ -1,0 +1,150 @@
+"""What changes in a `FleetState` when a request is sent, answers for the first time, and ends."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from meritorder.compiled import compiled, inlined
+from meritorder.dispatch.predict import tpot_s, ttft_s
+from meritorder.dispatch.state import BY_PREDICTION, BY_REQUESTS, BY_TOKENS, FleetState
+from meritorder.dispatch.tournament import set_key
+
+# A running mean forgets what lies more than so many requests back.
+MEMORY = 4096
+
+# `since` fits below one request in flight, and both into the 53 bits of a float.
+_CLOCK_RANGE = 1 << 33
+
+
+@inlined
+def order_key(state: FleetState, replica: int) -> float:
+    """What the replicas of a pool are ordered by: the first has the smallest."""
+    r = state.replicas[replica]
+    order = state.settings[0].order
+    if order == BY_REQUESTS:
+        return float(r.in_flight) * _CLOCK_RANGE + float(r.since % _CLOCK_RANGE)
+    if order == BY_TOKENS:
+        return float(r.context)
+    p = state.pools[r.pool]
+    tpot = tpot_s(state, r.pool, r.in_flight + 1, r.context + p.mean_new, p.mean_output)
+    ttft = ttft_s(state, replica, max(int(p.mean_new), 1), 0, tpot)
+    return ttft + tpot * p.mean_output
+
+
+@inlined
+def reorder(state: FleetState, replica: int) -> None:
+    """Put a replica where it belongs among the others of its pool."""
+    r = state.replicas[replica]
+    p = state.pools[r.pool]
+    if state.settings[0].order != 0:
+        set_key(state.nodes, p.tree, p.tree_size, replica - p.first, order_key(state, replica))
+    if state.settings[0].by_level != 0:
+        level = min(r.in_flight, p.max_sequences)
+        if level != r.level:
+            if r.level >= 0:
+                leave_level(state, replica)
+            enter_level(state, replica, level)
+
+
+@inlined
+def leave_level(state: FleetState, replica: int) -> None:
+    """Take a replica out of the list of those with equally many requests in flight."""
+    r = state.replicas[replica]
+    p = state.pools[r.pool]
+    level = state.levels[p.levels + r.level]
+    if r.previous >= 0:
+        state.replicas[r.previous].next = r.next
+    else:
+        level.head = r.next
+    if r.next >= 0:
+        state.replicas[r.next].previous = r.previous
+    else:
+        level.tail = r.previous
+    if level.head < 0:
+        word = p.level_words + (r.level >> 5)
+        state.level_words[word] &= ~(1 << (r.level & 31))
+
+
+@inlined
+def enter_level(state: FleetState, replica: int, number: int) -> None:
+    """Append a replica to the list of those with `number` requests in flight: the one waiting longest is first."""
+    r = state.replicas[replica]
+    p = state.pools[r.pool]
+    level = state.levels[p.levels + number]
+    r.level = number
+    r.next = -1
+    r.previous = level.tail
+    if level.tail >= 0:
+        state.replicas[level.tail].next = replica
+    else:
+        level.head = replica
+        word = p.level_words + (number >> 5)
+        state.level_words[word] |= 1 << (number & 31)
+    level.tail = replica
+
+
+@compiled
+def tighten(state: FleetState, replica: int) -> None:
+    """Find the tightest time per token that anybody in flight on the replica was promised, and the most important."""
+    tightest, weight = np.inf, 0.0
+    for service in range(len(state.services)):
+        if state.mix[replica, service] > 0:
+            tightest = min(tightest, state.services[service].tpot_s)
+            weight = max(weight, state.services[service].weight)
+    state.replicas[replica].tpot_s = tightest
+    state.replicas[replica].weight = weight
+
+
+@inlined
+def sent(state: FleetState, replica: int, service: int, new: int, room: int) -> None:
+    """A request with `new` uncached prompt tokens, `room` tokens in all, goes to `replica`."""
+    r = state.replicas[replica]
+    p = state.pools[r.pool]
+    p.in_flight += 1
+    p.sent += 1
+    p.mean_new += (new - p.mean_new) / min(p.sent, MEMORY)
+    r.in_flight += 1
+    r.waiting += 1
+    r.backlog += new
+    r.context += room
+    state.mix[replica, service] += 1
+    r.tpot_s = min(r.tpot_s, state.services[service].tpot_s)
+    r.weight = max(r.weight, state.services[service].weight)
+    state.settings[0].clock += 1
+    r.since = state.settings[0].clock
+    reorder(state, replica)
+
+
+@inlined
+def answered(state: FleetState, replica: int, new: int) -> None:
+    """The first token of a request has come."""
+    r = state.replicas[replica]
+    r.waiting -= 1
+    r.backlog -= new
+    if state.settings[0].order == BY_PREDICTION:
+        reorder(state, replica)
+
+
+@inlined
+def ended(state: FleetState, replica: int, service: int, new: int, room: int, output: int, answered: bool) -> None:
+    """A request has ended after `output` tokens; `answered`: it had its first token before."""
+    r = state.replicas[replica]
+    p = state.pools[r.pool]
+    p.in_flight -= 1
+    r.in_flight -= 1
+    if not answered:
+        r.waiting -= 1
+        r.backlog -= new
+    r.context -= room
+    state.mix[replica, service] -= 1
+    if state.mix[replica, service] == 0:
+        tighten(state, replica)
+    if output > 0:
+        s = state.services[service]
+        s.ended += 1
+        s.mean_output += (output - s.mean_output) / min(s.ended + 1, MEMORY)
+        p.ended += 1
+        p.mean_output += (output - p.mean_output) / min(p.ended + 1, MEMORY)
+    state.settings[0].clock += 1
+    r.since = state.settings[0].clock
+    reorder(state, replica)

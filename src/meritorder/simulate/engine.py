@@ -1,0 +1,216 @@
+"""One engine between two boundaries: what has ended, what came in meanwhile, what it does next."""
+
+from __future__ import annotations
+
+from meritorder.compiled import compiled, inlined
+from meritorder.dispatch.state import FleetState
+from meritorder.dispatch.tournament import set_key
+from meritorder.dispatch.update import answered, ended
+from meritorder.simulate import finish_heap
+from meritorder.simulate.blocks import take
+from meritorder.simulate.event_heap import add_event
+from meritorder.simulate.jump import iterations_until, total
+from meritorder.simulate.lists import rank_of, stop_waiting, wait_before
+from meritorder.simulate.memory import (
+    AT_ENGINE,
+    DECODING,
+    IN_TRANSIT,
+    NEXT_TURN,
+    NOBODY,
+    PREFILLING,
+    WAITING,
+    SimState,
+)
+from meritorder.simulate.meter import meter
+from meritorder.simulate.phases import needed
+from meritorder.simulate.schedule import jump_seconds, stop_running, unit_blocks
+
+COMPLETED, CANCELLED = 1, 4  # of result.Status
+
+
+@inlined
+def send_follow_ups(sim: SimState, request: int, time: float) -> None:
+    """A request has ended: those that wait for it come after their think time."""
+    if len(sim.follower) == 0:
+        return
+    i = sim.follower[request]
+    while i >= 0:
+        add_event(sim.events, sim.clock, time + sim.think_s[i], i, NEXT_TURN)
+        i = sim.sibling[i]
+
+
+@inlined
+def finish(fleet: FleetState, sim: SimState, replica: int, request: int) -> None:
+    """A request has its last token."""
+    e = sim.engines[replica]
+    q = sim.requests[request]
+    p = fleet.pools[fleet.replicas[replica].pool]
+    stop_running(fleet, sim, replica, request)
+    output = sim.output[request]
+    back = 0.5 * fleet.rtt_s[sim.region[request], p.site]
+    q.finish = e.now + output * p.output_token_s + back
+    q.status = COMPLETED
+    sim.clock[0].unfinished -= 1
+    ended(fleet, replica, sim.service[request], q.new, q.room, output, True)
+    send_follow_ups(sim, request, q.finish)
+
+
+@compiled
+def cancel_running(fleet: FleetState, sim: SimState, replica: int, request: int) -> None:
+    """The client of a running request has given up; `finish` holds when."""
+    q = sim.requests[request]
+    was_answered = q.first >= 0.0
+    made = q.generated
+    if q.status == DECODING:
+        made = sim.output[request] - (q.finish_it - sim.engines[replica].iteration)
+    stop_running(fleet, sim, replica, request)
+    q.generated = made
+    q.status = CANCELLED
+    sim.clock[0].unfinished -= 1
+    ended(fleet, replica, sim.service[request], q.new, q.room, 0, was_answered)
+
+
+@inlined
+def pass_boundary(fleet: FleetState, sim: SimState, replica: int, time: float) -> None:
+    """The iterations under way have ended at `time`: hand out tokens, end requests."""
+    e = sim.engines[replica]
+    pool = fleet.replicas[replica].pool
+    p = fleet.pools[pool]
+    n = e.n
+    joules = e.joules
+    grown = 0.5 * e.decoding * (n - 1)
+    if e.single == 0:
+        batch = fleet.batches[p.batches + e.decoding]
+        base = fleet.tokens[p.tokens + e.decoding].step_j + batch.decode_j
+        joules = total(base, batch.decode_kv_j, e.kv, e.decoding, n)
+        first_phase = replica * sim.clock[0].phases
+        blocks = needed(sim.phases, first_phase, p.block_tokens, e.iteration, e.decoding, n)
+        take(sim, replica, blocks, unit_blocks(fleet, sim, pool))
+    made = float(n * e.decoding)
+    sim.clock[0].iterations += n
+    e.iteration += n
+    e.kv += e.decoding * n
+    started = e.now
+    kv = float(e.kv) - made + grown
+    running = float(e.running)
+    e.now = time
+    # prompts of this iteration
+    i = e.prefilling
+    e.prefilling = NOBODY
+    while i >= 0:
+        q = sim.requests[i]
+        following = q.next
+        q.computed += q.chunk
+        kv += q.computed
+        if q.computed < sim.prompt[i] + q.generated:
+            e.prefilling = i
+        else:
+            made += 1.0
+            q.generated += 1
+            if q.first < 0.0:
+                q.first = time + p.output_token_s + 0.5 * fleet.rtt_s[sim.region[i], p.site]
+                answered(fleet, replica, q.new)
+            q.status = DECODING
+            q.finish_it = e.iteration + sim.output[i] - q.generated
+            finish_heap.push(sim.heap, sim.requests, e.heap, e.decoding, i)
+            e.decoding += 1
+            e.kv += q.computed
+            phase = (q.computed - e.iteration) % p.block_tokens
+            sim.phases[replica * sim.clock[0].phases + phase] += 1
+        i = following
+    meter(sim, pool, started, time, joules, running, kv, float(e.chunk), made, float(n))
+    while e.decoding > 0 and sim.requests[sim.heap[e.heap]].finish_it <= e.iteration:
+        finish(fleet, sim, replica, sim.heap[e.heap])
+    i = e.cancels
+    e.cancels = NOBODY
+    while i >= 0:
+        q = sim.requests[i]
+        if q.status == DECODING or q.status == PREFILLING:
+            cancel_running(fleet, sim, replica, i)
+        elif q.status == WAITING:
+            # preempted between the client's word and now
+            cancel_waiting(fleet, sim, replica, i)
+        i = q.next_cancel
+
+
+@inlined
+def interrupt(fleet: FleetState, sim: SimState, replica: int, time: float) -> None:
+    """End the present jump with the first iteration that ends at `time` or later."""
+    e = sim.engines[replica]
+    if e.single != 0 or e.n <= 1:
+        return
+    p = fleet.pools[fleet.replicas[replica].pool]
+    batch = fleet.batches[p.batches + e.decoding]
+    base = fleet.tokens[p.tokens + e.decoding].step_s + batch.decode_s
+    n = iterations_until(base, batch.decode_kv_s, e.kv, e.decoding, time - e.now)
+    if n < e.n:
+        e.n = n
+        boundary = e.now + jump_seconds(fleet, sim, replica, n)
+        set_key(sim.timeline, 0, len(sim.timeline) >> 1, replica, boundary)
+
+
+@inlined
+def arrive(fleet: FleetState, sim: SimState, request: int, time: float) -> bool:
+    """A request reaches its engine. Returns whether the engine was idle, i.e. has to be scheduled now."""
+    replica = sim.requests[request].replica
+    e = sim.engines[replica]
+    q = sim.requests[request]
+    p = fleet.pools[fleet.replicas[replica].pool]
+    q.status = WAITING
+    q.queued = time
+    blocked = e.waiting > 0 and p.by_priority == 0
+    wait_before(sim, replica, rank_of(p.by_priority, sim, request), request, NOBODY)
+    if e.n == 0:
+        e.now = time
+        return True
+    if not blocked and e.running < p.max_sequences:
+        # else nobody can be admitted before somebody ends, which is a boundary anyway
+        interrupt(fleet, sim, replica, time)
+    return False
+
+
+@compiled
+def cancel_waiting(fleet: FleetState, sim: SimState, replica: int, request: int) -> None:
+    """The client of a waiting request has given up."""
+    q = sim.requests[request]
+    p = fleet.pools[fleet.replicas[replica].pool]
+    stop_waiting(sim, replica, rank_of(p.by_priority, sim, request), request)
+    q.status = CANCELLED
+    sim.clock[0].unfinished -= 1
+    ended(fleet, replica, sim.service[request], q.new, q.room, 0, q.first >= 0.0)
+
+
+@compiled
+def give_up(fleet: FleetState, sim: SimState, request: int, time: float) -> None:
+    """A client cancels its request, wherever it is: between two iterations at the earliest where it runs."""
+    q = sim.requests[request]
+    if q.status == IN_TRANSIT:
+        q.status = CANCELLED
+        sim.clock[0].unfinished -= 1
+        q.finish = time
+        ended(fleet, q.replica, sim.service[request], q.new, q.room, 0, False)
+    elif q.status == WAITING:
+        q.finish = time
+        cancel_waiting(fleet, sim, q.replica, request)
+        interrupt(fleet, sim, q.replica, time)
+    elif q.status == PREFILLING or q.status == DECODING:
+        e = sim.engines[q.replica]
+        q.finish = time
+        q.next_cancel = e.cancels
+        e.cancels = request
+        interrupt(fleet, sim, q.replica, time)
+
+
+@inlined
+def send(fleet: FleetState, sim: SimState, replica: int, request: int, time: float) -> bool:
+    """A request leaves the gateway for a replica. Returns whether it is there at once, without any delay."""
+    q = sim.requests[request]
+    p = fleet.pools[fleet.replicas[replica].pool]
+    q.replica = replica
+    delay = p.request_s + p.prompt_token_s * sim.prompt[request]
+    delay += 0.5 * fleet.rtt_s[sim.region[request], p.site]
+    if delay > 0.0:
+        q.status = IN_TRANSIT
+        add_event(sim.events, sim.clock, time + delay, request, AT_ENGINE)
+        return False
+    return True

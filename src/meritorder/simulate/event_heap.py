@@ -1,0 +1,60 @@
+"""Events at a time of their own (arrivals at an engine, next turns, clients that give up): a binary heap.
+
+Earliest first; of equal times the one that was added first.
+"""
+
+from __future__ import annotations
+
+from meritorder.compiled import inlined
+from meritorder.dispatch.records import Records
+
+
+@inlined
+def earlier(events: Records, a: int, b: int) -> bool:
+    """Whether the event at `a` comes before the one at `b`."""
+    x, y = events[a], events[b]
+    return bool(x.time < y.time or (x.time == y.time and x.order < y.order))
+
+
+@inlined
+def swap(events: Records, a: int, b: int) -> None:
+    """Exchange two events."""
+    x, y = events[a], events[b]
+    x.time, y.time = y.time, x.time
+    x.order, y.order = y.order, x.order
+    x.request, y.request = y.request, x.request
+    x.kind, y.kind = y.kind, x.kind
+
+
+@inlined
+def add_event(events: Records, clock: Records, time: float, request: int, kind: int) -> None:
+    """Add an event."""
+    c = clock[0]
+    at = c.pending
+    c.pending += 1
+    c.order += 1
+    e = events[at]
+    e.time, e.order, e.request, e.kind = time, c.order, request, kind
+    while at > 0 and earlier(events, at, (at - 1) >> 1):
+        swap(events, at, (at - 1) >> 1)
+        at = (at - 1) >> 1
+
+
+@inlined
+def drop_first(events: Records, clock: Records) -> None:
+    """Remove the first event."""
+    c = clock[0]
+    c.pending -= 1
+    size = c.pending
+    swap(events, 0, size)
+    at = 0
+    while True:
+        child = 2 * at + 1
+        if child >= size:
+            return
+        if child + 1 < size and earlier(events, child + 1, child):
+            child += 1
+        if not earlier(events, child, at):
+            return
+        swap(events, child, at)
+        at = child

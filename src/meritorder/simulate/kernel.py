@@ -1,0 +1,100 @@
+"""The event kernel: runs a fleet in virtual time, from boundary to boundary.
+
+Three sources of events are merged by time: arrivals of the trace, events with a time of their own, and the next
+boundary of each engine. Of equal times arrivals come first, boundaries last, engines in their order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from meritorder.compiled import compiled, inlined
+from meritorder.dispatch.choose import choose
+from meritorder.dispatch.prefixes import own
+from meritorder.dispatch.reasons import TOO_LONG
+from meritorder.dispatch.state import FleetState
+from meritorder.dispatch.tournament import set_key
+from meritorder.dispatch.update import sent
+from meritorder.simulate.engine import arrive, give_up, pass_boundary, send
+from meritorder.simulate.event_heap import add_event, drop_first
+from meritorder.simulate.memory import GIVE_UP, IN_TRANSIT, NEXT_TURN, NOBODY, SimState
+from meritorder.simulate.schedule import schedule
+
+REJECTED, SHED = 2, 3  # of result.Status
+
+
+@inlined
+def dispatch(fleet: FleetState, sim: SimState, request: int, time: float) -> bool:
+    """A request comes to the gateway: choose its replica and send it there, or refuse it.
+
+    Returns whether it is at its engine at once.
+    """
+    q = sim.requests[request]
+    q.arrival = time
+    service = sim.service[request]
+    start, stop = sim.block_start[request], sim.block_start[request + 1]
+    prompt, output = sim.prompt[request], sim.output[request]
+    if fleet.settings[0].uses_prefix == 0:
+        stop = start
+    replica, cached, reason = choose(fleet, service, sim.region[request], prompt, output, sim.blocks, start, stop)
+    q.reason = reason
+    if replica < 0:
+        q.status = REJECTED if reason == TOO_LONG else SHED
+        q.finish = time
+        sim.clock[0].unfinished -= 1
+        return False
+    q.new = prompt - cached
+    expected = float(output) if fleet.settings[0].oracle_length != 0 else fleet.services[service].mean_output
+    q.room = prompt + int(0.5 * expected)
+    sent(fleet, replica, service, q.new, q.room)
+    own(fleet, sim.blocks, start, stop, replica)
+    if sim.cancel_s[request] < np.inf:
+        add_event(sim.events, sim.clock, time + sim.cancel_s[request], request, GIVE_UP)
+    return send(fleet, sim, replica, request, time)
+
+
+@compiled
+def run(fleet: FleetState, sim: SimState, most: int) -> bool:
+    """Handle up to `most` events. Returns whether any are left."""
+    c = sim.clock[0]
+    closed_loop = len(sim.follower) > 0
+    by_clock = len(sim.starts) if closed_loop else len(sim.arrival_s)
+    for _ in range(most):
+        arrival = np.inf
+        born = NOBODY  # comes to the gateway now
+        there = NOBODY  # reaches its engine now
+        engine = NOBODY  # has to be scheduled now
+        if c.arrived < by_clock:
+            born = sim.starts[c.arrived] if closed_loop else c.arrived
+            arrival = sim.arrival_s[born]
+        event = sim.events[0].time if c.pending > 0 else np.inf
+        time = sim.timeline[1].key
+        if arrival <= event and arrival <= time:
+            if born < 0:
+                return False
+            time = arrival
+            c.arrived += 1
+        elif event <= time:
+            time = event
+            born = NOBODY
+            i = sim.events[0].request
+            kind = sim.events[0].kind
+            drop_first(sim.events, sim.clock)
+            if kind == GIVE_UP:
+                give_up(fleet, sim, i, time)
+            elif kind == NEXT_TURN:
+                born = i
+            elif sim.requests[i].status == IN_TRANSIT:
+                there = i
+        else:
+            born = NOBODY
+            engine = sim.timeline[1].leaf
+            pass_boundary(fleet, sim, engine, time)
+        if born >= 0 and dispatch(fleet, sim, born, time):
+            there = born
+        if there >= 0 and arrive(fleet, sim, there, time):
+            engine = sim.requests[there].replica
+        if engine >= 0:
+            set_key(sim.timeline, 0, len(sim.timeline) >> 1, engine, schedule(fleet, sim, engine))
+        c.handled += 1
+    return True

@@ -1,0 +1,103 @@
+"""An engine's running list (in order of admission) and its waiting lists (one per priority)."""
+
+from __future__ import annotations
+
+from meritorder.compiled import inlined
+from meritorder.simulate.memory import NOBODY, SimState
+
+
+@inlined
+def append_running(sim: SimState, replica: int, request: int) -> None:
+    """Admit a request behind those that run."""
+    e = sim.engines[replica]
+    q = sim.requests[request]
+    q.next = NOBODY
+    q.previous = e.tail
+    if e.tail >= 0:
+        sim.requests[e.tail].next = request
+    else:
+        e.head = request
+    e.tail = request
+    e.running += 1
+
+
+@inlined
+def remove_running(sim: SimState, replica: int, request: int) -> None:
+    """Take a request out of those that run."""
+    e = sim.engines[replica]
+    q = sim.requests[request]
+    if q.previous >= 0:
+        sim.requests[q.previous].next = q.next
+    else:
+        e.head = q.next
+    if q.next >= 0:
+        sim.requests[q.next].previous = q.previous
+    else:
+        e.tail = q.previous
+    e.running -= 1
+
+
+@inlined
+def rank_of(by_priority: int, sim: SimState, request: int) -> int:
+    """Which waiting list a request belongs to: by its service's priority, or the only one."""
+    return int(sim.rank[sim.service[request]]) if by_priority != 0 else 0
+
+
+@inlined
+def wait_before(sim: SimState, replica: int, rank: int, request: int, before: int) -> None:
+    """Put a waiting request in front of `before`, which waits in the same list; NOBODY: at the end."""
+    queue = sim.waiting[replica * sim.clock[0].classes + rank]
+    q = sim.requests[request]
+    q.next = before
+    if before >= 0:
+        q.previous = sim.requests[before].previous
+        sim.requests[before].previous = request
+    else:
+        q.previous = queue.tail
+        queue.tail = request
+    if q.previous >= 0:
+        sim.requests[q.previous].next = request
+    else:
+        queue.head = request
+    sim.engines[replica].waiting += 1
+
+
+@inlined
+def wait_again(sim: SimState, replica: int, rank: int, request: int, by_priority: int) -> None:
+    """A preempted request waits: at the very front, or by priority where it stood by its arrival."""
+    before = sim.waiting[replica * sim.clock[0].classes + rank].head
+    if by_priority != 0:
+        queued = sim.requests[request].queued
+        while before >= 0:
+            other = sim.requests[before].queued
+            if other > queued or (other == queued and before > request):
+                break
+            before = sim.requests[before].next
+    wait_before(sim, replica, rank, request, before)
+
+
+@inlined
+def stop_waiting(sim: SimState, replica: int, rank: int, request: int) -> None:
+    """Take a request out of its waiting list."""
+    queue = sim.waiting[replica * sim.clock[0].classes + rank]
+    q = sim.requests[request]
+    if q.previous >= 0:
+        sim.requests[q.previous].next = q.next
+    else:
+        queue.head = q.next
+    if q.next >= 0:
+        sim.requests[q.next].previous = q.previous
+    else:
+        queue.tail = q.previous
+    sim.engines[replica].waiting -= 1
+
+
+@inlined
+def first_waiting(sim: SimState, replica: int) -> int:
+    """The waiting request that is next, or NOBODY."""
+    first = replica * sim.clock[0].classes
+    for rank in range(sim.clock[0].classes):
+        head = sim.waiting[first + rank].head
+        if head >= 0:
+            return int(head)
+    return NOBODY

@@ -1,0 +1,147 @@
+"""The kernel's memory: flat arrays of records, one entry per replica, request, cached block or event."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from meritorder.dispatch.records import Records
+
+# What stands for "nobody" in a linked list.
+NOBODY = -1
+
+# Where a request is, beyond the final states of `result.Status`.
+UNBORN, IN_TRANSIT, WAITING, PREFILLING, DECODING = 0, 11, 12, 13, 14
+
+# The engine of one replica. Between two boundaries it runs `n` iterations: one that was priced when scheduled
+# (`single`), or a jump over decode iterations that all hold the same sequences.
+ENGINE = np.dtype(
+    [
+        ("now", "f8"),  # last boundary
+        ("seconds", "f8"),  # single: of the iteration
+        ("joules", "f8"),  # single: of the iteration
+        ("iteration", "i8"),  # iterations so far
+        ("n", "i8"),  # iterations until the next boundary; 0: idle
+        ("kv", "i8"),  # tokens in the KV caches of decoding sequences
+        ("free", "i8"),  # KV blocks free, those of evictable cached prefixes included
+        ("heap", "i8"),  # offset of its finish heap
+        ("decoding", "i4"),
+        ("running", "i4"),  # decoding and prefilling
+        ("waiting", "i4"),
+        ("head", "i4"),  # running requests in the order of admission
+        ("tail", "i4"),
+        ("prefilling", "i4"),  # the first running request whose prompt is being computed; others follow it
+        ("chunk", "i4"),  # single: prompt tokens in the iteration
+        ("single", "i4"),
+        ("cancels", "i4"),  # running requests whose client has given up
+    ]
+)
+
+REQUEST = np.dtype(
+    [
+        ("arrival", "f8"),
+        ("start", "f8"),
+        ("first", "f8"),
+        ("finish", "f8"),
+        ("queued", "f8"),  # when the engine got it
+        ("finish_it", "i8"),  # decoding: the engine's iteration that makes its last token
+        ("mark", "i8"),  # iteration in which it was granted blocks (while room is being made)
+        ("previous", "i4"),  # in the engine's running or waiting list
+        ("next", "i4"),
+        ("replica", "i4"),
+        ("computed", "i4"),  # prefilling: tokens in the KV cache
+        ("generated", "i4"),  # output tokens made before the present prefill
+        ("chunk", "i4"),  # prompt tokens in the present iteration; decoding: blocks granted
+        ("units", "i4"),  # leading prefix blocks that it shares with the cache
+        ("heap_at", "i4"),  # place in the finish heap
+        ("new", "i4"),  # uncached prompt tokens that dispatch counts for it
+        ("room", "i4"),  # tokens that dispatch counts for it
+        ("hit", "i4"),
+        ("preempted", "i4"),
+        ("next_cancel", "i4"),
+        ("status", "u1"),
+        ("reason", "u1"),
+        ("cancelled", "u1"),
+    ]
+)
+
+LIST = np.dtype([("head", "i4"), ("tail", "i4")])
+
+# What happens at a time of its own.
+AT_ENGINE, NEXT_TURN, GIVE_UP = range(3)
+EVENT = np.dtype([("time", "f8"), ("order", "i8"), ("request", "i4"), ("kind", "i4")])
+
+# The prefix cache of one replica, and one cached block ("unit": a prefix block of the trace) in it.
+CACHE = np.dtype(
+    [
+        ("first", "i8"),  # its slots are slots[first : first + capacity]
+        ("table", "i8"),  # its hash table is table[table : table + mask + 1]
+        ("mask", "i8"),
+        ("capacity", "i8"),
+        ("vacant", "i4"),  # first unused slot, linked by `next`
+        ("oldest", "i4"),  # of those that nobody uses: evicted first
+        ("newest", "i4"),
+        ("evictable", "i4"),
+    ]
+)
+SLOT = np.dtype([("unit", "i4"), ("users", "i4"), ("previous", "i4"), ("next", "i4")])
+
+# One bin of a pool's series; the fields are result.SERIES.
+BIN = np.dtype(
+    [
+        ("energy_j", "f8"),
+        ("busy_s", "f8"),
+        ("running_s", "f8"),
+        ("kv_token_s", "f8"),
+        ("prompt_tokens", "f8"),
+        ("output_tokens", "f8"),
+        ("iterations", "f8"),
+    ]
+)
+
+CLOCK = np.dtype(
+    [
+        ("now", "f8"),
+        ("bin_s", "f8"),
+        ("arrived", "i8"),  # requests of the trace that have been sent by the clock
+        ("pending", "i8"),  # events in the heap
+        ("order", "i8"),  # events ever
+        ("handled", "i8"),
+        ("iterations", "i8"),
+        ("unit_tokens", "i4"),  # tokens per prefix block of the trace
+        ("classes", "i4"),  # waiting lists per engine
+        ("phases", "i4"),  # stride of `phases`
+        ("unfinished", "i8"),
+    ]
+)
+
+
+class SimState(NamedTuple):
+    """Everything of a run that dispatch does not see. Trace columns are read, the rest changes."""
+
+    engines: Records  # ENGINE [replicas]
+    requests: Records  # REQUEST [n]
+    waiting: Records  # LIST [replicas * classes]
+    heap: Records  # i4: finish heaps of all engines
+    phases: Records  # i4 [replicas * phases]: decoding sequences by (tokens - iteration) mod block size
+    timeline: Records  # tournament.NODE: next boundary of each engine
+    events: Records  # EVENT heap
+    clock: Records  # CLOCK, one record
+    caches: Records  # CACHE [replicas]
+    slots: Records  # SLOT, all caches
+    table: Records  # i4: slot + 1 by hash, all caches
+    series: Records  # BIN [pools, bins]
+    arrival_s: Records  # trace columns from here on
+    prompt: Records
+    output: Records
+    service: Records
+    region: Records
+    starts: Records  # requests that start by the clock, in order; empty: all of them
+    follower: Records  # first request that waits for this one; empty: open loop
+    sibling: Records  # next request that waits for the same one
+    think_s: Records
+    cancel_s: Records
+    block_start: Records
+    blocks: Records
+    rank: Records  # waiting list of a service's requests where the engine schedules by priority

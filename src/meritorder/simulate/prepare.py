@@ -1,0 +1,158 @@
+"""The kernel's memory for a fleet and a trace, before the first event."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from meritorder.dispatch.records import Records, records
+from meritorder.dispatch.state import FleetState
+from meritorder.dispatch.tournament import new_nodes
+from meritorder.fleet.schema import Fleet
+from meritorder.perf.replica import Replica
+from meritorder.problems import InputError, Problem
+from meritorder.simulate.memory import (
+    BIN,
+    CACHE,
+    CLOCK,
+    ENGINE,
+    EVENT,
+    LIST,
+    NOBODY,
+    REQUEST,
+    SLOT,
+    SimState,
+)
+from meritorder.workload.trace import Trace
+
+
+def prepare(
+    fleet: Fleet,
+    state: FleetState,
+    replicas: Sequence[Replica],
+    trace: Trace,
+    service: npt.NDArray[np.int32],
+    bins: int,
+) -> SimState:
+    """Memory of a run of `trace` on `fleet`, with `bins` bins per pool's series."""
+    n = len(trace)
+    ranks = sorted({s.priority for s in fleet.services.values()})
+    count = len(state.replicas)
+    classes = len(ranks) if state.pools.by_priority.any() else 1
+    pool_of = state.replicas.pool
+    seats = state.pools.max_sequences[pool_of].astype(np.int64)
+    phases = int(state.pools.block_tokens.max())
+
+    engines = records(count, ENGINE)
+    engines.free[:] = state.pools.kv_blocks[pool_of]
+    engines.heap[:] = np.cumsum(seats) - seats
+    for name in ("head", "tail", "prefilling", "cancels"):
+        engines[name] = NOBODY
+    requests = records(n, REQUEST)
+    for name in ("arrival", "start", "first", "finish"):
+        requests[name] = -1.0
+    requests.replica[:] = -1
+    waiting = records(count * classes, LIST)
+    waiting.head[:] = waiting.tail[:] = NOBODY
+
+    starts, follower, sibling = _links(trace)
+    cancel_s = _cancel(fleet, trace, service)
+    clock = records(1, CLOCK)
+    c = clock[0]
+    c.bin_s = max(trace.duration_s, 1e-3) / bins * 1.05
+    c.unit_tokens = trace.block_tokens
+    c.classes, c.phases, c.unfinished = classes, phases, n
+    delayed = bool(
+        (state.pools.request_s > 0).any() or (state.pools.prompt_token_s > 0).any() or (state.rtt_s > 0).any()
+    )
+    events = n * delayed + int((trace.after >= 0).sum()) + int(np.isfinite(cancel_s).sum()) + 1
+    caches, slots, table = _caches(fleet, state, trace)
+    return SimState(
+        engines=engines,
+        requests=requests,
+        waiting=waiting,
+        heap=np.zeros(int(seats.sum()), np.int32),
+        phases=np.zeros(count * phases, np.int32),
+        timeline=new_nodes(count),
+        events=records(events, EVENT),
+        clock=clock,
+        caches=caches,
+        slots=slots,
+        table=table,
+        series=np.zeros((len(state.pools), bins), np.dtype(BIN, align=True)).view(np.recarray),
+        arrival_s=trace.arrival_s,
+        prompt=trace.prompt_tokens,
+        output=trace.output_tokens,
+        service=service,
+        region=trace.region,
+        starts=starts,
+        follower=follower,
+        sibling=sibling,
+        think_s=trace.think_s,
+        cancel_s=cancel_s,
+        block_start=trace.block_start,
+        blocks=trace.blocks,
+        rank=np.array([ranks.index(s.priority) for s in fleet.services.values()], np.int32),
+    )
+
+
+def _links(trace: Trace) -> tuple[Records, Records, Records]:
+    """Requests that start by the clock in order of time, and for each request who waits for it."""
+    empty = np.zeros(0, np.int32)
+    if not trace.closed_loop:
+        return empty, empty, empty
+    by_clock = np.flatnonzero(trace.after < 0).astype(np.int32)
+    by_clock = by_clock[np.argsort(trace.arrival_s[by_clock], kind="stable")]
+    follower = np.full(len(trace), NOBODY, np.int32)
+    sibling = np.full(len(trace), NOBODY, np.int32)
+    # from the last to the first, so that each list is in the order of the trace
+    for i in np.flatnonzero(trace.after >= 0)[::-1]:
+        sibling[i] = follower[trace.after[i]]
+        follower[trace.after[i]] = i
+    return by_clock, follower, sibling
+
+
+def _cancel(fleet: Fleet, trace: Trace, service: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
+    """When each client gives up: its own limit or its service's patience, whichever is first."""
+    patience = np.array([s.patience or np.inf for s in fleet.services.values()], np.float32)
+    if np.isinf(patience).all():
+        return trace.cancel_s
+    return np.minimum(trace.cancel_s, patience[service])
+
+
+def _caches(fleet: Fleet, state: FleetState, trace: Trace) -> tuple[Records, Records, Records]:
+    """Prefix caches of all replicas: as many slots as units fit, and a hash table four times as large."""
+    count = len(state.replicas)
+    caches = records(count, CACHE)
+    caches.oldest[:] = caches.newest[:] = NOBODY
+    if not state.pools.prefix_caching.any():
+        return caches, records(0, SLOT), np.zeros(0, np.int32)
+    for index, (name, pool) in enumerate(fleet.pools.items()):
+        block = int(state.pools[index].block_tokens)
+        if state.pools[index].prefix_caching and trace.block_tokens % block:
+            raise InputError(
+                Problem(
+                    f"KV blocks of {block} tokens can't hold the trace's prefix blocks of {trace.block_tokens}",
+                    key=f"pools.{name}.engine.kv_block_tokens",
+                    fix=f"give a divisor of {trace.block_tokens}, or prefix_caching: false",
+                )
+            )
+    unique = trace.unique_blocks
+    slots = tables = 0
+    for r in range(count):
+        p = state.pools[state.replicas[r].pool]
+        capacity = 0
+        if p.prefix_caching:
+            capacity = min(int(p.kv_blocks * p.block_tokens) // trace.block_tokens, unique)
+        c = caches[r]
+        c.first, c.capacity, c.table = slots, capacity, tables
+        size = 1 << (4 * capacity).bit_length()
+        c.mask = size - 1
+        slots += capacity
+        tables += size
+    result = records(slots, SLOT)
+    # the vacant slots of each cache form a chain
+    result.next[:] = np.arange(1, slots + 1) - np.repeat(caches.first, caches.capacity)
+    return caches, result, np.zeros(tables, np.int32)

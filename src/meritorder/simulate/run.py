@@ -1,0 +1,138 @@
+"""`simulate`: a fleet, a trace and a policy in; a `Result` out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from meritorder.dispatch.build import build_state
+from meritorder.dispatch.state import FleetState
+from meritorder.fleet.dispatch import Dispatch
+from meritorder.fleet.schema import Fleet
+from meritorder.perf.compile import compile_replica
+from meritorder.perf.replica import Replica
+from meritorder.problems import InputError, Problem
+from meritorder.simulate.kernel import run
+from meritorder.simulate.memory import UNBORN, SimState
+from meritorder.simulate.prepare import prepare
+from meritorder.simulate.result import SERIES, Result, Status
+from meritorder.simulate.services import services_of
+from meritorder.workload.trace import Trace
+
+# Events between two calls of `progress`: some tens of milliseconds.
+SLICE = 1 << 16
+
+Progress = Callable[[float, int], None]
+
+
+def simulate(
+    fleet: Fleet,
+    trace: Trace,
+    policy: Dispatch | None = None,
+    *,
+    seed: int = 0,
+    bins: int = 240,
+    progress: Progress | None = None,
+    replicas: tuple[Replica, ...] | None = None,
+) -> Result:
+    """Run `trace` on `fleet` request by request in virtual time.
+
+    `policy` replaces the fleet's own. `progress(seconds of virtual time, requests ended)` is called now and then.
+    `replicas`, one per pool, replace the compiled ones. The same inputs and seed give the same bits.
+    Raises InputError where the trace can't be run on the fleet.
+    """
+    dispatch = policy or fleet.dispatch
+    check(trace)
+    if replicas is None:
+        replicas = tuple(compile_replica(fleet, name) for name in fleet.pools)
+    service = services_of(fleet, trace, seed)
+    state = build_state(
+        fleet,
+        replicas,
+        dispatch,
+        regions=trace.regions,
+        prefix_tokens=trace.block_tokens,
+        prefix_blocks=trace.unique_blocks,
+        seed=seed,
+    )
+    sim = prepare(fleet, state, replicas, trace, service, bins)
+    wall_s = 0.0
+    more = True
+    while more:
+        before = time.perf_counter()
+        more = run(state, sim, SLICE)
+        wall_s += time.perf_counter() - before
+        if progress is not None:
+            progress(float(sim.clock[0].now), len(trace) - int(sim.clock[0].unfinished))
+    return _result(fleet, trace, replicas, dispatch, seed, service, state, sim, wall_s)
+
+
+def check(trace: Trace) -> None:
+    """Raise InputError where a trace can't be simulated."""
+    problems = []
+    for name in ("prompt_tokens", "output_tokens"):
+        bad = np.flatnonzero(getattr(trace, name) < 1)
+        if len(bad):
+            problems.append(
+                Problem(
+                    f"{len(bad):,} requests have {name} below 1, the first is request {bad[0]}",
+                    where=trace.source,
+                    fix="leave out requests that failed",
+                )
+            )
+    by_clock = trace.arrival_s[trace.after < 0]
+    if not np.isfinite(by_clock).all() or (len(by_clock) and by_clock.min() < 0):
+        problems.append(Problem("arrivals must be finite seconds >= 0", where=trace.source))
+    elif not trace.closed_loop and (np.diff(by_clock) < 0).any():
+        problems.append(Problem("requests are not in the order of arrival", where=trace.source))
+    if (trace.after >= np.arange(len(trace))).any():
+        problems.append(Problem("a request waits for one that stands behind it", where=trace.source))
+    if not len(trace):
+        problems.append(Problem("holds no requests", where=trace.source))
+    if problems:
+        raise InputError(problems)
+
+
+def _result(
+    fleet: Fleet,
+    trace: Trace,
+    replicas: tuple[Replica, ...],
+    dispatch: Dispatch,
+    seed: int,
+    service: np.ndarray[tuple[int], np.dtype[np.int32]],
+    state: FleetState,
+    sim: SimState,
+    wall_s: float,
+) -> Result:
+    q, clock = sim.requests, sim.clock[0]
+    for name in ("arrival", "start", "first", "finish"):
+        column = q[name]
+        column[column < 0.0] = np.nan
+    status = np.where(q.status == UNBORN, Status.UNREACHED, q.status).astype(np.uint8)
+    sent = q.replica >= 0
+    return Result(
+        fleet=fleet,
+        trace=trace,
+        replicas=replicas,
+        policy=dispatch.policy,
+        seed=seed,
+        service=service,
+        status=status,
+        pool=np.where(sent, state.replicas.pool[q.replica], -1).astype(np.int32),
+        replica=q.replica,
+        arrival_s=q.arrival,
+        start_s=q.start,
+        first_s=q.first,
+        finish_s=q.finish,
+        preemptions=q.preempted,
+        hit_tokens=q.hit,
+        reason=q.reason,
+        bin_s=float(clock.bin_s),
+        series={name: sim.series[name].copy() for name in SERIES},
+        span_s=float(max(clock.now, np.nanmax(q.finish, initial=0.0))),
+        wall_s=wall_s,
+        events=int(clock.handled),
+        iterations=int(clock.iterations),
+    )

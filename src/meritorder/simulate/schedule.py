@@ -1,0 +1,284 @@
+"""What an engine computes next: the semantics of vLLM V1's scheduler (vllm/v1/core/sched/scheduler.py).
+
+Running requests first, in the order of admission: a decoding one gets 1 token, the one whose prompt is half computed
+(there is at most one, the last) gets what the token budget leaves. A request that finds no free KV block preempts the
+last one admitted, or by priority the least important, last arrived; a preempted request gives up its KV cache and
+recomputes it later. Then, unless anyone was preempted, waiting requests are admitted while seats, budget and blocks
+last; several prompts may share an iteration.
+"""
+
+from __future__ import annotations
+
+from meritorder.compiled import compiled, inlined
+from meritorder.dispatch.state import FleetState
+from meritorder.simulate import finish_heap
+from meritorder.simulate.blocks import (
+    blocks_for,
+    cached_units,
+    give_back,
+    publish,
+    share,
+    take,
+    tokens_held,
+    unused_units,
+)
+from meritorder.simulate.jump import total
+from meritorder.simulate.lists import (
+    append_running,
+    first_waiting,
+    rank_of,
+    remove_running,
+    stop_waiting,
+    wait_again,
+)
+from meritorder.simulate.memory import DECODING, NOBODY, PREFILLING, WAITING, SimState
+from meritorder.simulate.phases import affordable, needed_next
+
+
+@inlined
+def unit_blocks(fleet: FleetState, sim: SimState, pool: int) -> int:
+    """KV blocks per prefix block of the trace; 0 where the pool does not cache prefixes."""
+    p = fleet.pools[pool]
+    return int(sim.clock[0].unit_tokens // p.block_tokens) if p.prefix_caching != 0 else 0
+
+
+@inlined
+def stop_running(fleet: FleetState, sim: SimState, replica: int, request: int) -> None:
+    """A running request leaves its engine, for whatever reason: free its KV cache and its seat."""
+    e = sim.engines[replica]
+    q = sim.requests[request]
+    pool = fleet.replicas[replica].pool
+    block = fleet.pools[pool].block_tokens
+    tokens = tokens_held(sim, replica, request)
+    if q.status == DECODING:
+        finish_heap.remove(sim.heap, sim.requests, e.heap, e.decoding, request)
+        e.decoding -= 1
+        e.kv -= tokens
+        sim.phases[replica * sim.clock[0].phases + (tokens - e.iteration) % block] -= 1
+    elif e.prefilling == request:
+        e.prefilling = q.next
+    give_back(sim, replica, request, tokens, block, unit_blocks(fleet, sim, pool))
+    remove_running(sim, replica, request)
+
+
+@compiled
+def preempt(fleet: FleetState, sim: SimState, replica: int, request: int) -> None:
+    """Take everything from a running request and let it wait again; its tokens so far are recomputed later."""
+    q = sim.requests[request]
+    if q.status == DECODING:
+        q.generated = sim.output[request] - (q.finish_it - sim.engines[replica].iteration)
+    stop_running(fleet, sim, replica, request)
+    q.status = WAITING
+    q.computed = 0
+    q.preempted += 1
+    by_priority = fleet.pools[fleet.replicas[replica].pool].by_priority
+    wait_again(sim, replica, rank_of(by_priority, sim, request), request, by_priority)
+
+
+@compiled
+def least_important(fleet: FleetState, sim: SimState, replica: int) -> int:
+    """Who is preempted next: the last admitted, or by priority the least important, last arrived."""
+    e = sim.engines[replica]
+    if fleet.pools[fleet.replicas[replica].pool].by_priority == 0:
+        return int(e.tail)
+    worst = e.head
+    i = sim.requests[worst].next
+    while i >= 0:
+        rank, other = sim.rank[sim.service[i]], sim.rank[sim.service[worst]]
+        queued, than = sim.requests[i].queued, sim.requests[worst].queued
+        if rank > other or (rank == other and (queued > than or (queued == than and i > worst))):
+            worst = i
+        i = sim.requests[i].next
+    return int(worst)
+
+
+@compiled
+def make_room(fleet: FleetState, sim: SimState, replica: int) -> None:
+    """Go through the running requests one by one and preempt until those that stay have their blocks.
+
+    Slow and rarely needed: only when the blocks for the coming iteration are not there. Unlike vLLM, where a request
+    that preempts itself also ends the turn of those behind it, here they still run.
+    """
+    e = sim.engines[replica]
+    pool = fleet.replicas[replica].pool
+    p = fleet.pools[pool]
+    block = p.block_tokens
+    units = unit_blocks(fleet, sim, pool)
+    stamp = e.iteration + 1
+    budget = int(p.token_budget)
+    if e.prefilling >= 0:
+        sim.requests[e.prefilling].chunk = 0
+    i = e.head
+    while i >= 0:
+        q = sim.requests[i]
+        held = tokens_held(sim, replica, i)
+        tokens = 1
+        if q.status == PREFILLING:
+            tokens = min(sim.prompt[i] + q.generated - held, budget)
+            if tokens <= 0:
+                break
+        want = blocks_for(held + tokens, block) - blocks_for(held, block)
+        following = q.next
+        stays = True
+        while e.free < want:
+            victim = least_important(fleet, sim, replica)
+            v = sim.requests[victim]
+            if v.mark == stamp:
+                # it had its turn already: what it was granted comes back
+                e.free += v.chunk
+                budget += 1
+            following = q.next
+            preempt(fleet, sim, replica, victim)
+            if victim == i:
+                stays = False
+                break
+        if stays:
+            following = q.next
+            take(sim, replica, want, units)
+            budget -= tokens
+            if q.status == DECODING:
+                q.mark = stamp
+                q.chunk = want
+            else:
+                q.chunk = tokens
+                if units > 0:
+                    publish(sim, replica, i, held + tokens, units)
+        i = following
+
+
+@inlined
+def admit(fleet: FleetState, sim: SimState, replica: int, request: int, budget: int) -> bool:
+    """Schedule the first chunk of a waiting request, if its blocks are there."""
+    e = sim.engines[replica]
+    q = sim.requests[request]
+    pool = fleet.replicas[replica].pool
+    p = fleet.pools[pool]
+    per_unit = unit_blocks(fleet, sim, pool)
+    target = sim.prompt[request] + q.generated
+    units = cached_units(fleet, sim, replica, request, target) if per_unit > 0 else 0
+    computed = units * sim.clock[0].unit_tokens
+    chunk = min(target - computed, budget)
+    want = blocks_for(computed + chunk, p.block_tokens) - units * per_unit
+    held = unused_units(sim, replica, request, units) * per_unit if units > 0 else 0
+    if want + held > e.free:
+        return False
+    stop_waiting(sim, replica, rank_of(p.by_priority, sim, request), request)
+    if q.start < 0.0:
+        q.start = e.now
+        q.hit = computed
+    q.status = PREFILLING
+    q.computed = computed
+    q.chunk = chunk
+    append_running(sim, replica, request)
+    if e.prefilling < 0:
+        e.prefilling = request
+    if per_unit > 0:
+        share(sim, replica, request, units, per_unit)
+        take(sim, replica, want, per_unit)
+        publish(sim, replica, request, computed + chunk, per_unit)
+    else:
+        e.free -= want
+    return True
+
+
+@inlined
+def schedule(fleet: FleetState, sim: SimState, replica: int) -> float:
+    """Decide what the engine does from `now` on. Returns the time of its next boundary; infinity: idle."""
+    e = sim.engines[replica]
+    pool = fleet.replicas[replica].pool
+    p = fleet.pools[pool]
+    block = p.block_tokens
+    units = unit_blocks(fleet, sim, pool)
+    first_phase = replica * sim.clock[0].phases
+    e.n = 0
+    e.single = 0
+    e.chunk = 0
+    if e.running == 0 and e.waiting == 0:
+        return float("inf")
+    preempted = False
+    paid = False
+    while True:
+        # running requests
+        want = needed_next(sim.phases, first_phase, block, e.iteration) if e.decoding > 0 else 0
+        part = 0
+        i = e.prefilling
+        if i >= 0:
+            q = sim.requests[i]
+            part = min(sim.prompt[i] + q.generated - q.computed, p.token_budget - e.decoding)
+            more = blocks_for(q.computed + part, block) - blocks_for(q.computed, block) if part > 0 else 0
+        else:
+            more = 0
+        if want + more > e.free:
+            make_room(fleet, sim, replica)
+            preempted = True
+            if e.running == 0:
+                preempted = False
+                continue
+            paid = True
+        elif i >= 0 or e.waiting > 0:
+            take(sim, replica, want, units)
+            paid = True
+            if part > 0:
+                take(sim, replica, more, units)
+                sim.requests[i].chunk = part
+                if units > 0:
+                    publish(sim, replica, i, sim.requests[i].computed + part, units)
+            elif i >= 0:
+                sim.requests[i].chunk = 0
+        break
+    chunks = 0
+    if e.prefilling >= 0:
+        chunks = sim.requests[e.prefilling].chunk
+    # waiting requests
+    if not preempted:
+        budget = p.token_budget - e.decoding - chunks
+        while budget > 0 and e.waiting > 0 and e.running < p.max_sequences:
+            i = first_waiting(sim, replica)
+            if not admit(fleet, sim, replica, i, budget):
+                break
+            budget -= sim.requests[i].chunk
+            chunks += sim.requests[i].chunk
+    if chunks == 0 and not preempted:
+        if paid:
+            e.free += want
+        return jump(fleet, sim, replica)
+    pairs = 0.0
+    i = e.prefilling
+    while i >= 0:
+        q = sim.requests[i]
+        pairs += float(q.chunk) * q.computed + 0.5 * q.chunk * (q.chunk + 1.0)
+        i = q.next
+    tokens = fleet.tokens[p.tokens + e.decoding + chunks]
+    alone = fleet.tokens[p.tokens + chunks]
+    batch = fleet.batches[p.batches + e.decoding]
+    e.seconds = tokens.step_s + alone.prefill_s + batch.decode_s + batch.decode_kv_s * e.kv + p.pair_s * pairs
+    e.joules = tokens.step_j + alone.prefill_j + batch.decode_j + batch.decode_kv_j * e.kv + p.pair_j * pairs
+    e.n = 1
+    e.single = 1
+    e.chunk = chunks
+    return float(e.now + e.seconds)
+
+
+@inlined
+def jump(fleet: FleetState, sim: SimState, replica: int) -> float:
+    """Run decode iterations up to the next one that ends, or as far as the KV blocks carry."""
+    e = sim.engines[replica]
+    p = fleet.pools[fleet.replicas[replica].pool]
+    if e.decoding == 0:
+        return float("inf")
+    left = sim.requests[sim.heap[e.heap]].finish_it - e.iteration
+    e.n = affordable(
+        sim.phases, replica * sim.clock[0].phases, p.block_tokens, e.iteration, e.decoding, e.free, left
+    )
+    from_now = jump_seconds(fleet, sim, replica, e.n)
+    return float(e.now + from_now)
+
+
+@inlined
+def jump_seconds(fleet: FleetState, sim: SimState, replica: int, n: int) -> float:
+    """Seconds of the first n iterations of the present jump."""
+    e = sim.engines[replica]
+    p = fleet.pools[fleet.replicas[replica].pool]
+    batch = fleet.batches[p.batches + e.decoding]
+    base = fleet.tokens[p.tokens + e.decoding].step_s + batch.decode_s
+    return total(base, batch.decode_kv_s, e.kv, e.decoding, n)

@@ -1,0 +1,60 @@
+"""Which service of the fleet each request of a trace belongs to."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from meritorder.fleet.schema import Fleet
+from meritorder.problems import InputError, Problem, did_you_mean
+from meritorder.workload.trace import Trace
+
+
+def services_of(fleet: Fleet, trace: Trace, seed: int) -> npt.NDArray[np.int32]:
+    """Index into `fleet.services` per request: by name where a service has `match`, else by share.
+
+    Shares are drawn with `seed`; all requests of a session belong to one service. Raises InputError where some
+    requests would belong to none.
+    """
+    services = list(fleet.services.values())
+    if len(services) == 1 and services[0].match is None:
+        return np.zeros(len(trace), np.int32)
+    result = np.full(len(trace), -1, np.int32)
+    for index, service in enumerate(services):
+        if service.match is not None:
+            result[trace.service == _code(fleet, trace, service.match)] = index
+    rest = result < 0
+    shares = np.array([service.share or 0.0 for service in services])
+    if rest.any():
+        if abs(shares.sum() - 1.0) > 1e-6:
+            names = sorted({trace.services[i] for i in np.unique(trace.service[rest])})
+            raise InputError(
+                Problem(
+                    f"{int(rest.sum()):,} requests of the trace belong to no service (their names there: "
+                    f"{', '.join(names)}; shares add up to {shares.sum():g})",
+                    where=trace.source,
+                    key="services",
+                    fix="let the shares add up to 1, or give a service `match: NAME`",
+                )
+            )
+        drawn = np.random.default_rng([seed, 1]).random(len(trace))
+        in_session = trace.session >= 0
+        if in_session.any():
+            by_session = np.random.default_rng([seed, 2]).random(int(trace.session.max()) + 1)
+            drawn[in_session] = by_session[trace.session[in_session]]
+        edges = np.cumsum(shares)
+        result[rest] = np.searchsorted(edges / edges[-1], drawn[rest], side="right")
+    return result
+
+
+def _code(fleet: Fleet, trace: Trace, name: str) -> int:
+    if name not in trace.services:
+        raise InputError(
+            Problem(
+                f'no request of the trace is of service "{name}"',
+                where=trace.source,
+                key="services",
+                fix=did_you_mean(name, trace.services),
+            )
+        )
+    return trace.services.index(name)
