@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -55,12 +55,14 @@ def test_help_names_every_verb_without_importing_any() -> None:
 
 
 def test_help_is_quick() -> None:
-    def seconds() -> float:
-        started = time.perf_counter()
+    def cpu_seconds() -> float:
+        """Processor time, which other work on the machine doesn't stretch; `--help` waits for nothing."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert merit("--help").returncode == 0
-        return time.perf_counter() - started
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    assert min(seconds() for _ in range(5)) < 0.3
+    assert min(cpu_seconds() for _ in range(5)) < 0.3
 
 
 @pytest.mark.parametrize("name", sorted(main.VERBS))
@@ -84,10 +86,10 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "message"),
     [
         (["simulte"], 'error: merit: there is no verb "simulte"; did you mean "simulate"?'),
-        (["xyz"], 'error: merit: there is no verb "xyz"; known: check, compare'),
+        (["xyz"], 'error: merit: there is no verb "xyz"; known: boom, check'),
         (["--versoin"], 'error: merit: there is no option --versoin; did you mean "--version"?'),
         (["boom", "input", "--tmes", "3"], 'error: merit boom: there is no option --tmes; did you mean "--times"?'),
-        (["boom"], "error: merit boom: missing argument 'NAME'; see `merit boom --help`"),
+        (["boom"], "error: merit boom: missing argument 'name'; see `merit boom --help`"),
         (["boom", "input", "--times", "x"], "error: merit boom: invalid value for '--times'"),
         (["boom", "input", "more"], "error: merit boom: got unexpected extra argument"),
     ],
