@@ -133,6 +133,16 @@ def renumber(ids: npt.NDArray[np.generic]) -> Ints:
     """Any integer ids as 0, 1, 2 ... in order of first appearance, so that they can index arrays."""
     if not len(ids):
         return np.zeros(0, np.int32)
+    low, high = int(ids.min()), int(ids.max())
+    if high - low < 4 * len(ids) + 1024:
+        # A table instead of sorting: ids are nearly dense, as they are in every public trace.
+        first = np.full(high - low + 1, -1, np.int64)
+        offset = (ids if low == 0 else ids - low).astype(np.int64, copy=False)
+        first[offset[::-1]] = np.arange(len(ids) - 1, -1, -1)  # the last assignment stays: the first appearance
+        present = np.flatnonzero(first >= 0)
+        rank = np.empty(len(first), np.int32)
+        rank[present[np.argsort(first[present], kind="stable")]] = np.arange(len(present), dtype=np.int32)
+        return rank[offset]
     _, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int32)
     rank[np.argsort(first, kind="stable")] = np.arange(len(first), dtype=np.int32)

@@ -1,0 +1,188 @@
+"""ServeGen (alibaba/ServeGen): rates and length distributions per client, from which requests are drawn.
+
+Native folder: `chunk-N-trace.csv` (start_s, rate, cv, pattern, arg1, arg2; no header) and `chunk-N-dataset.json`
+(start_s -> field -> distribution). Flattened: servegen_rates.parquet with servegen_token_pmfs.parquet beside it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from meritorder.problems import InputError, Problem, did_you_mean
+from meritorder.workload.faults import Faults, shown
+from meritorder.workload.options import Options
+from meritorder.workload.peek import Peek
+from meritorder.workload.source import open_source, reading
+from meritorder.workload.trace import Floats, Trace
+
+NAME = "servegen"
+LOOKS_FOR = (
+    "folder with chunk-N-trace.csv + chunk-N-dataset.json, or servegen_rates.parquet + servegen_token_pmfs.parquet"
+)
+RATE_WINDOW_S = 600.0
+LENGTH_WINDOW_S = 21_600.0
+_RATES, _PMFS = "servegen_rates.parquet", "servegen_token_pmfs.parquet"
+_CHUNK = re.compile(r"chunk-(\d+)-trace\.csv(?:\.gz|\.zst)?")
+
+Pmf = tuple[Floats, Floats]  # values, cumulated probabilities ending at 1
+
+
+@dataclass
+class Client:
+    """One client's windows: arrays over its rate windows, and length distributions by window start and field."""
+
+    start_s: Floats
+    rate: Floats  # requests/s
+    shape: Floats
+    weibull: npt.NDArray[np.bool_]  # else Gamma
+    pmfs: dict[float, dict[str, Pmf]] = field(default_factory=dict)
+
+
+def matches(peek: Peek) -> bool:
+    """Whether this is a ServeGen folder or its flattened rates."""
+    if peek.kind == "parquet":
+        return peek.has("model", "client", "start_s", "rate", "pattern", "arg1")
+    return peek.kind == "folder" and (_RATES in peek.names or any(_CHUNK.fullmatch(name) for name in peek.names))
+
+
+def read(peek: Peek, options: Options) -> Trace:
+    """Requests drawn for `options.window_s` (default: an hour from 36,000 s, or from the start of shorter data)."""
+    from meritorder.workload.formats.servegen_draw import draw
+
+    path = peek.source.path
+    folder = path if path.is_dir() else path.parent
+    if path.is_file() or _RATES in peek.names:
+        model, clients = _flattened(path if path.is_file() else folder / _RATES, folder / _PMFS, options)
+    else:
+        model, clients = folder.name, _native(folder, sorted(peek.names))
+    return draw(clients, model, path.name, options)
+
+
+def _flattened(rates: Path, pmfs: Path, options: Options) -> tuple[str, list[Client]]:
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    with reading(rates):
+        table = pq.read_table(rates)
+        models = sorted(set(table["model"].to_pylist()))
+        if options.model is None and len(models) > 1:
+            fix = f"choose one with --model: {', '.join(models)}"
+            raise InputError(Problem(f"holds {len(models)} services", str(rates), "model", fix))
+        model = options.model or models[0]
+        if model not in models:
+            raise InputError(Problem(f'has no "{model}"', str(rates), "model", did_you_mean(model, models)))
+        table = table.filter(pc.equal(table["model"], model)).sort_by(
+            [("client", "ascending"), ("start_s", "ascending")]
+        )
+        number = table["client"].to_numpy()
+        columns = [table[name].to_numpy().astype(float) for name in ("start_s", "rate", "arg1")]
+        weibull = pc.equal(table["pattern"], "Weibull").to_numpy(zero_copy_only=False)
+    borders = np.flatnonzero(np.diff(number, prepend=-1, append=-2))
+    clients = {
+        int(number[a]): Client(columns[0][a:b], columns[1][a:b], columns[2][a:b], weibull[a:b])
+        for a, b in pairwise(borders.tolist())
+    }
+    if pmfs.is_file():
+        with reading(pmfs):
+            lengths = pq.read_table(pmfs, filters=[("model", "=", model)])
+            for row in range(len(lengths)):
+                client = clients.get(lengths["client"][row].as_py())
+                if client is None:
+                    continue
+                values = lengths["value"][row].values.to_numpy().astype(float)
+                probabilities = lengths["prob"][row].values.to_numpy().astype(float)
+                by_field = client.pmfs.setdefault(float(lengths["start_s"][row].as_py()), {})
+                by_field[lengths["field"][row].as_py()] = _pmf(values, probabilities, str(pmfs), f"row {row + 1}")
+    return model, list(clients.values())
+
+
+def _native(folder: Path, names: list[str]) -> list[Client]:
+    clients = []
+    for name in names:
+        if match := _CHUNK.fullmatch(name):
+            client = _native_rates(folder / name)
+            number = match.group(1)
+            lengths = next((n for n in names if re.fullmatch(rf"chunk-{number}-dataset\.json(\.gz|\.zst)?", n)), None)
+            if lengths:
+                _native_lengths(folder / lengths, client)
+            clients.append(client)
+    return clients
+
+
+def _native_rates(path: Path) -> Client:
+    faults = Faults(str(path))
+    rows = []
+    for line, text in open_source(path).lines():
+        cells = [cell.strip() for cell in text.decode("utf-8", "replace").split(",")]
+        try:
+            start, rate = float(cells[0]), float(cells[1])
+            shape = float(cells[4]) if rate > 0 else 1.0
+        except (ValueError, IndexError):
+            if line > 1 or any(cell[:1].isdigit() for cell in cells):  # else a header
+                faults.add(line, "", f"is {shown(text.strip())}", "start_s,rate,cv,pattern,arg1,arg2")
+            continue
+        pattern = cells[3] if rate > 0 else "Gamma"
+        if not (0 <= start < 1e10 and 0 <= rate < 1e6 and 0 < shape < 1e6) or pattern not in ("Gamma", "Weibull"):
+            fix = "start_s >= 0, rate >= 0, Gamma or Weibull, shape (arg1) > 0"
+            faults.add(line, "", f"is {shown(text.strip())}", fix)
+            continue
+        rows.append((start, rate, shape, pattern == "Weibull"))
+    faults.check()
+    rows = sorted(row for row in rows if row[1] > 0)
+    start_s, rates, shapes, weibull = (
+        (np.array(column) for column in zip(*rows, strict=True)) if rows else [np.zeros(0)] * 4
+    )
+    return Client(start_s, rates, shapes, weibull.astype(bool))
+
+
+def _native_lengths(path: Path, client: Client) -> None:
+    import orjson
+
+    try:
+        content = orjson.loads(open_source(path).bytes())
+    except orjson.JSONDecodeError as error:
+        raise InputError(Problem(f"is no JSON: {error.msg}", f"{path}:{error.lineno}")) from error
+    if not isinstance(content, dict):
+        raise InputError(Problem("is no JSON object", str(path), fix="start_s -> field -> distribution"))
+    for start, fields in content.items():
+        for name, distribution in fields.items() if isinstance(fields, dict) else ():
+            pairs = _pairs(distribution)
+            if pairs is None or not str(start).replace(".", "", 1).isdigit():
+                fix = "start_s -> field -> {tokens: probability}"
+                raise InputError(Problem(f"is {shown(distribution)}", str(path), f"{start}.{name}", fix))
+            if pairs:
+                values, probabilities = np.array(pairs, float).T
+                client.pmfs.setdefault(float(start), {})[name] = _pmf(
+                    values, probabilities, str(path), f"{start}.{name}"
+                )
+
+
+def _pairs(distribution: Any) -> list[tuple[float, float]] | None:
+    """(value, probability) from an object or from the text of one; None where it is neither."""
+    import ast
+
+    if isinstance(distribution, str):
+        try:
+            distribution = ast.literal_eval(distribution)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return None
+    if not isinstance(distribution, dict):
+        return None
+    try:
+        return [(float(value), float(probability)) for value, probability in distribution.items()]
+    except (TypeError, ValueError):
+        return None
+
+
+def _pmf(values: Floats, probabilities: Floats, name: str, key: str) -> Pmf:
+    total = probabilities.sum()
+    if not (np.isfinite(values).all() and (probabilities >= 0).all() and np.isfinite(total) and total > 0):
+        raise InputError(Problem("is no distribution", name, key, "finite values, probabilities >= 0 with a sum > 0"))
+    return values, np.cumsum(probabilities) / total
