@@ -81,4 +81,4 @@ def fit(
 def with_gpu(chip: Accelerator, **coefficients: object) -> Accelerator:
     """The chip with some of its coefficients replaced, unchecked."""
     known = {name: getattr(chip.gpu, name) for name in GpuCoefficients.model_fields}
-    return chip.model_copy(update={"gpu": GpuCoefficients.model_construct(**{**known, **coefficients})})  # type: ignore[arg-type]
+    return chip.model_copy(update={"gpu": GpuCoefficients.model_construct(**{**known, **coefficients})})

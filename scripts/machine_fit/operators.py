@@ -123,7 +123,7 @@ def _attention(name: str, chip: Accelerator, table: list[Row], fitted: Fitted, p
         def prompt(x: Floats) -> Floats:
             pairs = batch * length * ((length + 1) / 2 + x[2])
             changed = with_gpu(chip, prefill_flops=x[1])
-            return x[0] + kernels.prefill_attention(changed, 4 * heads * 128 * pairs).seconds
+            return np.asarray(x[0] + kernels.prefill_attention(changed, 4 * heads * 128 * pairs).seconds)
 
         found = fit(prompt, [1.4e-5, 0.6, 400.0], [1e-7, 0.02, 0.0], [1e-4, 1.5, 1e4], took / 1e3)
         fitted.add(name, "prefill_fixed", seconds(found.x[0]), "operators", "medium", note=found.note)
@@ -138,7 +138,9 @@ def _attention(name: str, chip: Accelerator, table: list[Row], fitted: Fitted, p
         read = batch * length * heads * 128 * 2 * (2 if dtype == "bfloat16" else 1)
 
         def decode(x: Floats, read: Floats) -> Floats:
-            return x[0] + kernels.decode_attention(with_gpu(chip, decode_bandwidth=x[1]), read, "fp16").seconds
+            return np.asarray(
+                x[0] + kernels.decode_attention(with_gpu(chip, decode_bandwidth=x[1]), read, "fp16").seconds
+            )
 
         found = fit(partial(decode, read=read), [1e-5, 0.6], [1e-7, 0.02], [1e-4, 1.5], took / 1e3)
         if not suffix:

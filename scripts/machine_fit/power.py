@@ -48,7 +48,9 @@ def fit_power(folder: Path, fitted: Fitted) -> None:
         if machine == "b200":
             # Kernels alone show what arithmetic draws; decoding hardly does.
             kernel_use, kernel_share = _kernels(chip_as_fitted(machine, fitted), rows(folder, "op_power_b200.csv"))
-            all_use, all_share = np.vstack([use, kernel_use]), np.concatenate([share, kernel_share])
+            # There are more of them: each side gets the same weight.
+            weight = (len(share) / len(kernel_share)) ** 0.5
+            all_use, all_share = np.vstack([use, kernel_use * weight]), np.concatenate([share, kernel_share * weight])
         shares = lsq_linear(all_use, all_share, (0, 1)).x
         idle, limit = BOARD[machine]
         predicted = idle + (limit - idle) * np.minimum(1, use @ shares)

@@ -61,8 +61,12 @@ def _step(place: Placement, tokens: Floats) -> Cost:
         work = work + ffn * ((model.layers - model.moe_layers) * uneven)
     work = work + _output(place, np.ones(1))
     waiting = chip.gpu.host + chip.hop * (place.pipeline - 1)
-    busy = tokens > 0
-    return Cost((work.seconds + waiting) * busy, work.joules * busy * place.chips)
+    return Cost((work.seconds + waiting) * (tokens > 0), work.joules * _busy_chips(place, tokens))
+
+
+def _busy_chips(place: Placement, tokens: Floats) -> Floats:
+    """Chips at work on average: fewer tokens than stages leave stages empty."""
+    return place.tensor * np.minimum(tokens, place.pipeline)
 
 
 def _attention_matrices(place: Placement, batch: Floats) -> Cost:
@@ -112,10 +116,9 @@ def _decode(place: Placement, sequences: Floats) -> Cost:
     window = model.window_kv_bytes(place.kv) * place.kv_copies / place.tensor
     attention = kernels.decode_attention(chip, window * batch, place.kv)
     attention = attention + kernels.floor(chip, chip.gpu.decode_fixed * model.layers)
-    any_decode = sequences > 0
     seconds = head.seconds - one.seconds + attention.seconds + chip.gpu.host_sequence * sequences
     joules = np.maximum(head.joules - one.joules, 0.0) + attention.joules
-    return Cost(seconds * any_decode, joules * any_decode * place.chips)
+    return Cost(seconds * (sequences > 0), joules * _busy_chips(place, sequences))
 
 
 def _kv_token(place: Placement) -> Cost:
@@ -132,8 +135,8 @@ def _prefill(place: Placement, tokens: Floats) -> Cost:
     windows = _pairs(place, tokens * model.window, model.window_layers)
     floor = kernels.floor(chip, chip.gpu.prefill_fixed * model.layers)
     work = lead + windows
-    any_prompt = tokens > 0
-    return Cost(work.seconds + floor.seconds * any_prompt, work.joules + floor.joules * any_prompt * place.chips)
+    seconds = work.seconds + floor.seconds * (tokens > 0)
+    return Cost(seconds, work.joules + floor.joules * _busy_chips(place, tokens))
 
 
 def _pairs(place: Placement, pairs: Floats, layers: int) -> Cost:
