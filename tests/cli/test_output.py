@@ -1,0 +1,56 @@
+"""Tables and progress: what goes where, and when nothing is shown."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from meritorder.cli import output
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """A terminal instead of stderr."""
+    text = io.StringIO()
+    monkeypatch.setattr(output, "console", lambda: Console(file=text, force_terminal=True, width=80))
+    return text
+
+
+def test_a_bar_only_after_two_seconds(screen: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(output.time, "monotonic", lambda: now)
+    with output.progress("simulating") as advance:
+        now = 101.9
+        advance(0.1)
+        assert screen.getvalue() == ""
+        now = 102.1
+        advance(0.5)
+    assert "simulating" in screen.getvalue()
+    assert "50%" in screen.getvalue()
+
+
+def test_no_bar_when_quiet(screen: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "_PATIENCE_S", 0.0)
+    with output.progress("simulating", quiet=True) as advance:
+        advance(0.5)
+    assert screen.getvalue() == ""
+
+
+def test_no_bar_where_nobody_looks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(output, "_PATIENCE_S", 0.0)
+    with output.progress("simulating") as advance:
+        advance(0.5)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_tables_go_to_stdout_in_full_width(capsys: pytest.CaptureFixture[str]) -> None:
+    table = output.table("Pools", ("pool", ">tok/s"))
+    table.add_row("x" * 100, "3")
+    table.add_row("y", "1,000")
+    output.results().print(table)
+    told = capsys.readouterr()
+    assert told.err == ""
+    rows = [line.rstrip() for line in told.out.splitlines()]
+    assert any(row.endswith("      3") and "x" * 100 in row for row in rows), "numbers stand flush right, names whole"
