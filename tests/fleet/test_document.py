@@ -102,7 +102,7 @@ def test_bytes_that_are_no_text() -> None:
         decode(b"\x7fELF\0\0", "f")
     with pytest.raises(InputError, match=r"^f:2: is not UTF-8 text; save it as UTF-8"):
         decode("a: 1\nb: ä".encode("latin-1"), "f")
-    with pytest.raises(InputError, match=r"^f: has 5000000 bytes; a fleet file has"):
+    with pytest.raises(InputError, match=r"^f: is larger than 4 MB; give a fleet file"):
         decode(b"x" * 5_000_000, "f")
     assert decode("\ufeffa: 1".encode(), "f") == "a: 1"
 

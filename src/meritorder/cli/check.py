@@ -156,11 +156,14 @@ def _print(facts: Mapping[str, Any]) -> None:
     power, cost = show(facts["max_w"], "W", 3), f"{facts['usd_per_hour']:,.2f} USD/h without energy"
     size = f"{facts['accelerators']:,} accelerators, at most {power} of IT power, {cost}"
     out.print(Text(f"{facts['fleet']}: {size}; dispatch by {facts['policy']}\n"))
-    out.print(_pools_table(facts["pools"]))
+    out.print(_pools_table(facts["pools"]), "")
     out.print(_replicas_table(facts["pools"]))
-    out.print(Text(f"Speeds at {CONTEXT_TOKENS:,} tokens of context; a full batch is all the sequences that fit.\n"))
-    out.print(_sites_table(facts["sites"]))
+    out.print(Text(f"Speeds at {CONTEXT_TOKENS:,} tokens of context; a batch is all the sequences that fit.\n"))
+    out.print(_sites_table(facts["sites"]), "")
     out.print(_services_table(facts["services"]))
+    if any(len(service["fast_enough"]) < len(service["pools"]) for service in facts["services"].values()):
+        out.print(Text("* too slow for the service's token rate, even for a lone user"))
+    out.print()
     for warning in facts["warnings"]:
         out.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
     for note in facts["notes"]:
@@ -171,7 +174,7 @@ def _pools_table(pools: Mapping[str, Mapping[str, Any]]) -> Any:
     from meritorder.cli.output import table
     from meritorder.units import show
 
-    columns = ("pool", "site", ">replicas", "of", "model", "weights", ">max IT power", ">USD/h")
+    columns = ("pool", "site", ">replicas", "of", "model", ">max power", ">USD/h")
     result = table("Pools", columns)
     for name, pool in pools.items():
         chips = pool["accelerators_per_replica"]
@@ -181,7 +184,6 @@ def _pools_table(pools: Mapping[str, Mapping[str, Any]]) -> Any:
             f"{pool['replicas']:,}",
             f"{chips} x {pool['accelerator']}",
             pool["model"],
-            pool["weights"] or "-",
             show(pool["max_w"], "W", 3),
             f"{pool['usd_per_hour']:,.2f}",
         )
@@ -192,13 +194,13 @@ def _replicas_table(pools: Mapping[str, Mapping[str, Any]]) -> Any:
     from meritorder.cli.output import table
     from meritorder.units import show
 
-    columns = ("pool", ">memory", ">weights", ">KV tokens", ">context", ">tok/s, 1 user", ">full batch", ">tok/s each")
+    columns = ("pool", ">memory", ">weights", ">KV tokens", ">context", ">1 user tok/s", ">batch", ">tok/s each")
     result = table("One replica", columns)
     for name, pool in pools.items():
         result.add_row(
             name,
             show(pool["memory_bytes"], "B", 3),
-            show(pool["weight_bytes"], "B", 3),
+            f"{show(pool['weight_bytes'], 'B', 3)} {pool['weights']}".strip(),
             f"{pool['kv_tokens']:,}",
             f"{pool['max_context']:,}",
             f"{pool['token_rate_1']:,.1f}",
@@ -225,7 +227,7 @@ def _services_table(services: Mapping[str, Mapping[str, Any]]) -> Any:
     from meritorder.cli.output import table
     from meritorder.units import show
 
-    columns = ("service", "model", "takes", ">first token", ">tok/s", ">of requests", ">priority", "pools")
+    columns = ("service", "model", "takes", ">TTFT", ">tok/s", ">for", ">priority", "pools")
     result = table("Services", columns)
     for name, service in services.items():
         takes = f'"{service["match"]}"' if service["match"] is not None else "all"
@@ -236,8 +238,8 @@ def _services_table(services: Mapping[str, Mapping[str, Any]]) -> Any:
             f"{service['share']:.0%}" if service["share"] is not None else takes,
             "-" if service["ttft_s"] is None else show(service["ttft_s"], "s"),
             "-" if service["token_rate"] is None else f"{service['token_rate']:g}",
-            f"{service['percentile']:.1%}",
+            f"{100 * service['percentile']:g}%",
             str(service["priority"]),
-            ", ".join(f"{pool} (too slow)" if pool in slow else pool for pool in service["pools"]),
+            ", ".join(f"{pool}*" if pool in slow else pool for pool in service["pools"]),
         )
     return result

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from meritorder.problems import Problem
 
@@ -47,9 +47,11 @@ def table(title: str, columns: Iterable[str]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    result = Table(title=Text(title, style="bold") if title else None, title_justify="left", box=box.SIMPLE_HEAD)
-    for column in columns:
-        result.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
+    heading = Text(title, style="bold") if title else None
+    result = Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    for number, column in enumerate(columns):
+        justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
+        result.add_column(column.lstrip(">"), justify=justify, overflow="fold", no_wrap=number == 0)
     return result
 
 

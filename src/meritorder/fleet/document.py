@@ -45,7 +45,8 @@ class Document:
 def decode(raw: bytes, name: str) -> str:
     """The text of a file. Raises InputError where it is none."""
     if len(raw) > MAX_BYTES:
-        raise InputError(Problem(f"has {len(raw)} bytes", where=name, fix=f"a fleet file has {MAX_BYTES} at most"))
+        what = f"is larger than {MAX_BYTES / 1e6:g} MB"
+        raise InputError(Problem(what, where=name, fix="give a fleet file (YAML text)"))
     if b"\0" in raw:
         raise InputError(Problem("is a binary file", where=name, fix="give a fleet file (YAML text)"))
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from meritorder.fleet.document import Document, KeyPath, decode, read_document
+from meritorder.fleet.document import MAX_BYTES, Document, KeyPath, decode, read_document
 from meritorder.problems import InputError, Problem, did_you_mean
 
 # Mappings whose keys are names that the user gave: removing a name that isn't there must be a slip.
@@ -23,7 +23,8 @@ def read_file(path: Path, shown: str | None = None) -> Document:
             raise InputError(Problem("is a directory", where=name, fix="give a fleet file (YAML)"))
         if not path.exists():
             raise InputError(Problem("does not exist", where=name, fix=_neighbours(path)))
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(Problem(f"can't be read: {reason.lower()}", where=name)) from None
