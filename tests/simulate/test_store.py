@@ -11,7 +11,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from fake import fake_result
+from tests.simulate.fake import fake_result
 
 from meritorder.problems import InputError
 from meritorder.simulate.columns import INDICES, NUMBERS

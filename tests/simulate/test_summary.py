@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from fake import fake_result
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.simulate.fake import fake_result
 
 from meritorder.dispatch.reasons import REASONS
 from meritorder.fleet.schema import Service, Slo

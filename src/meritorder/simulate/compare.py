@@ -30,7 +30,7 @@ class Metric:
 
     key: str
     label: str
-    unit: str  # s, share, USD, J, tokens/s, or "" for a count
+    unit: str  # s, share, USD, J, tok/s, or "" for a count
     better: str  # lower, higher, or "" for neither
     path: tuple[str, ...]
 
@@ -51,7 +51,7 @@ def metrics(run: Run) -> list[Metric]:
         Metric("usd_per_mtok", "Cost per million output tokens", "USD", "lower", ("usd_per_mtok",)),
         Metric("usd_per_good_mtok", "Cost per million within targets", "USD", "lower", ("usd_per_good_mtok",)),
         Metric("energy_j_per_output_token", "IT energy per output token", "J", "lower", ("energy_j_per_output_token",)),
-        Metric("goodput.tokens_per_s", "Goodput", "tokens/s", "higher", ("goodput", "tokens_per_s")),
+        Metric("goodput.tokens_per_s", "Goodput", "tok/s", "higher", ("goodput", "tokens_per_s")),
         *latency,
         Metric("completed", "Completed", "", "higher", ("completed",)),
         Metric("hit_ratio", "Prefix hit ratio", "share", "higher", ("hit_ratio",)),

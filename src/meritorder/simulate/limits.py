@@ -69,7 +69,7 @@ def _pool_text(limit: str, row: dict[str, float]) -> str:
         "KV cache": f"KV cache full {row['kv_full_share']:.0%} of the time",
         "sequences": f"at its maximum of sequences {row['sequences_full_share']:.0%} of the time",
         "compute": f"busy {row['busy_share']:.0%} and requests waiting {row['waiting_share']:.0%} of the time",
-        "none": "no bound reached for 1% of the time",
+        "none": "no bound reached",
     }
     return texts[limit]
 

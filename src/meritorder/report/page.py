@@ -1,0 +1,290 @@
+"""`write_report`: runs as one HTML file that holds everything it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from meritorder import __version__
+from meritorder.files import write_text
+from meritorder.problems import InputError, Problem
+from meritorder.report import figures, tables
+from meritorder.report.figures import Figure
+from meritorder.report.text import count, energy, number, safe, seconds, share
+from meritorder.report.verdict import headline, shortfalls
+from meritorder.simulate.compare import compare
+from meritorder.simulate.store import Run
+
+_FOLDER = Path(__file__).parent
+
+
+def write_report(
+    runs: Run | Sequence[Run], path: Path, command: str = "", comparison: dict[str, Any] | None = None
+) -> None:
+    """Write the report on one run, or on several side by side, to `path` (HTML).
+
+    `command` is shown for reproduction; `comparison` spares computing `compare(runs)` again.
+    Raises InputError where the file can't be written, or where the runs have different services.
+    """
+    shown = [runs] if isinstance(runs, Run) else list(runs)
+    for other in shown[1:]:
+        if other.services != shown[0].services:
+            what = f"has the services {', '.join(other.services)}, not {', '.join(shown[0].services)}"
+            raise InputError(Problem(what, where=other.name, fix="compare runs of the same services"))
+    write_text(path, render(shown, command, comparison))
+
+
+def render(runs: list[Run], command: str = "", comparison: dict[str, Any] | None = None) -> str:
+    """The HTML of the report."""
+    import orjson
+
+    body = _Body()
+    first = runs[0]
+    _verdict(body, runs)
+    if len(runs) > 1:
+        body.section("Service levels", tables.slo_matrix(runs))
+        _policies(body, runs, comparison or compare(runs))
+        body.section("One run in detail", _tabs("run", [run.name for run in runs]), css="pick", nav=False)
+    for i, run in enumerate(runs):
+        if len(runs) > 1:
+            body.open_panel(f"run-{i}", hidden=i > 0)
+        _details(body, run, nav=i == 0)
+        if len(runs) > 1:
+            body.close_panel()
+    _assumptions(body, runs)
+    _reproduction(body, runs, command)
+    # Inside a script element only "<" could end it or open a comment.
+    data = orjson.dumps(body.data).decode().replace("<", "\\u003c")
+    page = Template((_FOLDER / "page.html").read_text(encoding="utf-8"))
+    return page.substitute(
+        version=__version__,
+        title=safe(first.summary["fleet"] or first.name),
+        about=safe(_about(runs)),
+        css=(_FOLDER / "page.css").read_text(encoding="utf-8"),
+        js=(_FOLDER / "page.js").read_text(encoding="utf-8"),
+        plotly=_plotly(),
+        nav="".join(f'<a href="#{anchor}">{safe(title)}</a>' for anchor, title in body.anchors),
+        main="\n".join(body.parts),
+        figures=data,
+    )
+
+
+def _plotly() -> str:
+    """Plotly's JavaScript out of its Python package, which is found without being imported (that takes long)."""
+    spec = find_spec("plotly")
+    if spec is None or spec.origin is None:
+        raise InputError(Problem("the package plotly is not installed", fix="install meritorder with its dependencies"))
+    return (Path(spec.origin).parent / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
+
+
+class _Body:
+    """The parts of the page in order, with the figures' data by id."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.anchors: list[tuple[str, str]] = []
+        self.data: dict[str, Any] = {}
+
+    def section(self, title: str, *parts: str, lead: str = "", css: str = "", nav: bool = True) -> None:
+        anchor = f"part-{len(self.parts)}"
+        if nav:
+            self.anchors.append((anchor, title))
+        text = f'<p class="lead">{safe(lead)}</p>' if lead else ""
+        self.parts.append(
+            f'<section id="{anchor}" class="{css}"><h2>{safe(title)}</h2>{text}{"".join(parts)}</section>'
+        )
+
+    def open_panel(self, name: str, hidden: bool) -> None:
+        self.parts.append(f'<div data-panel="{name}"{" hidden" if hidden else ""}>')
+
+    def close_panel(self) -> None:
+        self.parts.append("</div>")
+
+    def figures(self, made: Sequence[Figure], wide: bool = False) -> str:
+        return f'<div class="figures">{"".join(self._figure(f, wide) for f in made if f.data)}</div>'
+
+    def _figure(self, figure: Figure, wide: bool) -> str:
+        name = f"figure-{len(self.data)}"
+        self.data[name] = {"data": figure.data, "layout": figure.layout, "height": figure.height}
+        names = ", ".join(trace["name"] for trace in figure.data if "name" in trace)
+        spoken = f"{figure.title}. {figure.note} Shown: {names}." if names else f"{figure.title}. {figure.note}"
+        return (
+            f"<figure{' class=wide' if wide else ''}>"
+            f"<figcaption><h3>{safe(figure.title)}</h3><p>{safe(figure.note)}</p></figcaption>"
+            f'<div class="plot" id="{name}" role="img" aria-label="{safe(spoken)}" '
+            f'style="min-height:{figure.height}px"></div></figure>'
+        )
+
+
+def _tabs(kind: str, names: Sequence[str]) -> str:
+    buttons = "".join(
+        f'<button type="button" role="tab" data-for="{kind}-{i}" aria-selected="{"true" if i == 0 else "false"}" '
+        f'tabindex="{0 if i == 0 else -1}">{safe(name)}</button>'
+        for i, name in enumerate(names)
+    )
+    return f'<div class="tabs" role="tablist" aria-label="{safe(kind)}">{buttons}</div>'
+
+
+def _about(runs: list[Run]) -> str:
+    first = runs[0].summary
+    source = first["trace"]["source"] or "traffic of unknown source"
+    what = f"{count(first['requests'])} requests over {seconds(first['span_s'])}: {source}"
+    if len(runs) == 1:
+        return f"Policy {first['policy']}. {what}"
+    return f"{len(runs)} runs side by side. {what}"
+
+
+def _verdict(body: _Body, runs: list[Run]) -> None:
+    verdict = headline(runs)
+    lines = "".join(f"<li>{safe(line)}</li>" for line in verdict.lines)
+    sign = "✓" if verdict.good else "✗"
+    css = "verdict" if verdict.good else "verdict missed"
+    body.section(f"{sign} {verdict.title}", f"<ul>{lines}</ul>", css=css, nav=False)
+    best = runs[0] if len(runs) == 1 else _best(runs)
+    s = best.summary
+    cards = [
+        ("Cost per million tokens in time", number(s["usd_per_good_mtok"], "USD"), _cost_of_all(s)),
+        ("Cost of the fleet", number(_per_hour(s["cost_usd"], s["span_s"]), "USD/h"), _cost_parts(s)),
+        ("Goodput", number(s["goodput"]["tokens_per_s"], "tok/s"), f"of {number(s['tokens_per_s'], 'tok/s')} served"),
+        ("IT energy per output token", number(s["energy_j_per_output_token"], "J"), _energy_parts(s)),
+        ("Time to first token", seconds(s["ttft_s"]["p50"]), f"p99 {seconds(s['ttft_s']['p99'])}"),
+        ("Time per output token", seconds(s["tpot_s"]["p50"]), f"p99 {seconds(s['tpot_s']['p99'])}"),
+        ("Completed", share(s["completed"] / s["requests"] if s["requests"] else None), _lost(s)),
+    ]
+    items = "".join(
+        f"<div><dt>{safe(k)}</dt><dd>{safe(v)}<small>{safe(note)}</small></dd></div>" for k, v, note in cards
+    )
+    if len(runs) > 1:
+        body.parts.append(f'<p class="lead">The figures below are those of {safe(best.name)}:</p>')
+    body.parts.append(f'<dl class="cards">{items}</dl>')
+    if len(runs) == 1:
+        body.section("Service levels", tables.slo_table(best))
+
+
+def _best(runs: list[Run]) -> Run:
+    """The run that the headline names: all targets met (or nearest to it), then the cheapest."""
+    return min(
+        runs, key=lambda r: (next(iter(shortfalls(r).values()), 0.0), r.summary["usd_per_good_mtok"] or float("inf"))
+    )
+
+
+def _per_hour(value: float, span_s: float) -> float | None:
+    return value * 3600.0 / span_s if span_s else None
+
+
+def _cost_of_all(s: dict[str, Any]) -> str:
+    return f"output tokens within targets; {number(s['usd_per_mtok'], 'USD')} of all served"
+
+
+def _cost_parts(s: dict[str, Any]) -> str:
+    total = s["cost_usd"]
+    power = s["costs"]["energy_usd"] + s["costs"]["carbon_usd"]
+    return f"{share(power / total)} of it energy and carbon" if total else ""
+
+
+def _energy_parts(s: dict[str, Any]) -> str:
+    idle = share(s["idle_energy_j"] / s["energy_j"]) if s["energy_j"] else "0 %"
+    return f"{energy(s['facility_energy_j'])} at the meter; {idle} of IT is idle"
+
+
+def _lost(s: dict[str, Any]) -> str:
+    lost = [f"{count(s[key])} {key}" for key in ("rejected", "shed", "cancelled", "unreached") if s[key]]
+    return ", ".join(lost) or "all requests"
+
+
+def _policies(body: _Body, runs: list[Run], comparison: dict[str, Any]) -> None:
+    made = [figures.cost_attainment_figure(runs), figures.attainment_figure(runs)]
+    parts = [body.figures(made)]
+    parts.append(tables.comparison_table(comparison))
+    note = comparison["method"]
+    unpaired = [run.name for run, paired in zip(runs, comparison["paired"], strict=True) if not paired]
+    if unpaired:
+        note += f" Not the same requests as in the first run, so not paired: {', '.join(unpaired)}."
+    parts.append(f'<p class="lead">{safe(note)}</p>')
+    body.section("Comparison", *parts, body.figures([figures.energy_figure(runs)], wide=True))
+    panels = []
+    for i, service in enumerate(runs[0].services):
+        made = figures.policy_latency_figures(runs, service)
+        panels.append(f'<div data-panel="service-{i}"{" hidden" if i else ""}>{body.figures(made)}</div>')
+    body.section("Latency by run", _tabs("service", runs[0].services), *panels)
+
+
+def _details(body: _Body, run: Run, nav: bool) -> None:
+    if not nav or len(body.anchors) > 1:
+        body.section(f"Service levels, {run.name}", tables.slo_table(run), nav=False)
+    by_service = figures.latency_figures(run, "service")
+    by_pool = figures.latency_figures(run, "pool")
+    pairs = [figure for pair in zip(by_service, by_pool, strict=True) for figure in pair]
+    body.section(
+        "What limited what",
+        body.figures([figures.misses_figure(run)], wide=True),
+        tables.limits_table(run),
+        nav=nav,
+    )
+    body.section("Latency", body.figures(pairs), nav=nav)
+    body.section("Over time", body.figures(figures.series_figures(run)), nav=nav)
+    body.section("Routing", body.figures([figures.flow_figure(run)], wide=True), tables.routing_table(run), nav=nav)
+    body.section("Pools and sites", tables.pool_table(run), tables.site_table(run), nav=nav)
+
+
+def _assumptions(body: _Body, runs: list[Run]) -> None:
+    notes: dict[str, list[str]] = {}
+    for run in runs:
+        for pool, lines in run.summary["notes"].items():
+            for line in lines:
+                pools = notes.setdefault(line, [])
+                if pool not in pools:
+                    pools.append(pool)
+    warnings = list(dict.fromkeys(line for run in runs for line in run.summary["warnings"]))
+    parts = []
+    if notes:
+        items = "".join(f"<li><b>{safe(', '.join(pools))}</b>: {safe(line)}</li>" for line, pools in notes.items())
+        parts.append(f"<h3>Machine models that lean on guesses or ranges</h3><ul>{items}</ul>")
+    if warnings:
+        parts.append(f"<h3>Traffic</h3><ul>{''.join(f'<li>{safe(line)}</li>' for line in warnings)}</ul>")
+    rules = (
+        "Percentiles interpolate linearly between order statistics of completed requests.",
+        "A client that gave up counts as a miss only if a target had already been broken; rejected, shed and never "
+        "reached requests are misses.",
+        "Every replica is paid for and idles over the whole span, used or not. Facility energy is IT energy times PUE.",
+        "A wait counts as the cause of a late first token if without it the target would have been met; it holds the "
+        "network, the front end and the engine's queue.",
+    )
+    parts.append(f"<h3>How things are counted</h3><ul>{''.join(f'<li>{safe(rule)}</li>' for rule in rules)}</ul>")
+    body.section("Warnings and assumptions", *parts)
+
+
+def _reproduction(body: _Body, runs: list[Run], command: str) -> None:
+    import orjson
+
+    parts = [f"<pre>{safe(command)}</pre>"] if command else []
+    rows = [
+        [
+            safe(run.name),
+            safe(run.summary["policy"]),
+            str(run.summary["seed"]),
+            safe(run.summary["trace"]["source"]),
+            safe(run.summary["version"]),
+            seconds(run.summary["wall_s"]),
+            count(run.summary["requests_per_wall_s"]),
+        ]
+        for run in runs
+    ]
+    columns = ["Run", "Policy", "Seed", "Traffic", "Version", ">Kernel time", ">Requests per second of it"]
+    parts.append(tables.table("The same seed and inputs give the same bits.", columns, rows))
+    for text, names in _fleets(runs, orjson).items():
+        label = "Fleet" if len(runs) == 1 else f"Fleet of {', '.join(names)}"
+        parts.append(f"<details><summary>{safe(label)}, all names resolved</summary><pre>{safe(text)}</pre></details>")
+    body.section("Reproduction", *parts)
+
+
+def _fleets(runs: list[Run], orjson: Any) -> dict[str, list[str]]:
+    """Each fleet that differs from the others (but for the policy), with its runs."""
+    found: dict[str, list[str]] = {}
+    for run in runs:
+        fleet = {key: value for key, value in run.fleet.items() if key != "dispatch"}
+        found.setdefault(orjson.dumps(fleet, option=orjson.OPT_INDENT_2).decode(), []).append(run.name)
+    return found
