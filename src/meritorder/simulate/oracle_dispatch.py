@@ -1,0 +1,173 @@
+"""The dispatch policies by full scan: what `dispatch/` must find without one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from meritorder.dispatch import choose as names
+from meritorder.dispatch import reasons
+from meritorder.dispatch.merit_order import TRIES, marginal_usd, most_in_flight
+from meritorder.dispatch.predict import delay_s, tpot_s, ttft_s
+from meritorder.dispatch.state import BY_PREDICTION, UNORDERED, FleetState
+from meritorder.dispatch.update import order_key
+
+Choice = tuple[int, int, int]
+
+_MASK = 2**64 - 1
+
+
+class Dispatcher:
+    """Chooses as `dispatch.choose` does, but looks at every replica."""
+
+    def __init__(self, state: FleetState, seed: int) -> None:
+        self.state = state
+        self.random = (seed * 2 + 1) * 0x9E3779B97F4A7C15 & _MASK
+        self.owner: dict[int, int] = {}
+        self.step = 0
+        self.level = [0] * len(state.replicas)
+        self.entered = [(0, r) for r in range(len(state.replicas))]
+        self.key = [self._key(r) for r in range(len(state.replicas))]
+
+    def _key(self, replica: int) -> float:
+        return float(order_key(self.state, replica)) if self.state.settings[0].order != UNORDERED else 0.0
+
+    def changed(self, replica: int, answered_only: bool = False) -> None:
+        """The accounting of a replica has changed."""
+        if answered_only and self.state.settings[0].order != BY_PREDICTION:
+            return
+        self.step += 1
+        self.key[replica] = self._key(replica)
+        level = min(self.state.replicas[replica].in_flight, self._pool(replica).max_sequences)
+        if level != self.level[replica]:
+            self.level[replica] = level
+            self.entered[replica] = (self.step, replica)
+
+    def remember(self, blocks: Iterable[int], replica: int) -> None:
+        """These prefix blocks were sent to a replica."""
+        for block in blocks:
+            self.owner[block] = replica
+
+    def _pool(self, replica: int) -> np.record:
+        pool: np.record = self.state.pools[self.state.replicas[replica].pool]
+        return pool
+
+    def _fitting(self, service: int, total: int) -> list[int]:
+        s = self.state.services[service]
+        pools = [self.state.choices[c].pool for c in range(s.first, s.first + s.count)]
+        return [
+            r
+            for pool in pools
+            if total <= self.state.pools[pool].max_context
+            for r in range(len(self.state.replicas))
+            if self.state.replicas[r].pool == pool
+        ]
+
+    def _draw(self) -> int:
+        x = self.random
+        x ^= x >> 12
+        x = (x ^ (x << 25)) & _MASK
+        x ^= x >> 27
+        self.random = x
+        return (x * 2685821657736338717 & _MASK) >> 32
+
+    def choose(self, service: int, region: int, prompt: int, output: int, blocks: list[int]) -> Choice:
+        """Replica, tokens believed cached there, reason; see `dispatch.choose`."""
+        fitting = self._fitting(service, prompt + output)
+        if not fitting:
+            return -1, 0, reasons.TOO_LONG
+        g, state = self.state.settings[0], self.state
+        known = 0
+        while g.uses_prefix and known < len(blocks) and blocks[known] in self.owner:
+            known += 1
+        near = self.owner[blocks[known - 1]] if known else -1
+        cached = min(known * int(g.prefix_tokens), prompt - 1) if known else 0
+        flight = [int(state.replicas[r].in_flight) for r in range(len(state.replicas))]
+        expected = float(output) if g.oracle_length else float(state.services[service].mean_output)
+
+        if g.policy == names.ROUND_ROBIN:
+            s = state.services[service]
+            s.turn += 1
+            return fitting[(s.turn - 1) % len(fitting)], 0, reasons.TURN
+        if g.policy == names.RANDOM_REPLICA:
+            return fitting[self._draw() % len(fitting)], 0, reasons.RANDOM
+        if g.policy == names.POWER_OF_TWO:
+            drawn = [fitting[self._draw() % len(fitting)] for _ in range(g.choices)]
+            return min(drawn, key=lambda r: flight[r]), 0, reasons.REQUESTS
+        if g.policy == names.LEAST_TOKENS:
+            return min(fitting, key=lambda r: state.replicas[r].context), 0, reasons.TOKENS
+        if g.policy in (names.LEAST_REQUEST, names.PREFIX_AFFINITY):
+            best = min(fitting, key=lambda r: (flight[r], state.replicas[r].since))
+            if g.policy == names.LEAST_REQUEST:
+                return best, 0, reasons.REQUESTS
+            if near not in fitting or cached < g.min_match * prompt:
+                return best, cached if best == near else 0, reasons.REQUESTS
+            uneven = flight[near] - flight[best] > g.max_imbalance and flight[near] > g.max_ratio * flight[best]
+            return (best, 0, reasons.REQUESTS) if uneven else (near, cached, reasons.PREFIX)
+        if g.policy == names.LATENCY_PREDICTED:
+            return self._fastest(fitting, region, prompt, expected)
+        return self._merit_order(service, region, prompt, prompt + output, expected, near, cached)
+
+    def _first_by_key(self, replicas: Iterable[int]) -> int:
+        return min(replicas, key=lambda r: (self.key[r], r))
+
+    def _predict(self, replica: int, region: int, prompt: int, there: int, expected: float) -> tuple[float, float]:
+        r = self.state.replicas[replica]
+        tpot = tpot_s(self.state, r.pool, r.in_flight + 1, r.context + prompt + 0.5 * expected, expected)
+        delay = delay_s(self.state, r.pool, region, prompt)
+        return ttft_s(self.state, replica, prompt, there, tpot) + delay, tpot
+
+    def _fastest(self, fitting: list[int], region: int, prompt: int, expected: float) -> Choice:
+        best, least = -1, np.inf
+        for pool in dict.fromkeys(int(self.state.replicas[r].pool) for r in fitting):
+            replica = self._first_by_key(r for r in fitting if self.state.replicas[r].pool == pool)
+            ttft, tpot = self._predict(replica, region, prompt, 0, expected)
+            if ttft + expected * tpot < least:
+                best, least = replica, ttft + expected * tpot
+        return best, 0, reasons.FASTEST
+
+    def _merit_order(
+        self, service: int, region: int, prompt: int, total: int, expected: float, near: int, cached: int
+    ) -> Choice:
+        state, s, g = self.state, self.state.services[service], self.state.settings[0]
+        feasible: list[tuple[float, int, int]] = []
+        harmful: list[tuple[float, int, int, float]] = []
+        for c in range(s.first, s.first + s.count):
+            pool = state.choices[c].pool
+            if total > state.pools[pool].max_context:
+                continue
+            members = [r for r in range(len(state.replicas)) if state.replicas[r].pool == pool]
+            limit = most_in_flight(state, service, c)
+            tried = []
+            if g.pack:
+                below = sorted({self.level[r] for r in members if self.level[r] < limit}, reverse=True)[:TRIES]
+                tried = [
+                    min((r for r in members if self.level[r] == level), key=lambda r: self.entered[r])
+                    for level in below
+                ]
+            tried.append(self._first_by_key(members))
+            candidates = [(near, True)] if near in members else []
+            for replica, only_for_prefix in candidates + [(r, False) for r in tried]:
+                there = cached if replica == near else 0
+                ttft, tpot = self._predict(replica, region, prompt, there, expected)
+                promised = state.replicas[replica].tpot_s
+                if ttft <= g.margin * s.ttft_s and tpot <= g.margin * min(s.tpot_s, promised):
+                    seconds = ttft + expected * tpot
+                    usd = marginal_usd(state, replica, prompt, there, expected, seconds, limit)
+                    feasible.append((usd, replica, there))
+                    if only_for_prefix:
+                        continue
+                    break
+                late = max(ttft / s.ttft_s - g.margin, 0.0) if s.ttft_s < np.inf else 0.0
+                slow = max(tpot / s.tpot_s - g.margin, 0.0) if s.tpot_s < np.inf else 0.0
+                others = max(tpot / promised - g.margin, 0.0) if promised < np.inf else 0.0
+                harm = s.weight * (late + slow) + state.replicas[replica].weight * others
+                harmful.append((harm, replica, there, ttft))
+        if feasible:
+            _, replica, there = min(feasible, key=lambda f: f[0])
+            return replica, there, reasons.CHEAPEST_PREFIX if there else reasons.CHEAPEST
+        _, replica, there, ttft = min(harmful, key=lambda h: h[0])
+        if s.sheds and ttft > s.ttft_s:
+            return -1, 0, reasons.SHED
+        return replica, there, reasons.LEAST_HARM

@@ -1,0 +1,88 @@
+"""The kernel equals the stepwise oracle, request by request, on random fleets, tables, policies and traces."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from simulate.cases import Case, random_case
+
+from meritorder.fleet.dispatch import POLICIES
+from meritorder.simulate.oracle import Oracle
+from meritorder.simulate.result import Result
+from meritorder.simulate.run import simulate
+
+
+def both(case: Case) -> tuple[Result, Oracle]:
+    oracle = Oracle(case.fleet, case.trace, case.replicas, seed=case.seed)
+    oracle.run()
+    result = simulate(case.fleet, case.trace, replicas=case.replicas, seed=case.seed)
+    return result, oracle
+
+
+def assert_equal(case: Case) -> Result:
+    result, oracle = both(case)
+    for name, values in (
+        ("replica", result.replica),
+        ("status", result.status),
+        ("preemptions", result.preemptions),
+        ("hit", result.hit_tokens),
+        ("reason", result.reason),
+    ):
+        np.testing.assert_array_equal(values, oracle.column(name), err_msg=f"{name}, seed {case.seed}")
+    for name, values in (
+        ("arrival", result.arrival_s),
+        ("start", result.start_s),
+        ("first", result.first_s),
+        ("finish", result.finish_s),
+    ):
+        np.testing.assert_allclose(
+            values, oracle.column(name), rtol=1e-9, atol=1e-12, err_msg=f"{name}, seed {case.seed}"
+        )
+    for name in ("energy_j", "busy_s", "running_s", "prompt_tokens", "output_tokens", "iterations"):
+        total = sum(getattr(engine, name) for engine in oracle.engines)
+        np.testing.assert_allclose(result.series[name].sum(), total, rtol=1e-9, err_msg=f"{name}, seed {case.seed}")
+    assert result.iterations == sum(engine.iterations for engine in oracle.engines)
+    return result
+
+
+@pytest.mark.parametrize("policy", list(POLICIES))
+@pytest.mark.parametrize("seed", range(12))
+def test_any_policy(policy: str, seed: int) -> None:
+    assert_equal(random_case(seed, policy=policy))
+
+
+@pytest.mark.parametrize("seed", range(100, 140))
+def test_preemption_storm(seed: int) -> None:
+    assert_equal(random_case(seed, tight=True))
+
+
+@pytest.mark.parametrize("seed", range(200, 240))
+def test_prefix_cache_under_eviction(seed: int) -> None:
+    assert_equal(random_case(seed, tight=True, prefix=True))
+
+
+@pytest.mark.parametrize("seed", range(300, 330))
+def test_prefix_cache_with_room(seed: int) -> None:
+    assert_equal(random_case(seed, prefix=True, policy=("merit-order", "prefix-affinity")[seed % 2]))
+
+
+def test_the_cases_are_hard() -> None:
+    """The random cases above do preempt, hit, evict, reject, shed, cancel and wait."""
+    seen: dict[str, int] = {}
+    for seed in range(100, 130):
+        result = simulate(
+            *(lambda c: (c.fleet, c.trace))(case := random_case(seed, tight=True, prefix=True)),
+            replicas=case.replicas,
+            seed=seed,
+        )
+        seen["preempted"] = seen.get("preempted", 0) + int(result.preemptions.sum())
+        seen["hits"] = seen.get("hits", 0) + int((result.hit_tokens > 0).sum())
+        for status in range(1, 6):
+            seen[str(status)] = seen.get(str(status), 0) + int((result.status == status).sum())
+    assert all(count > 5 for count in seen.values()), seen
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1000, 1600))
+def test_many(seed: int) -> None:
+    assert_equal(random_case(seed, tight=seed % 3 > 0, prefix=seed % 2 > 0))
