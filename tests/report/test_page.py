@@ -113,16 +113,28 @@ def test_the_nearest_run_is_named_when_none_meets_all(several: str) -> None:
     assert "Nearest: merit-order, whose worst service, chat, is" in text
 
 
-def test_the_cheapest_of_those_that_meet_all_is_named(runs: list[Run]) -> None:
-    def lenient(run: Run, name: str, cost: float) -> Run:
-        services = {n: row | {"slo_met": True} for n, row in run.summary["by_service"].items()}
-        summary = run.summary | {"by_service": services, "usd_per_good_mtok": cost}
-        return replace(run, name=name, summary=summary)
+def lenient(run: Run, name: str, cost: float, joules: float) -> Run:
+    """The run as if it had met everything."""
+    services = {n: row | {"slo_met": True} for n, row in run.summary["by_service"].items()}
+    told = {"by_service": services, "usd_per_good_mtok": cost, "energy_j_per_output_token": joules}
+    return replace(run, name=name, summary=run.summary | told)
 
-    text = " ".join(Elements(render([runs[0], lenient(runs[1], "dear", 9.0), lenient(runs[2], "cheap", 8.0)])).text)
+
+def test_the_cheapest_of_those_that_meet_all_is_named(runs: list[Run]) -> None:
+    passing = [lenient(runs[1], "dear", 9.0, 1.0), lenient(runs[2], "cheap", 8.0, 5.0)]
+    text = " ".join(Elements(render([runs[0], *passing])).text)
     assert "2 of 3 runs meet every service level" in text
-    assert "Cheapest of them: cheap, 8.00 USD" in text
+    assert "Cheapest: cheap: 8.00 USD" in text
     assert "The figures below are those of cheap" in text
+
+
+def test_equal_costs_are_told_apart_by_energy(runs: list[Run]) -> None:
+    passing = [lenient(runs[1], "hot", 8.0, 5.0), lenient(runs[2], "cool", 8.05, 4.0)]
+    text = " ".join(Elements(render(passing)).text)
+    assert "All 2 runs meet every service level" in text
+    assert "Cheapest, equal within 1%: hot, cool" in text
+    assert "Least energy of these: cool, 4.00 J" in text
+    assert "The figures below are those of cool" in text
 
 
 def test_latency_curves_are_the_quantiles_of_the_requests(run: Run, single: str) -> None:

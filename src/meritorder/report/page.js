@@ -9,6 +9,7 @@
     light: ["#0072b2", "#c14a00", "#007a5a", "#a8458a", "#8a6d00", "#3a8fc9", "#5a4fcf", "#4d5560"],
     dark: ["#56b4e9", "#f28e4e", "#35c79b", "#e391c5", "#e8c547", "#a3a8ff", "#9fdcf5", "#c3cbd4"],
   };
+  const isNarrow = (box) => box.clientWidth < 480;
   const dashes = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "5px,2px,1px,2px", "2px,5px"];
   const symbols = ["circle", "square", "triangle-up", "cross", "x", "star", "pentagon", "hexagon"];
   const patterns = ["", "/", ".", "\\", "x", "-", "+", "|"];
@@ -19,9 +20,9 @@
   const translucent = (hex, alpha) =>
     `rgba(${[1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16)).join(",")},${alpha})`;
 
-  function paint(trace, palette) {
+  function paint(trace, palette, narrow) {
     const painted = { ...trace };
-    if (trace.type === "sankey") return paintFlow(painted, palette);
+    if (trace.type === "sankey") return paintFlow(painted, palette, narrow);
     const slot = trace.meta.slot;
     const colour = slot < 0 ? css("--text") : palette[slot % palette.length];
     const round = Math.floor(Math.max(slot, 0) / palette.length);
@@ -45,11 +46,16 @@
     return painted;
   }
 
-  function paintFlow(trace, palette) {
+  // Where there is little room a label is broken into short lines.
+  const broken = (label) => label.replace(/(.{9,}?) /g, "$1<br>");
+
+  function paintFlow(trace, palette, narrow) {
     const [services] = trace.meta.columns;
     const inner = services + trace.meta.columns[1];
     const colours = trace.node.label.map((_, i) => (i < services || i >= inner ? palette[i % palette.length] : css("--soft")));
-    trace.node = { ...trace.node, color: colours, line: { width: 0 }, hovertemplate: "%{label}: %{value}<extra></extra>" };
+    const label = narrow ? trace.node.label.map(broken) : trace.node.label;
+    if (narrow) trace.textfont = { size: 10 };
+    trace.node = { ...trace.node, label, color: colours, line: { width: 0 }, hovertemplate: "%{label}: %{value}<extra></extra>" };
     const links = trace.link.source.map((from, i) =>
       translucent(from < services ? colours[from] : colours[trace.link.target[i]], 0.35));
     trace.link = { ...trace.link, color: links };
@@ -60,7 +66,7 @@
     (s < 9.9e-4 ? `${Math.round(s * 1e6)} µs` : s < 0.99 ? `${Math.round(s * 1e3)} ms` : `${s.toLocaleString("en")} s`);
 
   function layoutOf(figure, box) {
-    const narrow = box.clientWidth < 480;
+    const narrow = isNarrow(box);
     const axis = { gridcolor: css("--line"), zerolinecolor: css("--line"), linecolor: css("--line"), automargin: true };
     const layout = {
       ...figure.layout,
@@ -94,7 +100,7 @@
     const palette = palettes[isDark() ? "dark" : "light"];
     drawn.add(box);
     const config = { responsive: true, displayModeBar: false };
-    await Plotly.react(box, figure.data.map((trace) => paint(trace, palette)), layoutOf(figure, box), config);
+    await Plotly.react(box, figure.data.map((trace) => paint(trace, palette, isNarrow(box))), layoutOf(figure, box), config);
     box.dataset.drawn = isDark() ? "dark" : "light";
   }
 

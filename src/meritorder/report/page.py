@@ -14,7 +14,7 @@ from meritorder.problems import InputError, Problem
 from meritorder.report import figures, tables
 from meritorder.report.figures import Figure
 from meritorder.report.text import count, energy, number, safe, seconds, share
-from meritorder.report.verdict import headline, shortfalls
+from meritorder.report.verdict import best, headline
 from meritorder.simulate.compare import compare
 from meritorder.simulate.store import Run
 
@@ -143,8 +143,8 @@ def _verdict(body: _Body, runs: list[Run]) -> None:
     sign = "✓" if verdict.good else "✗"
     css = "verdict" if verdict.good else "verdict missed"
     body.section(f"{sign} {verdict.title}", f"<ul>{lines}</ul>", css=css, nav=False)
-    best = runs[0] if len(runs) == 1 else _best(runs)
-    s = best.summary
+    shown = best(runs)
+    s = shown.summary
     cards = [
         ("Cost per million tokens in time", number(s["usd_per_good_mtok"], "USD"), _cost_of_all(s)),
         ("Cost of the fleet", number(_per_hour(s["cost_usd"], s["span_s"]), "USD/h"), _cost_parts(s)),
@@ -158,17 +158,10 @@ def _verdict(body: _Body, runs: list[Run]) -> None:
         f"<div><dt>{safe(k)}</dt><dd>{safe(v)}<small>{safe(note)}</small></dd></div>" for k, v, note in cards
     )
     if len(runs) > 1:
-        body.parts.append(f'<p class="lead">The figures below are those of {safe(best.name)}:</p>')
+        body.parts.append(f'<p class="lead">The figures below are those of {safe(shown.name)}:</p>')
     body.parts.append(f'<dl class="cards">{items}</dl>')
     if len(runs) == 1:
-        body.section("Service levels", tables.slo_table(best))
-
-
-def _best(runs: list[Run]) -> Run:
-    """The run that the headline names: all targets met (or nearest to it), then the cheapest."""
-    return min(
-        runs, key=lambda r: (next(iter(shortfalls(r).values()), 0.0), r.summary["usd_per_good_mtok"] or float("inf"))
-    )
+        body.section("Service levels", tables.slo_table(shown))
 
 
 def _per_hour(value: float, span_s: float) -> float | None:

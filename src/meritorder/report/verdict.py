@@ -62,26 +62,46 @@ def _met_line(name: str, row: dict[str, Any]) -> str:
     )
 
 
+def best(runs: list[Run]) -> Run:
+    """The run that does best: the least shortfall of its worst service, then the cost, then the energy.
+
+    Costs within 1% of the least count as equal: the machines are paid for alike, and what a policy can save is energy.
+    """
+    least = min(_worst(run) for run in runs)
+    nearest = [run for run in runs if _worst(run) == least]
+    return min(_cheapest(nearest), key=lambda run: run.summary["energy_j_per_output_token"] or float("inf"))
+
+
 def _several(runs: list[Run]) -> Headline:
-    """Runs that meet everything are ranked by cost, the others by their worst shortfall."""
-    passing = sorted((run for run in runs if not shortfalls(run)), key=_cost)
-    if passing:
-        best = passing[0]
-        names = ", ".join(run.name for run in passing)
-        title = (
-            f"All {len(runs)} runs meet every service level"
-            if len(passing) == len(runs)
-            else f"{len(passing)} of {len(runs)} runs {'meets' if len(passing) == 1 else 'meet'} every service level"
-        )
-        lines = [] if len(passing) == len(runs) else [f"Every service level met: {names}."]
-        lines.append(f"Cheapest of them: {best.name}, {_cost_text(best)}.")
-        return Headline(True, title, tuple(lines))
-    nearest = min(runs, key=lambda run: (next(iter(shortfalls(run).values())), _cost(run)))
-    name, short = next(iter(shortfalls(nearest).items()))
-    line = f"Nearest: {nearest.name}, whose worst service, {name}, is {points(short)} short; {_cost_text(nearest)}."
-    cheapest = min(runs, key=_cost)
-    lines = [line] if cheapest is nearest else [line, f"Cheapest: {cheapest.name}, {_cost_text(cheapest)}."]
-    return Headline(False, f"None of {len(runs)} runs meets every service level", tuple(lines))
+    passing = [run for run in runs if not shortfalls(run)]
+    chosen = best(runs)
+    if not passing:
+        name, short = next(iter(shortfalls(chosen).items()))
+        line = f"Nearest: {chosen.name}, whose worst service, {name}, is {points(short)} short; {_cost_text(chosen)}."
+        return Headline(False, f"None of {len(runs)} runs meets every service level", (line,))
+    lines = [f"Every service level met: {', '.join(run.name for run in passing)}."]
+    title = f"{len(passing)} of {len(runs)} runs {'meets' if len(passing) == 1 else 'meet'} every service level"
+    if len(passing) == len(runs):
+        title, lines = f"All {len(runs)} runs meet every service level", []
+    tied = _cheapest(passing)
+    if len(tied) == 1:
+        lines.append(f"{'Its cost' if len(passing) == 1 else f'Cheapest: {chosen.name}'}: {_cost_text(chosen)}.")
+    else:
+        energy = number(chosen.summary["energy_j_per_output_token"], "J")
+        names = ", ".join(run.name for run in tied)
+        lines.append(f"Cheapest, equal within 1%: {names}; {_cost_text(chosen)}.")
+        lines.append(f"Least energy of these: {chosen.name}, {energy} of IT energy per output token.")
+    return Headline(True, title, tuple(lines))
+
+
+def _worst(run: Run) -> float:
+    return next(iter(shortfalls(run).values()), 0.0)
+
+
+def _cheapest(runs: list[Run]) -> list[Run]:
+    """The runs whose cost is within 1% of the least."""
+    least = min(_cost(run) for run in runs)
+    return [run for run in runs if _cost(run) <= 1.01 * least]
 
 
 def _cost(run: Run) -> float:

@@ -60,7 +60,7 @@ def _foremost(row: dict[str, float]) -> str:
     name = max(hard, key=lambda key: hard[key])
     if hard[name] >= 0.01:
         return name
-    return "compute" if row["waiting_share"] >= 0.01 or row["busy_share"] >= 0.99 else "none"
+    return "compute" if row["waiting_share"] >= 0.01 else "none"
 
 
 def _pool_text(limit: str, row: dict[str, float]) -> str:
@@ -68,7 +68,7 @@ def _pool_text(limit: str, row: dict[str, float]) -> str:
         "idle": f"idle {row['idle_share']:.0%} of the time",
         "KV cache": f"KV cache full {row['kv_full_share']:.0%} of the time",
         "sequences": f"at its maximum of sequences {row['sequences_full_share']:.0%} of the time",
-        "compute": f"busy {row['busy_share']:.0%} and requests waiting {row['waiting_share']:.0%} of the time",
+        "compute": f"requests waiting {row['waiting_share']:.0%} of the time",
         "none": "no bound reached",
     }
     return texts[limit]
