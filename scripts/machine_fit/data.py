@@ -63,17 +63,17 @@ def fit(
     low: Sequence[float],
     high: Sequence[float],
     truth: Floats,
+    weights: Floats | None = None,
 ) -> Fit:
     """Least squares on log(model / truth), robust against outliers."""
-    solution = least_squares(
-        lambda x: np.log(model(x) / truth),
-        start,
-        bounds=(low, high),
-        x_scale=np.abs(start),
-        loss="soft_l1",
-        f_scale=0.2,
-        diff_step=1e-3,
-    )
+    scale = 1.0 if weights is None else np.sqrt(weights)
+
+    def residuals(x: Floats) -> Floats:
+        error = np.log(model(x) / truth) / 0.2
+        # soft_l1 by hand: weights must not change what counts as an outlier
+        return np.asarray(scale * np.sign(error) * np.sqrt(2 * (np.sqrt(1 + error**2) - 1)))
+
+    solution = least_squares(residuals, start, bounds=(low, high), x_scale=np.abs(start), diff_step=1e-3)
     errors = np.abs(model(solution.x) / truth - 1)
     return Fit(solution.x, len(truth), float(np.median(errors)), float(np.mean(errors)))
 

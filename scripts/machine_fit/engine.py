@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,25 +14,34 @@ from meritorder.catalog.accelerator import Accelerator, GpuCoefficients
 from meritorder.catalog.load import accelerators, models
 from meritorder.units import FROM_FILE, show
 
+# Machines whose hosts and engine are alike share the engine's times.
+FAMILIES = (("h100", "h200"), ("b200",))
+
+# vLLM's FP8 expert kernels of that time were slow at small batch: a property of the version, not of the machine.
+SLOW_KERNELS = {"qwen3-235b-a22b"}
+
 # Machines without usable serving runs: whose engine times stand in.
 ENGINE_FROM = {"a100": "h100", "gb200": "b200", "b300": "b200", "gb300": "b200"}
 
 
 def fit_engine(folder: Path, fitted: Fitted) -> None:
     """Fit engine times per machine on vLLM's runs, kernels as fitted before; and vLLM's own memory reserve."""
-    measured = [run for run in runs(folder) if trusted(run)]
-    for machine in ("h100", "h200", "b200"):
-        used = [run for run in measured if run.machine == machine and run.engine == "vllm"]
-        chip = chip_as_fitted(machine, fitted)
+    measured = [run for run in runs(folder) if trusted(run) and run.engine == "vllm" and run.model not in SLOW_KERNELS]
+    for family in FAMILIES:
+        used = [run for run in measured if run.machine in family]
+        chips = {machine: chip_as_fitted(machine, fitted) for machine in family}
         found = fit(
-            lambda x, chip=chip, used=used: _tpots(x, chip, used),  # type: ignore[misc]
+            lambda x, chips=chips, used=used: _tpots(x, chips, used),  # type: ignore[misc]
             [1e-3, 1e-5, 3e-6],
             [1e-5, 0.0, 0.0],
             [1e-2, 2e-4, 5e-5],
             np.array([run.tpot for run in used]),
+            _weights(used),
         )
-        for name, value in zip(("host", "host_sequence", "layer"), found.x, strict=True):
-            fitted.add(machine, name, seconds(value), "serving", "medium", note=f"vLLM TPOT: {found.note}")
+        note = f"vLLM TPOT on {', '.join(family)}: {found.note}"
+        for machine in family:
+            for name, value in zip(("host", "host_sequence", "layer"), found.x, strict=True):
+                fitted.add(machine, name, seconds(value), "serving", "medium", note=note)
     for machine, other in ENGINE_FROM.items():
         for name in ("host", "host_sequence", "layer"):
             value = fitted.machines[other][name]["value"]
@@ -50,9 +60,16 @@ def trusted(run: Run) -> bool:
     return run.output >= 500 or run.data == "BLIS"
 
 
-def _tpots(x: Floats, chip: Accelerator, used: list[Run]) -> Floats:
-    changed = with_gpu(chip, host=x[0], host_sequence=x[1], layer=x[2])
-    return np.array([predict(run, table(run, changed)) for run in used])
+def _tpots(x: Floats, chips: dict[str, Accelerator], used: list[Run]) -> Floats:
+    changed = {name: with_gpu(chip, host=x[0], host_sequence=x[1], layer=x[2]) for name, chip in chips.items()}
+    return np.array([predict(run, table(run, changed[run.machine])) for run in used])
+
+
+def _weights(used: list[Run]) -> Floats:
+    """Every model on every machine counts the same, however many rows it has."""
+    groups = [(run.data, run.machine, run.model, run.weights) for run in used]
+    sizes = Counter(groups)
+    return np.array([1 / sizes[group] for group in groups])
 
 
 def _memory_reserve(folder: Path, fitted: Fitted) -> None:

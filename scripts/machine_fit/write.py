@@ -51,7 +51,7 @@ class Fitted:
 
 def seconds(value: float) -> str:
     """Seconds as the catalog writes them."""
-    return f"{float(value) * 1e6:.4g} us"
+    return f"{float(value) * 1e6:.4g} us" if value > 1e-12 else "0 us"
 
 
 def write(fitted: Fitted, path: Path) -> None:

@@ -54,10 +54,11 @@ def test_figures_are_dense_and_si():
     assert accelerators()["cs-3"].flops_16 == 15.625e15  # not the 125 of sparse matrices
 
 
-def test_arithmetic_follows_the_weights_as_far_as_the_chip_goes():
+def test_arithmetic_has_the_width_of_the_weights_where_the_chip_can():
     h100, b200, a100 = (accelerators()[name] for name in ("h100", "b200", "a100"))
-    assert [chip.compute_bits(4) for chip in (a100, h100, b200)] == [16, 8, 4]
+    assert [chip.compute_bits(4) for chip in (a100, h100, b200)] == [16, 16, 4]
     assert [chip.compute_bits(16) for chip in (a100, h100, b200)] == [16, 16, 16]
+    assert [chip.compute_bits(8) for chip in (a100, h100, b200)] == [16, 8, 8]
     assert b200.flops(4) == 9000e12
 
 

@@ -68,17 +68,17 @@ class WaferCoefficients(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    layer_latency: Seconds = Field(default=1e-5, description="one token through a layer of width 0")
-    layer_latency_per_hidden: Seconds = Field(default=5.6e-10, description="more of it per unit of hidden width")
-    token_floor: Seconds = Field(default=3.3e-5, description="least time between two tokens leaving the slowest stage")
-    compute: float = Field(default=0.065, gt=0, le=1, description="share of the dense FLOP/s in prefill")
+    layer_latency: Seconds = Field(default=1.1e-5, description="one token through a layer of width 0")
+    layer_latency_per_hidden: Seconds = Field(default=3.4e-10, description="more of it per unit of hidden width")
+    token_floor: Seconds = Field(default=2.9e-5, description="least time between two tokens leaving the slowest stage")
+    compute: float = Field(default=0.06, gt=0, le=1, description="share of the dense FLOP/s in prefill")
     decode_slot: float = Field(
         default=1.0, gt=0, description="a decoding sequence in the slowest stage, in prompt tokens"
     )
     kv_bandwidth: float = Field(
         default=0.05, gt=0, le=1, description="share of the SRAM bandwidth when attention reads KV"
     )
-    sram: float = Field(default=0.8, gt=0, le=1, description="share of the SRAM for weights and KV")
+    sram: float = Field(default=0.85, gt=0, le=1, description="share of the SRAM for weights and KV")
 
 
 class Accelerator(BaseModel):
@@ -117,10 +117,10 @@ class Accelerator(BaseModel):
         return self
 
     def compute_bits(self, weight_bits: int) -> int:
-        """Bits of the arithmetic that weights of so many bits run in: 16, 8 or 4."""
-        if weight_bits <= 4 and self.flops_4 is not None:
+        """Bits of the arithmetic that weights of so many bits run in: their own, where the chip has it, else 16."""
+        if weight_bits == 4 and self.flops_4 is not None:
             return 4
-        if weight_bits <= 8 and self.flops_8 is not None:
+        if weight_bits == 8 and self.flops_8 is not None:
             return 8
         return 16
 
