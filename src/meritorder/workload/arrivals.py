@@ -130,7 +130,7 @@ def _planned(client: Client, start_s: float, end_s: float) -> RateCurve:
 def _windows(windows: Windows, start_s: float, end_s: float) -> RateCurve:
     first, last = math.floor(start_s / windows.window), math.ceil(end_s / windows.window)
     index = np.arange(first, last)
-    edges = np.arange(first, last + 1) * windows.window
+    edges: Floats = (np.arange(first, last + 1) * windows.window).astype(np.float64)
     edges[0], edges[-1] = start_s, end_s
     return RateCurve(edges, np.asarray(windows.per_s)[index % len(windows.per_s)])
 

@@ -48,7 +48,7 @@ def assemble(spec: TrafficSpec, texts: SharedTexts, parts: list[Part], requests:
 
     services = tuple(dict.fromkeys(client.service for client in spec.clients.values()))
     regions = tuple(dict.fromkeys(client.region for client in spec.clients.values()))
-    previous = _previous(parts, order, len(time))
+    previous = _places(parts, lambda turns: turns.previous, order, len(time))
     closed = constant(lambda client: int(client.sessions is not None and client.sessions.closed_loop))
     after = np.where(closed == 1, previous, -1).astype(np.int32)
     think = column(lambda part: part.turns.pause_s, np.float32)
@@ -74,15 +74,17 @@ def assemble(spec: TrafficSpec, texts: SharedTexts, parts: list[Part], requests:
     keep = column(lambda part: part.turns.keep_tokens, np.int64) // spec.block_tokens
     path = column(lambda part: part.path, np.int64)
     start = np.concatenate(([0], np.cumsum(trace.prompt_tokens.astype(np.int64) // spec.block_tokens)))
-    blocks = chain_blocks(start, previous, keep, path, *texts.tables())  # type: ignore[arg-type]
+    grown_from = _places(parts, lambda turns: turns.grown_from, order, len(time))
+    blocks = np.empty(start[-1], np.int32)
+    chain_blocks(start, grown_from, keep, path, *texts.tables(), blocks)  # type: ignore[arg-type]
     return replace(trace, block_tokens=spec.block_tokens, block_start=start, blocks=blocks)
 
 
-def _previous(parts: list[Part], order: Longs, n: int) -> Longs:
-    """For each request of the trace the place of the turn before it, -1 where it is the first."""
+def _places(parts: list[Part], of: Callable[[Turns], Longs], order: Longs, n: int) -> Longs:
+    """For each request of the trace the place of the turn that `of` names inside its part; -1 where there is none."""
     begin = np.concatenate(([0], np.cumsum([len(part.turns.time_s) for part in parts])))
     joined = np.concatenate(
-        [np.where(p.turns.previous >= 0, p.turns.previous + b, -1) for p, b in zip(parts, begin, strict=False)]
+        [np.where(of(p.turns) >= 0, of(p.turns) + b, -1) for p, b in zip(parts, begin, strict=False)]
     )[order]
     place = np.full(n + 1, -1, np.int64)  # the last entry answers for -1
     place[order] = np.arange(len(order))

@@ -16,16 +16,15 @@ def chain_blocks(
     path: npt.NDArray[np.int64],
     path_start: npt.NDArray[np.int64],
     path_slots: npt.NDArray[np.int64],
-    slots: int,
-) -> npt.NDArray[np.int32]:
-    """Ids, dense in order of first use, for n requests in order; request r owns block_start[r]..block_start[r+1].
+    slot_id: npt.NDArray[np.int32],
+    ids: npt.NDArray[np.int32],
+) -> None:
+    """Fill `ids`, dense in order of first use, for n requests in order; r owns block_start[r]..block_start[r+1].
 
     `parent[r] < r` is the request whose first `keep[r]` blocks it repeats (-1: none; then it begins with the shared
     text `path[r]`, whose blocks are the slots path_slots[path_start[p]:path_start[p+1]], as far as its prompt
-    reaches); the rest is new. `slots` is the number of different shared blocks.
+    reaches); the rest is new. `slot_id` has one entry, -1, for each different shared block.
     """
-    ids = np.empty(block_start[-1], np.int32)
-    slot_id = np.full(slots, -1, np.int32)
     fresh = 0
     for r in range(len(parent)):
         at, end = block_start[r], block_start[r + 1]
@@ -50,4 +49,3 @@ def chain_blocks(
             ids[at] = fresh
             fresh += 1
             at += 1
-    return ids

@@ -48,8 +48,13 @@ def describe(trace: Trace, cache_tokens: Sequence[int] = CACHE_TOKENS) -> dict[s
         "in_per_out": float(prompt.sum(dtype=np.int64)) / produced if produced else None,
         "sessions": _sessions(trace, found),
         "prefix": _prefix(trace, found, cache_tokens) if found else None,
-        "warnings": [*trace.warnings, *([problem] if problem else []), *traps(trace)],
+        "warnings": [*trace.warnings, *([problem] if problem else []), *_new(traps(trace), trace.warnings)],
     }
+
+
+def _new(found: list[str], known: tuple[str, ...]) -> list[str]:
+    """Without what the reader has said already: that timestamps stand on a grid."""
+    return [text for text in found if not (" s grid" in text and any(" s grid" in other for other in known))]
 
 
 def _sessions(trace: Trace, found: Reuse | None) -> dict[str, object] | None:

@@ -42,9 +42,9 @@ class Quantiles(_Part):
         if len(self.at) != len(self.values):
             raise ValueError(f"has {len(self.at)} shares and {len(self.values)} values; give one value a share")
         if self.at[0] != 0 or self.at[-1] != 1 or any(b <= a for a, b in zip(self.at, self.at[1:], strict=False)):
-            raise ValueError("`at` must rise strictly from 0 to 1")
+            raise ValueError("has shares that don't rise from 0 to 1; let `at` rise strictly from 0 to 1")
         if any(b < a for a, b in zip(self.values, self.values[1:], strict=False)) or self.values[0] < 0:
-            raise ValueError("`values` must not fall and not be negative")
+            raise ValueError("has values that fall or are negative; sort them")
         return self
 
 
@@ -69,9 +69,9 @@ class Distribution(_Part):
         families = ("constant", "exponential", "lognormal", "pareto", "quantiles", "mixture")
         given = [name for name in families if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError(f"needs exactly one of {', '.join(families)}; has {', '.join(given) or 'none'}")
+            raise ValueError(f"has {', '.join(given) or 'no family'}; give exactly one of {', '.join(families)}")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise ValueError(f"minimum {self.minimum:g} is above maximum {self.maximum:g}")
+            raise ValueError(f"has minimum {self.minimum:g} above maximum {self.maximum:g}; swap them")
         return self
 
     def sample(self, rng: np.random.Generator, n: int) -> Floats:

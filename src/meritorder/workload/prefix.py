@@ -20,6 +20,8 @@ import numpy.typing as npt
 from meritorder.compiled import compiled
 from meritorder.workload.trace import Floats, Longs, Trace
 
+_NOT_CHAINED, _NO_ROOM = -1, -2
+
 
 @dataclass(frozen=True)
 class Reuse:
@@ -44,12 +46,18 @@ class Reuse:
 
 def reuse(trace: Trace) -> Reuse:
     """Every reuse of prefix blocks in `trace`. Raises ValueError where its ids are not prefix-chained."""
-    columns = _runs(
-        trace.block_start, trace.blocks, trace.prompt_tokens, max(trace.block_tokens, 1), trace.unique_blocks
-    )
-    if columns[0, 0] < 0:
-        raise ValueError("block ids are not prefix-chained: an id stands behind different prefixes")
-    return Reuse(*np.ascontiguousarray(columns[:, 1:]))
+    n, unique, room = len(trace), trace.unique_blocks, 4 * len(trace) + 1024
+    while True:
+        out = np.empty((5, room), np.int64)
+        last, parent = np.full(unique, -1, np.int32), np.full(unique, -2, np.int32)
+        live, tree = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
+        size = max(trace.block_tokens, 1)
+        used = _runs(trace.block_start, trace.blocks, trace.prompt_tokens, size, last, parent, live, tree, out)
+        if used == _NOT_CHAINED:
+            raise ValueError("block ids are not prefix-chained: an id stands behind different prefixes")
+        if used != _NO_ROOM:
+            return Reuse(*np.ascontiguousarray(out[:, :used]))
+        room *= 4
 
 
 def hit_curve(found: Reuse, capacities_blocks: npt.ArrayLike) -> Longs:
@@ -72,17 +80,20 @@ def _runs(
     blocks: npt.NDArray[np.int32],
     prompt_tokens: npt.NDArray[np.int32],
     block_tokens: int,
-    unique: int,
-) -> npt.NDArray[np.int64]:
-    """Rows request, earlier, blocks, tokens, needs; column 0 holds -1 where ids are not chained, else 0."""
+    last: npt.NDArray[np.int32],
+    parent: npt.NDArray[np.int32],
+    live: npt.NDArray[np.int64],
+    tree: npt.NDArray[np.int64],
+    out: npt.NDArray[np.int64],
+) -> int:
+    """Fill rows request, earlier, blocks, tokens, needs of `out`; the number of runs, or why there is none.
+
+    Work space: per block the request that touched it `last` (-1) and its `parent` block (-2: not seen); per request
+    the blocks that it touched last (`live`, 0) and a Fenwick `tree` over them (0).
+    """
     n = len(prompt_tokens)
-    last = np.full(unique, -1, np.int32)
-    parent = np.full(unique, -2, np.int32)
-    live = np.zeros(n + 1, np.int64)  # blocks that request r touched last
-    tree = np.zeros(n + 1, np.int64)  # Fenwick tree over `live`
     total = 0
-    out = np.zeros((5, 1024 + n), np.int64)
-    used = 1
+    used = 0
     for r in range(n):
         first, end = block_start[r], block_start[r + 1]
         k = first
@@ -90,8 +101,7 @@ def _runs(
         while k < end and last[blocks[k]] >= 0:
             owner = last[blocks[k]]
             if owner == r:
-                out[0, 0] = -1  # twice in one prompt
-                return out[:, :used]
+                return _NOT_CHAINED  # twice in one prompt
             older = 0
             node = owner + 1
             while node > 0:
@@ -101,15 +111,12 @@ def _runs(
             while k < end and last[blocks[k]] == owner:
                 b = blocks[k]
                 if parent[b] != before:
-                    out[0, 0] = -1
-                    return out[:, :used]
+                    return _NOT_CHAINED
                 last[b] = r
                 before = b
                 k += 1
             if used == out.shape[1]:
-                grown = np.zeros((5, 2 * used), np.int64)
-                grown[:, :used] = out
-                out = grown
+                return _NO_ROOM
             out[0, used] = r
             out[1, used] = owner
             out[2, used] = k - begin
@@ -128,8 +135,7 @@ def _runs(
         while k < end:
             b = blocks[k]
             if last[b] >= 0:
-                out[0, 0] = -1
-                return out[:, :used]
+                return _NOT_CHAINED
             last[b] = r
             parent[b] = before
             before = b
@@ -140,4 +146,4 @@ def _runs(
         while node <= n:
             tree[node] += end - first
             node += node & -node
-    return out[:, :used]
+    return used

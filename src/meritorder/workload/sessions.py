@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from meritorder.workload.spec import Client, Sessions
+from meritorder.workload.spec import Client, Context, Rewrite, Sessions
 from meritorder.workload.trace import Floats, Longs
 
 
@@ -21,7 +20,8 @@ class Turns:
     session: Longs  # index of the session
     turn: Longs
     previous: Longs  # index of the turn before; -1: the session starts here
-    keep_tokens: Longs  # how much of the previous prompt stands in front, unchanged
+    grown_from: Longs  # index of the turn whose prompt this one repeats; -1: none
+    keep_tokens: Longs  # how much of that prompt stands in front, unchanged
     pause_s: Floats  # between the end (closed loop) or arrival (open loop) of the turn before and this one
 
 
@@ -44,9 +44,9 @@ def converse(client: Client, plan: Sessions, starts: Floats, shared_tokens: int,
         step[1:] += np.where(first[1:], 0.0, service[:-1])
     elapsed = np.cumsum(step)
     time = starts[session] + elapsed - elapsed[offset[:-1]][session] if n else np.zeros(0)
-    prompt, keep = _grow(client, plan, turns, offset, shared_tokens, rng)
     previous = np.where(first, -1, np.arange(n) - 1)
-    return Turns(time, prompt, output, session, turn, previous, keep, pause)
+    prompt, grown_from, keep = _grow(client, plan, offset, shared_tokens, rng)
+    return Turns(time, prompt, output, session, turn, previous, grown_from, keep, pause)
 
 
 def whole(values: Floats) -> Longs:
@@ -55,36 +55,52 @@ def whole(values: Floats) -> Longs:
 
 
 def _grow(
-    client: Client,
-    plan: Sessions,
-    turns: Longs,
-    offset: npt.NDArray[np.int64],
-    shared_tokens: int,
-    rng: np.random.Generator,
-) -> tuple[Longs, Longs]:
-    n = int(offset[-1])
-    first = offset[:-1]
+    client: Client, plan: Sessions, offset: Longs, shared_tokens: int, rng: np.random.Generator
+) -> tuple[Longs, Longs, Longs]:
+    """Prompt lengths, the turn that each grew out of, and how much of that stands in front."""
+    n, first, turns = int(offset[-1]), offset[:-1], np.diff(offset)
+    sessions = len(turns)
     prompt = np.zeros(n, np.int64)
+    prompt[first] = whole(client.prompt_tokens.sample(rng, sessions))
+    grown_from = np.full(n, -1, np.int64)
     keep = np.zeros(n, np.int64)
-    prompt[first] = whole(client.prompt_tokens.sample(rng, len(turns)))
     sigma = plan.growth_sigma
-    pace = rng.lognormal(-(sigma**2) / 2, sigma, len(turns)) if sigma else np.ones(len(turns))
-    context = plan.context.sample(rng, len(turns)) if plan.context is not None else np.full(len(turns), np.inf)
+    pace = rng.lognormal(-(sigma**2) / 2, sigma, sessions) if sigma else np.ones(sessions)
+    limit = plan.context.limit_tokens.sample(rng, sessions) if plan.context is not None else np.full(sessions, np.inf)
     new = plan.new_tokens.sample(rng, n)
+    main = first.copy()  # the last turn of the main history
+    aside = np.zeros(sessions, np.int64)  # turns left on a side branch
+
+    def cut(at: Longs, source: Longs, part: Rewrite | Context) -> None:
+        share = np.minimum(part.keep.sample(rng, len(at)), 1.0)
+        kept = np.rint(prompt[source] * share).astype(np.int64)
+        keep[at] = np.maximum(kept, np.minimum(shared_tokens, prompt[source]))
+        prompt[at] = keep[at] + whole(part.new_tokens.sample(rng, len(at)))
+
     alive = np.flatnonzero(turns > 1)
     step = 1
     while len(alive):
         at = first[alive] + step
-        before = prompt[at - 1]
-        keep[at] = before
-        prompt[at] = before + np.rint(new[at] * pace[alive]).astype(np.int64)
+        source = np.where(aside[alive] > 0, at - 1, main[alive])
+        grown_from[at], keep[at] = source, prompt[source]
+        prompt[at] = prompt[source] + np.rint(new[at] * pace[alive]).astype(np.int64)
         if plan.rewrite is not None:
-            again = (prompt[at] > context[alive]) | (rng.random(len(at)) < plan.rewrite.probability)
-            cut, old = at[again], before[again]
-            share = np.minimum(plan.rewrite.keep.sample(rng, len(cut)), 1.0)
-            kept = np.maximum(np.rint(old * share).astype(np.int64), np.minimum(shared_tokens, old))
-            keep[cut] = kept
-            prompt[cut] = kept + whole(plan.rewrite.new_tokens.sample(rng, len(cut)))
+            again = rng.random(len(at)) < plan.rewrite.probability
+            cut(at[again], source[again], plan.rewrite)
+        if plan.context is not None:
+            beyond = prompt[at] > limit[alive]
+            cut(at[beyond], source[beyond], plan.context)
+        if plan.side is not None:
+            free = aside[alive] == 0
+            leaves = free & (rng.random(len(at)) < plan.side.probability)
+            cut(at[leaves], source[leaves], plan.side)
+            aside[alive] = np.maximum(aside[alive] - 1, 0)
+            # Turns left after this one.
+            aside[alive[leaves]] = whole(plan.side.turns.sample(rng, int(leaves.sum()))) - 1
+            on_main = free & ~leaves
+            main[alive[on_main]] = at[on_main]
+        else:
+            main[alive] = at
         step += 1
         alive = alive[turns[alive] > step]
-    return np.maximum(prompt, 1), keep
+    return np.maximum(prompt, 1), grown_from, keep

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from meritorder.workload.spec import Client, TrafficSpec
-from meritorder.workload.trace import Longs
+from meritorder.workload.trace import Ints, Longs
 
 # A path names the variant of each layer from the front: (("system", 3), ("tools", 0)).
 Path = tuple[tuple[str, int], ...]
@@ -39,11 +39,11 @@ class SharedTexts:
         numbers = np.array([self._number_of(client, row.tolist()) for row in different], np.int64)
         return numbers[which.reshape(-1)]
 
-    def tables(self) -> tuple[Longs, Longs, int]:
-        """`path_start`, `path_slots` and the number of slots, as `chain_blocks` takes them."""
+    def tables(self) -> tuple[Longs, Longs, Ints]:
+        """`path_start`, `path_slots` and `slot_id`, as `chain_blocks` takes them."""
         start = np.concatenate(([0], np.cumsum([len(slots) for slots in self._slots_of]))).astype(np.int64)
         slots = np.array([slot for path in self._slots_of for slot in path], np.int64)
-        return start, slots, len(self._slot)
+        return start, slots, np.full(len(self._slot), -1, np.int32)
 
     def _number_of(self, client: Client, variants: list[int]) -> int:
         path: Path = tuple((layer.name, v) for layer, v in zip(client.shared_prefix, variants, strict=True))

@@ -74,9 +74,9 @@ class Gaps(_Section):
     @model_validator(mode="after")
     def _poisson_has_cv_1(self) -> Self:
         if self.process == "poisson" and self.cv != 1:
-            raise ValueError(f"a poisson process has cv 1, not {self.cv:g}; say gamma or weibull")
+            raise ValueError(f"is poisson with cv {self.cv:g}; a poisson process has 1, say gamma or weibull")
         if self.process == "weibull" and self.cv > 30:
-            raise ValueError(f"cv {self.cv:g} is out of reach for weibull (at most 30); say gamma")
+            raise ValueError(f"has cv {self.cv:g}, out of reach for weibull; give at most 30, or say gamma")
         return self
 
 
@@ -94,11 +94,25 @@ class SharedPrefix(_Section):
 
 
 class Rewrite(_Section):
-    """Turns that keep only part of the history: edited messages, compacted contexts, side agents."""
+    """Turns that keep only part of the history: an edited message, another branch, a fresh start."""
 
     probability: Annotated[float, Field(ge=0, le=1)]
     keep: Distribution  # share of the last prompt that stays in front
     new_tokens: Distribution  # what follows the kept part
+
+
+class Side(Rewrite):
+    """A side branch (a sub-agent): some turns on a history of their own, then the main one goes on where it was."""
+
+    turns: Distribution
+
+
+class Context(_Section):
+    """What happens to a session whose prompt would pass its limit: it is compacted."""
+
+    limit_tokens: Distribution  # drawn once for each session
+    keep: Distribution
+    new_tokens: Distribution
 
 
 class NominalService(_Section):
@@ -119,7 +133,8 @@ class Sessions(_Section):
     new_tokens: Distribution  # added to the last turn's prompt (its output included)
     growth_sigma: Annotated[float, Field(ge=0)] = 0.0  # spread of a per-session factor on new_tokens, mean 1
     rewrite: Rewrite | None = None
-    context: Distribution | None = None  # per session: a turn beyond this many tokens is cut back by `rewrite`
+    side: Side | None = None
+    context: Context | None = None
     closed_loop: bool = False
     warmup: Seconds = 0.0  # open loop: sessions begin so long before the trace does
     nominal_service: NominalService | None = None
@@ -127,11 +142,11 @@ class Sessions(_Section):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.closed_loop and self.nominal_service is None:
-            raise ValueError("closed_loop needs nominal_service")
+            raise ValueError("has closed_loop but no nominal_service; give nominal_service")
         if self.closed_loop and self.warmup:
-            raise ValueError("warmup is for open loop only; a closed-loop session starts with its first turn")
-        if self.context is not None and self.rewrite is None:
-            raise ValueError("context needs rewrite, which says what is kept beyond it")
+            raise ValueError(
+                "has both closed_loop and warmup; leave out warmup, such sessions start with their first turn"
+            )
         return self
 
 
@@ -161,9 +176,9 @@ class Client(_Section):
     def _fits(self) -> Self:
         given = [name for name in ("per_s", "windows", "diurnal") if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError(f"needs exactly one of per_s, windows, diurnal; has {', '.join(given) or 'none'}")
+            raise ValueError(f"has {', '.join(given) or 'no rate'}; give exactly one of per_s, windows, diurnal")
         if self.sessions is not None and self.spearman != 0:
-            raise ValueError("spearman can't be set where prompts grow in sessions")
+            raise ValueError("has both spearman and sessions; leave out spearman, prompts grow in sessions")
         return self
 
 

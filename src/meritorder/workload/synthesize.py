@@ -35,6 +35,8 @@ def synthesize(
 ) -> Trace:
     """A trace of `spec`: for `duration_s` (default: the workload's own), or until `requests` have arrived.
 
+    Closed-loop sessions begin within the duration and run to their end.
+
     `rate_per_s` scales every client so that this many requests per second are expected over the planned span
     (sessions counted with their turns). Same arguments, same bits. Raises InputError where nothing can arrive.
     """
@@ -105,10 +107,13 @@ def _send(client: Client, texts: SharedTexts, name: str, seed: int, duration_s: 
             prompt, output = link_ranks(prompt, output, client.spearman, what)
         nothing = np.zeros(len(starts), np.int64)
         own = np.full(len(starts), -1)
-        turns = Turns(starts, whole(prompt), whole(output), own, nothing, own, nothing, nothing.astype(np.float64))
+        pause = np.zeros(len(starts))
+        turns = Turns(starts, whole(prompt), whole(output), own, nothing, own, own, nothing, pause)
         return Part(client, turns, texts.draw(client, len(starts), whose))
     turns = converse(client, plan, starts, texts.tokens(client), what)
     path = texts.draw(client, len(starts), whose)[turns.session]
+    if plan.closed_loop:  # how long it lasts is for the serving side to decide
+        return Part(client, turns, path)
     inside = np.flatnonzero((turns.time_s >= 0) & (turns.time_s < duration_s))
     return Part(client, _only(turns, inside), path[inside])
 
@@ -129,6 +134,7 @@ def _only(turns: Turns, kept: Longs) -> Turns:
         session=session,
         turn=turn - first_turn,
         previous=previous,
+        grown_from=place[turns.grown_from[kept]],
         keep_tokens=turns.keep_tokens[kept],
         pause_s=np.where(starts, 0.0, turns.pause_s[kept]),
     )

@@ -1,0 +1,1 @@
+"""The fits behind the traffic presets: one file a source."""
