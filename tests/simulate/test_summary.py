@@ -248,6 +248,32 @@ def test_bounds_of_a_pool(result: Result) -> None:
     assert found["text"] == "KV cache full 50% of the time"
 
 
+def test_a_queue_makes_compute_the_bound(result: Result) -> None:
+    """More than one request a replica waits all the time in the wafer pool, and nowhere else."""
+    start = np.where(result.pool == 0, 3600.0, result.arrival_s)
+    busy = np.array([[1.0], [4.0], [2.0]]) * np.full((3, 20), result.bin_s)
+    found = summarise(replace(result, start_s=start, series=result.series | {"busy_s": busy}))["limits"]["pools"]
+    assert found["wafer"]["limit"] == "compute"
+    assert found["wafer"]["waiting_share"] > 0.9
+    assert found["wafer"]["text"] == f"requests waiting {found['wafer']['waiting_share']:.0%} of the time"
+    assert found["h100"]["limit"] == "none"
+
+
+def test_requests_never_reached_are_counted_and_miss(result: Result) -> None:
+    """Closed loop: their arrival is unknown too."""
+    lost = np.arange(600) % 5 == 0
+    times = {name: np.where(lost, NEVER, getattr(result, name)) for name in ("arrival_s", "start_s", "first_s")}
+    status = np.where(lost, Status.UNREACHED, result.status).astype(np.uint8)
+    pool = np.where(lost, -1, result.pool).astype(np.int32)
+    found = summarise(replace(result, status=status, pool=pool, finish_s=result.finish_s, **times))
+    assert found["unreached"] == sum(row["unreached"] for row in found["by_service"].values()) == 120
+    for i, name in enumerate(result.fleet.services):
+        causes = found["limits"]["services"][name]["causes"]
+        assert causes["never reached"] == sum(
+            1 for s, gone in zip(result.service, lost, strict=True) if gone and s == i
+        )
+
+
 def test_waiting_integrates_the_queue(result: Result) -> None:
     found = waiting_s(result, 20)
     brute = np.zeros((3, 20))

@@ -198,7 +198,7 @@ def _replacing_folder(folder: Path) -> Iterator[Path]:
                 old.rename(folder)
             raise
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = (os.strerror(error.errno) if error.errno else str(error)).lower()
         raise InputError(
             Problem(f"can't be written: {reason}", where=str(folder), fix="name another place with room")
         ) from error
