@@ -75,17 +75,26 @@ def by_time(trace: Trace) -> Trace:
 
 
 def units(trace: Trace) -> Ints:
-    """Which requests belong together: a number per session (or chain of links, or single request), dense from 0."""
-    root = np.arange(len(trace), dtype=np.int64)
-    first_of_session: dict[int, int] = {}
-    linked = np.flatnonzero((trace.after >= 0) | (trace.session >= 0))
-    for i in linked:
-        session = int(trace.session[i])
-        if session >= 0:
-            root[i] = first_of_session.setdefault(session, int(root[trace.after[i]]) if trace.after[i] >= 0 else int(i))
-        else:
-            root[i] = root[trace.after[i]]
-    return renumber(root)
+    """Which requests belong together by session or link: a number per group, dense from 0 in order of appearance."""
+    leader = list(range(len(trace)))
+
+    def find(i: int) -> int:
+        while leader[i] != i:
+            leader[i] = leader[leader[i]]
+            i = leader[i]
+        return i
+
+    first: dict[int, int] = {}
+    sessions, links = trace.session.tolist(), trace.after.tolist()
+    for i in np.flatnonzero((trace.after >= 0) | (trace.session >= 0)).tolist():
+        if sessions[i] >= 0:
+            # The earliest request leads: groups are then numbered in order of appearance.
+            a, b = find(first.setdefault(sessions[i], i)), find(i)
+            leader[max(a, b)] = min(a, b)
+        if links[i] >= 0:
+            a, b = find(links[i]), find(i)
+            leader[max(a, b)] = min(a, b)
+    return renumber(np.array([find(i) for i in range(len(trace))], np.int64))
 
 
 def join(traces: Sequence[Trace], *, share_blocks: bool = False, share_sessions: bool = False) -> Trace:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from meritorder.workload.source import Source, reading
 from meritorder.workload.trace import Longs
 
 _BLOCK_BYTES = 4 << 20
+_RAGGED = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+): ?(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -38,35 +41,44 @@ def batches(source: Source, wanted: Sequence[str], optional: Sequence[str] = ())
 
     names = _header(source)
     chosen = [*wanted, *(name for name in optional if name in names)]
-    ragged: list[Any] = []
-
-    def remember(row: Any) -> str:
-        ragged.append(row)
-        return "skip"
-
     size = max(source.path.stat().st_size, 1)
     with reading(source.path), pa.OSFile(str(source.path)) as packed:
         stream = packed if source.compression is None else pa.CompressedInputStream(packed, source.compression)
-        reader = pacsv.open_csv(
+        opened = partial(
+            pacsv.open_csv,
             stream,
-            # One thread keeps line numbers in reports of bad rows; parsing isn't what takes the time.
+            # One thread keeps line numbers in Arrow's reports; parsing isn't what takes the time.
             read_options=pacsv.ReadOptions(
                 use_threads=False, block_size=_BLOCK_BYTES, column_names=names, skip_rows=1, encoding="utf8"
             ),
-            parse_options=pacsv.ParseOptions(invalid_row_handler=remember, ignore_empty_lines=False),
+            parse_options=pacsv.ParseOptions(ignore_empty_lines=False),
             convert_options=pacsv.ConvertOptions(
                 column_types={name: pa.binary() for name in chosen}, include_columns=chosen, strings_can_be_null=False
             ),
         )
         line = 2
-        for batch in reader:
-            _check_ragged(source, ragged)
+        for batch in _ragged_named(source, opened):
             numbers = np.arange(line, line + len(batch), dtype=np.int64)
             line += len(batch)
             yield _without_blank_lines(dict(zip(chosen, batch.columns, strict=True)), numbers)
             if source.progress:
                 source.progress(min(packed.tell() / size, 1.0))
-        _check_ragged(source, ragged)
+
+
+def _ragged_named(source: Source, opened: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+    """The batches of what is opened; a row with too few or many cells becomes an InputError with its line."""
+    import pyarrow as pa
+
+    try:
+        yield from opened()
+    except pa.ArrowInvalid as error:
+        found = _RAGGED.search(str(error))
+        if found is None:
+            raise
+        line, expected, actual, row = found.groups()
+        what = f"has {actual} of {expected} columns: {shown(row)}"
+        fix = "complete or remove it; a last line like that means a file cut off"
+        raise InputError(Problem(what, source.where(int(line)), fix=fix)) from error
 
 
 def _header(source: Source) -> list[str]:
@@ -78,14 +90,6 @@ def _header(source: Source) -> list[str]:
     if doubled:
         raise InputError(Problem(f"the header names {sorted(doubled)[0]!r} twice", source.where(1)))
     return names
-
-
-def _check_ragged(source: Source, ragged: list[Any]) -> None:
-    faults = Faults(source.name)
-    for row in ragged:
-        what = f"has {row.actual_columns} of {row.expected_columns} columns: {shown(row.text)}"
-        faults.add(row.number or 0, "", what, "complete or remove it; a last line like that means a file cut off")
-    faults.check()
 
 
 def _without_blank_lines(columns: dict[str, Any], line: Longs) -> Cells:

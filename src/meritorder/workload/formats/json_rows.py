@@ -41,16 +41,14 @@ def column(
     values: Sequence[object], lines: Sequence[int] | Longs, name: str, faults: Faults, right: str
 ) -> npt.NDArray[Any]:
     """Values of a key as an array of numbers; what is no number becomes a fault (and 1 here). None is "missing"."""
-    try:
+    if set(map(type, values)) <= {int, float}:
         array = np.array(values)
-    except (ValueError, OverflowError):
-        array = np.empty(0, object)
-    if array.ndim == 1 and array.dtype.kind in "iuf" and len(array) == len(values):
-        return array
+        if array.dtype.kind in "iuf":  # else whole numbers beyond 64 bits
+            return array
     result = np.ones(len(values))
     for i, value in enumerate(values):
         if isinstance(value, int | float) and not isinstance(value, bool):
-            result[i] = value
+            result[i] = value if abs(value) < 1e300 else np.inf
         else:
             what = "is missing" if value is None else f"is {shown(value)}"
             faults.add(int(lines[i]), name, what, f"give {right}")
@@ -73,7 +71,7 @@ def block_lists(
         elif ids is not None:
             faults.add(lines[i], name, f"is {shown(ids)}", "give a list of block ids")
     most = np.ceil(np.asarray(prompts, np.float64) / block_tokens)
-    for i in np.flatnonzero(counts > most).tolist():
+    for i in np.flatnonzero((counts > most) & (most > 0)).tolist():
         what = f"has {counts[i]:,} ids for a prompt of {prompts[i]:,} tokens, which fills {most[i]:,.0f} blocks"
         faults.add(lines[i], name, what, f"a block has {block_tokens} tokens in this format")
     start = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
