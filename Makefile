@@ -30,7 +30,6 @@ $(READY): requirements.lock pyproject.toml
 
 run: setup ## simulate the bundled mixed fleet on an hour of real traffic under every policy, then show the report
 	@$(BIN)/merit simulate $(FLEET) $(TRAFFIC) --policy all --output $(OUTPUT)
-	@echo "report: $(OUTPUT)/report.html"
 	@if [ -n "$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" ]; then \
 		$(BIN)/python -m webbrowser "file://$(abspath $(OUTPUT))/report.html" >/dev/null; fi
 
