@@ -112,7 +112,7 @@ def random_case(seed: int, *, policy: str | None = None, tight: bool = False, pr
                 token_rate=float(g.choice([10.0, 50.0, 200.0])) if g.random() < 0.8 else None,
             ),
             priority=int(g.integers(0, 3)),
-            overload="shed" if g.random() < 0.3 else "queue",
+            overload="shed" if g.random() < 0.5 else "queue",
             patience=float(g.uniform(0.05, 3.0)) if g.random() < 0.3 else None,
         )
         for index, name in enumerate(("fast", "chat", "batch"))

@@ -8,7 +8,7 @@ from simulate.cases import Case, random_case
 
 from meritorder.fleet.dispatch import POLICIES
 from meritorder.simulate.oracle import Oracle
-from meritorder.simulate.result import Result
+from meritorder.simulate.result import Result, Status
 from meritorder.simulate.run import simulate
 
 
@@ -70,15 +70,12 @@ def test_the_cases_are_hard() -> None:
     """The random cases above do preempt, hit, evict, reject, shed, cancel and wait."""
     seen: dict[str, int] = {}
     for seed in range(100, 130):
-        result = simulate(
-            *(lambda c: (c.fleet, c.trace))(case := random_case(seed, tight=True, prefix=True)),
-            replicas=case.replicas,
-            seed=seed,
-        )
-        seen["preempted"] = seen.get("preempted", 0) + int(result.preemptions.sum())
-        seen["hits"] = seen.get("hits", 0) + int((result.hit_tokens > 0).sum())
-        for status in range(1, 6):
-            seen[str(status)] = seen.get(str(status), 0) + int((result.status == status).sum())
+        case = random_case(seed, tight=True, prefix=True, policy="merit-order")
+        result = simulate(case.fleet, case.trace, replicas=case.replicas, seed=seed)
+        counts = {status.name: int((result.status == status).sum()) for status in Status}
+        counts["preempted"] = int(result.preemptions.sum())
+        counts["hits"] = int((result.hit_tokens > 0).sum())
+        seen = {name: seen.get(name, 0) + count for name, count in counts.items()}
     assert all(count > 5 for count in seen.values()), seen
 
 

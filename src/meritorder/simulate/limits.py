@@ -23,8 +23,10 @@ def pool_limits(result: Result) -> dict[str, dict[str, object]]:
 
     A bin counts as `kv_full` where the pool's mean KV occupancy reaches 95 %, as `sequences_full` where the mean
     of running sequences reaches 95 % of the engines' maximum, as `busy` where replicas ran 95 % of the time, as
-    `waiting` where on average at least one request a replica waited, as `idle` below 5 % busy. These are means
-    over a pool: one full replica among empty ones does not show.
+    `waiting` where on average at least one request a replica waited in the engine's queue, as `idle` below 5 % busy.
+    `limit` is what was full for at least half of the waiting time, else `compute`; `idle` or `none` where nobody
+    waited. These are means over a pool: one full replica among empty ones does not show. KV tokens are the contexts
+    of running sequences, so that a prefix shared by several counts for each.
     """
     series = result.series
     bins = series["busy_s"].shape[1]
@@ -43,35 +45,34 @@ def pool_limits(result: Result) -> dict[str, dict[str, object]]:
         "busy": busy >= _AT_BOUND,
         "idle": busy < _IDLE,
     }
+    # While requests waited, what was full? Where nothing was, they waited for computing.
+    at_bound["kv_full_waiting"] = at_bound["kv_full"] & at_bound["waiting"]
+    at_bound["sequences_full_waiting"] = at_bound["sequences_full"] & at_bound["waiting"]
     shares = {name: (mask * widths).sum(axis=1) / max(widths.sum(), 1e-300) for name, mask in at_bound.items()}
     found: dict[str, dict[str, object]] = {}
     for i, name in enumerate(pools):
         row = {f"{key}_share": float(share[i]) for key, share in shares.items()}
-        limit = _foremost(row)
-        found[name] = {**row, "limit": limit, "text": _pool_text(limit, row)}
+        limit, text = _foremost(row)
+        found[name] = {**row, "limit": limit, "text": text}
     return found
 
 
-def _foremost(row: dict[str, float]) -> str:
-    """The bound that a pool met longest; `none` where it met none for 1 % of the time."""
+def _foremost(row: dict[str, float]) -> tuple[str, str]:
+    """What limited a pool most, and a sentence; `none` where nothing did for 1 % of the time."""
+    waiting = row["waiting_share"]
+    if waiting >= 0.01:
+        head = f"requests waiting {waiting:.0%} of the time"
+        for limit, key, words in (
+            ("KV cache", "kv_full", "KV cache"),
+            ("sequences", "sequences_full", "all sequences"),
+        ):
+            part = row[f"{key}_waiting_share"] / waiting
+            if part >= 0.5:
+                return limit, f"{head}, {words} full in {part:.0%} of that"
+        return "compute", f"{head}, for computing"
     if row["idle_share"] > 0.5:
-        return "idle"
-    hard = {"KV cache": row["kv_full_share"], "sequences": row["sequences_full_share"]}
-    name = max(hard, key=lambda key: hard[key])
-    if hard[name] >= 0.01:
-        return name
-    return "compute" if row["waiting_share"] >= 0.01 else "none"
-
-
-def _pool_text(limit: str, row: dict[str, float]) -> str:
-    texts = {
-        "idle": f"idle {row['idle_share']:.0%} of the time",
-        "KV cache": f"KV cache full {row['kv_full_share']:.0%} of the time",
-        "sequences": f"at its maximum of sequences {row['sequences_full_share']:.0%} of the time",
-        "compute": f"requests waiting {row['waiting_share']:.0%} of the time",
-        "none": "no bound reached",
-    }
-    return texts[limit]
+        return "idle", f"idle {row['idle_share']:.0%} of the time"
+    return "none", "no bound reached"
 
 
 def miss_causes(verdicts: Verdicts) -> dict[str, object]:

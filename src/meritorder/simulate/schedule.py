@@ -267,11 +267,14 @@ def jump(fleet: FleetState, sim: SimState, replica: int) -> float:
     if e.decoding == 0:
         return float("inf")
     left = sim.requests[sim.heap[e.heap]].finish_it - e.iteration
-    e.n = affordable(
-        sim.phases, replica * sim.clock[0].phases, p.block_tokens, e.iteration, e.decoding, e.free, left
-    )
-    from_now = jump_seconds(fleet, sim, replica, e.n)
-    return float(e.now + from_now)
+    free = e.free
+    per_unit = unit_blocks(fleet, sim, fleet.replicas[replica].pool)
+    if per_unit > 0 and e.waiting > 0 and e.running < p.max_sequences:
+        # who waits may need less space once its own cached prefix is evicted: look again before that
+        free -= sim.caches[replica].evictable * per_unit
+    first_phase = replica * sim.clock[0].phases
+    e.n = max(affordable(sim.phases, first_phase, p.block_tokens, e.iteration, e.decoding, free, left), 1)
+    return float(e.now + jump_seconds(fleet, sim, replica, e.n))
 
 
 @inlined

@@ -25,15 +25,29 @@ def per_second(integral: Floats, widths: Floats) -> Floats:
 
 
 def waiting_s(result: Result, bins: int) -> Floats:
-    """Integral of the requests between arrival and first being scheduled, [pools, bins], request-seconds.
+    """Integral of the requests that wait in the queues of the engines, [pools, bins], request-seconds.
 
-    Requests that were dispatched and never scheduled (the client gave up) wait until they end.
+    A request waits from when the engine sees it (network and front end passed) until it is first scheduled, or
+    until it ends where it never is (the client gave up).
     """
     pools = len(result.fleet.pools)
-    entered = _ramp(result.pool, result.arrival_s, pools, bins, result.bin_s)
     left_s = np.where(np.isnan(result.start_s), result.finish_s, result.start_s)
+    entered = _ramp(result.pool, np.fmin(result.arrival_s + way_in_s(result), left_s), pools, bins, result.bin_s)
     left = _ramp(result.pool, left_s, pools, bins, result.bin_s)
     return np.maximum(np.diff(entered - left, axis=1), 0.0)
+
+
+def way_in_s(result: Result) -> Floats:
+    """Seconds between each request's sending and its engine's seeing it (n): half a round trip and the front end."""
+    pools = result.fleet.pools.values()
+    sites = [result.fleet.sites[pool.site] for pool in pools]
+    regions = result.trace.regions
+    half_trip = np.array([[s.rtt.get(r, s.rtt.get("default", 0.0)) / 2 for r in regions] for s in sites], np.float64)
+    per_request = np.array([pool.engine.request_overhead for pool in pools], np.float64)
+    per_token = np.array([pool.engine.prompt_token_overhead for pool in pools], np.float64)
+    delay: Floats = per_token[result.pool] * result.trace.prompt_tokens
+    delay += per_request[result.pool] + half_trip[result.pool, result.trace.region]
+    return delay
 
 
 def _ramp(pool: npt.NDArray[np.int32], time_s: Floats, pools: int, bins: int, bin_s: float) -> Floats:

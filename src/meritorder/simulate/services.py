@@ -8,6 +8,7 @@ import numpy.typing as npt
 from meritorder.fleet.schema import Fleet
 from meritorder.problems import InputError, Problem, did_you_mean
 from meritorder.workload.trace import Trace
+from meritorder.workload.transform import assign_services
 
 
 def services_of(fleet: Fleet, trace: Trace, seed: int) -> npt.NDArray[np.int32]:
@@ -24,26 +25,21 @@ def services_of(fleet: Fleet, trace: Trace, seed: int) -> npt.NDArray[np.int32]:
         if service.match is not None:
             result[trace.service == _code(fleet, trace, service.match)] = index
     rest = result < 0
-    shares = np.array([service.share or 0.0 for service in services])
+    total = sum(service.share or 0.0 for service in services)
     if rest.any():
-        if abs(shares.sum() - 1.0) > 1e-6:
+        if abs(total - 1.0) > 1e-6:
             names = sorted({trace.services[i] for i in np.unique(trace.service[rest])})
             raise InputError(
                 Problem(
                     f"{int(rest.sum()):,} requests of the trace belong to no service (their names there: "
-                    f"{', '.join(names)}; shares add up to {shares.sum():g})",
+                    f"{', '.join(names)}; shares add up to {total:g})",
                     where=trace.source,
                     key="services",
                     fix="let the shares add up to 1, or give a service `match: NAME`",
                 )
             )
-        drawn = np.random.default_rng([seed, 1]).random(len(trace))
-        in_session = trace.session >= 0
-        if in_session.any():
-            by_session = np.random.default_rng([seed, 2]).random(int(trace.session.max()) + 1)
-            drawn[in_session] = by_session[trace.session[in_session]]
-        edges = np.cumsum(shares)
-        result[rest] = np.searchsorted(edges / edges[-1], drawn[rest], side="right")
+        by_share = {name: service.share or 0.0 for name, service in fleet.services.items()}
+        result[rest] = assign_services(trace, by_share, seed).service[rest]
     return result
 
 

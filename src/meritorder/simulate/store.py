@@ -96,7 +96,7 @@ def load_run(folder: Path, name: str = "") -> Run:
     missing = [file for file in (SUMMARY, FLEET, REQUESTS, SERIES_FILE) if not (folder / file).is_file()]
     if missing:
         what = "is not a folder" if not folder.is_dir() else f"is no run: {', '.join(missing)} missing"
-        raise InputError(Problem(what, where=str(folder), fix="give a folder that `merit simulate --out` wrote"))
+        raise InputError(Problem(what, where=str(folder), fix="give a folder that `merit simulate --output` wrote"))
     file = SUMMARY
     try:
         summary = orjson.loads((folder / SUMMARY).read_bytes())

@@ -1,0 +1,61 @@
+"""Traffic by whatever name a user has for it: a file, a public trace, or a preset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from meritorder.problems import InputError, Problem, did_you_mean
+from meritorder.workload import presets
+from meritorder.workload.fetch import TRACES, locate
+from meritorder.workload.read import read
+from meritorder.workload.synthesize import synthesize
+from meritorder.workload.trace import Trace
+
+_HOW = {
+    "shared": "found in the shared folder",
+    "cache": "from the download cache",
+    "download": "downloaded, checksum right",
+}
+
+
+def find(
+    name: str,
+    *,
+    format: str | None = None,
+    closed_loop: bool | None = None,
+    jitter_seed: int | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    progress: Callable[[float], None] | None = None,
+) -> Trace:
+    """The trace that `name` stands for; its `source` says what it was taken from.
+
+    In this order: a file or folder; a public trace, from the shared folder, the cache or its address; a preset drawn
+    with `seed`, also where a public trace of that name can't be had (then with a warning). The other options are
+    those of `read`. Raises InputError where nothing has this name.
+    """
+    if not Path(name).exists():
+        place = locate(name, progress=progress) if name in TRACES else None
+        if place is not None:
+            options = {"closed_loop": closed_loop, "jitter_seed": jitter_seed, "limit": limit}
+            trace = read(place.path, format, progress=progress, **options)  # type: ignore[arg-type]
+            return replace(trace, source=f"{name} ({_HOW[place.how]})")
+        if name in presets.names():
+            trace = synthesize(presets.load(name), seed, requests=limit)
+            if name in TRACES:
+                warning = f"the recorded {name} can't be had here: this is traffic from the preset fitted to it"
+                trace = trace.with_warnings(warning)
+            return replace(trace, source=f"preset {name}, seed {seed}")
+        known = sorted({*TRACES, *presets.names()})
+        raise InputError(Problem("is no file and no traffic by that name", name, fix=did_you_mean(name, known)))
+    return read(
+        name,
+        format,
+        closed_loop=closed_loop,
+        jitter_seed=jitter_seed,
+        limit=limit,
+        seed=seed,
+        progress=progress,
+    )
