@@ -236,16 +236,23 @@ def test_a_run_in_which_nothing_completes() -> None:
 
 
 def test_bounds_of_a_pool(result: Result) -> None:
-    """Half of the time the KV cache is full, the other half nothing runs."""
+    """Half of the time the KV cache is full and two requests wait, the other half nothing runs."""
     series = {name: np.zeros_like(values) for name, values in result.series.items()}
     full = 400_000 // 16 * 16 * result.bin_s
     series["kv_token_s"][0, :10] = full
     series["busy_s"][0, :10] = result.bin_s
-    found = summarise(replace(result, series=series, start_s=result.arrival_s))["limits"]["pools"]["wafer"]
+    free = replace(result, series=series, start_s=result.arrival_s)
+    found = summarise(free)["limits"]["pools"]["wafer"]
     assert found["kv_full_share"] == found["busy_share"] == found["idle_share"] == 0.5
     assert found["waiting_share"] == found["sequences_full_share"] == 0.0
+    assert (found["limit"], found["text"]) == ("none", "no bound reached")
+    arrival, start = result.arrival_s.copy(), result.arrival_s.copy()
+    arrival[np.flatnonzero(result.pool == 0)[:2]] = 0.0
+    start[np.flatnonzero(result.pool == 0)[:2]] = 1800.0
+    found = summarise(replace(free, arrival_s=arrival, start_s=start))["limits"]["pools"]["wafer"]
+    assert found["waiting_share"] == 0.5
     assert found["limit"] == "KV cache"
-    assert found["text"] == "KV cache full 50% of the time"
+    assert found["text"] == "requests waiting 50% of the time, KV cache full in 100% of that"
 
 
 def test_a_queue_makes_compute_the_bound(result: Result) -> None:
@@ -255,7 +262,9 @@ def test_a_queue_makes_compute_the_bound(result: Result) -> None:
     found = summarise(replace(result, start_s=start, series=result.series | {"busy_s": busy}))["limits"]["pools"]
     assert found["wafer"]["limit"] == "compute"
     assert found["wafer"]["waiting_share"] > 0.9
-    assert found["wafer"]["text"] == f"requests waiting {found['wafer']['waiting_share']:.0%} of the time"
+    assert (
+        found["wafer"]["text"] == f"requests waiting {found['wafer']['waiting_share']:.0%} of the time, for computing"
+    )
     assert found["h100"]["limit"] == "none"
 
 
@@ -284,6 +293,24 @@ def test_waiting_integrates_the_queue(result: Result) -> None:
             low, high = b * result.bin_s, (b + 1) * result.bin_s
             brute[result.pool[i], b] += max(0.0, min(high, result.start_s[i]) - max(low, result.arrival_s[i]))
     assert found == pytest.approx(brute, abs=1e-9)
+
+
+def test_the_way_to_the_engine_is_no_waiting(result: Result) -> None:
+    """0.1 s of network each way, 20 ms and 10 us a prompt token of front end: what is left of a longer wait."""
+    engine = result.fleet.pools["wafer"].engine.model_copy(
+        update={"request_overhead": 0.02, "prompt_token_overhead": 1e-5}
+    )
+    pool = result.fleet.pools["wafer"].model_copy(update={"engine": engine})
+    site = result.fleet.sites["north"].model_copy(update={"rtt": {"default": 0.2}})
+    fleet = result.fleet.model_copy(
+        update={"pools": result.fleet.pools | {"wafer": pool}, "sites": result.fleet.sites | {"north": site}}
+    )
+    way = 0.12 + 1e-5 * result.trace.prompt_tokens
+    found = waiting_s(replace(result, fleet=fleet, start_s=result.arrival_s + way + 0.5), 20)
+    mine = (result.pool == 0).sum()
+    assert found[0].sum() == pytest.approx(0.5 * mine, rel=1e-9)
+    arrives_before = replace(result, fleet=fleet, start_s=result.arrival_s)
+    assert waiting_s(arrives_before, 20)[0].sum() == pytest.approx(0.0, abs=1e-6)
 
 
 def test_the_last_bin_ends_with_the_run() -> None:

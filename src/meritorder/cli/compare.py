@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def command(
     folders: Annotated[
-        list[Path], typer.Argument(help="Folders that `merit simulate --out` wrote; the first is the reference.")
+        list[Path], typer.Argument(help="Folders that `merit simulate --output` wrote; the first is the reference.")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write a report that shows the runs side by side.")] = None,

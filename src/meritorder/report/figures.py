@@ -99,8 +99,8 @@ def _share_layout(title: str) -> dict[str, Any]:
 SERIES_TITLES = {
     "busy": ("Busy replicas", "Share of the replicas' time with an iteration running", "%"),
     "running": ("Running sequences", "Requests being worked on, mean of each bin", ""),
-    "waiting": ("Waiting requests", "Sent and not yet begun (network and front end included), mean of each bin", ""),
-    "kv": ("KV cache in use", "Share of all KV tokens of the pool", "%"),
+    "waiting": ("Waiting requests", "In the queues of the engines, mean of each bin", ""),
+    "kv": ("KV cache in use", "Contexts of running sequences; a prefix shared by several counts for each", "%"),
     "power": ("IT power", "Idle power included, facility overhead not", "W"),
     "output": ("Output tokens a second", "Tokens produced, mean of each bin", ""),
 }

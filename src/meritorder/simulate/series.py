@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 
+# Requests handled at a time: the temporary arrays stay small.
+_CHUNK = 1 << 16
+
 
 def bin_widths(bins: int, bin_s: float, span_s: float) -> Floats:
     """Seconds of each bin (bins) that lie in the run: the last ones end with it."""
@@ -31,22 +34,27 @@ def waiting_s(result: Result, bins: int) -> Floats:
     until it ends where it never is (the client gave up).
     """
     pools = len(result.fleet.pools)
-    left_s = np.where(np.isnan(result.start_s), result.finish_s, result.start_s)
-    entered = _ramp(result.pool, np.fmin(result.arrival_s + way_in_s(result), left_s), pools, bins, result.bin_s)
-    left = _ramp(result.pool, left_s, pools, bins, result.bin_s)
-    return np.maximum(np.diff(entered - left, axis=1), 0.0)
+    waited = np.zeros((pools, bins + 1))
+    for low in range(0, len(result.status), _CHUNK):
+        part = slice(low, low + _CHUNK)
+        start, finish, pool = result.start_s[part], result.finish_s[part], result.pool[part]
+        left = np.where(np.isnan(start), finish, start)
+        entered = np.fmin(result.arrival_s[part] + _way_in_s(result, part), left)
+        waited += _ramp(pool, entered, pools, bins, result.bin_s) - _ramp(pool, left, pools, bins, result.bin_s)
+    return np.maximum(np.diff(waited, axis=1), 0.0)
 
 
-def way_in_s(result: Result) -> Floats:
-    """Seconds between each request's sending and its engine's seeing it (n): half a round trip and the front end."""
+def _way_in_s(result: Result, part: slice) -> Floats:
+    """Seconds between the sending of requests and their engine's seeing them: half a round trip and the front end."""
     pools = result.fleet.pools.values()
     sites = [result.fleet.sites[pool.site] for pool in pools]
     regions = result.trace.regions
     half_trip = np.array([[s.rtt.get(r, s.rtt.get("default", 0.0)) / 2 for r in regions] for s in sites], np.float64)
     per_request = np.array([pool.engine.request_overhead for pool in pools], np.float64)
     per_token = np.array([pool.engine.prompt_token_overhead for pool in pools], np.float64)
-    delay: Floats = per_token[result.pool] * result.trace.prompt_tokens
-    delay += per_request[result.pool] + half_trip[result.pool, result.trace.region]
+    pool = result.pool[part]
+    delay: Floats = per_token[pool] * result.trace.prompt_tokens[part]
+    delay += per_request[pool] + half_trip[pool, result.trace.region[part]]
     return delay
 
 
