@@ -66,8 +66,10 @@ def blocks(text: str) -> list[Block]:
 
 
 def slow(page: Path) -> list[pytest.MarkDecorator]:
-    """Pages that simulate take more than a few seconds."""
-    return [pytest.mark.slow] if re.search(r"merit simulate|import simulate", page.read_text()) else []
+    """Pages that simulate, or run more than a few commands, take more than a few seconds."""
+    text = page.read_text()
+    many = sum(len(block.commands()) for block in blocks(text)) > 4
+    return [pytest.mark.slow] if many or re.search(r"merit simulate|import simulate", text) else []
 
 
 @pytest.fixture
