@@ -55,7 +55,7 @@
     const colours = trace.node.label.map((_, i) => (i < services || i >= inner ? palette[i % palette.length] : css("--soft")));
     const label = narrow ? trace.node.label.map(broken) : trace.node.label;
     if (narrow) trace.textfont = { size: 10 };
-    trace.node = { ...trace.node, label, color: colours, line: { width: 0 }, hovertemplate: "%{label}: %{value}<extra></extra>" };
+    trace.node = { ...trace.node, label, pad: narrow ? 44 : trace.node.pad, color: colours, line: { width: 0 }, hovertemplate: "%{label}: %{value}<extra></extra>" };
     const links = trace.link.source.map((from, i) =>
       translucent(from < services ? colours[from] : colours[trace.link.target[i]], 0.35));
     trace.link = { ...trace.link, color: links };
@@ -90,7 +90,10 @@
       layout.xaxis.ticktext = layout.xaxis.tickvals.map(duration);
     }
     if (layout.shapes) layout.shapes = layout.shapes.map((s) => ({ ...s, line: { ...s.line, color: css("--soft") } }));
-    if (figure.data.some((trace) => trace.type === "sankey")) layout.margin = { l: 4, r: 4, t: 8, b: 12 };
+    if (figure.data.some((trace) => trace.type === "sankey")) {
+      layout.margin = { l: 4, r: 4, t: 8, b: narrow ? 30 : 12 };
+      if (narrow) layout.height *= 1.3;
+    }
     return layout;
   }
 
