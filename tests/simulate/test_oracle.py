@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from simulate.cases import Case, random_case
 
 from meritorder.fleet.dispatch import POLICIES
 from meritorder.simulate.oracle import Oracle
 from meritorder.simulate.result import Result, Status
 from meritorder.simulate.run import simulate
+from simulate.cases import Case, random_case
 
 
 def both(case: Case) -> tuple[Result, Oracle]:

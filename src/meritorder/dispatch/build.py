@@ -6,8 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from meritorder.dispatch.choose import LATENCY_PREDICTED, LEAST_REQUEST, LEAST_TOKENS, POLICIES
-from meritorder.dispatch.choose import MERIT_ORDER, PREFIX_AFFINITY
+from meritorder.dispatch.choose import (
+    LATENCY_PREDICTED,
+    LEAST_REQUEST,
+    LEAST_TOKENS,
+    MERIT_ORDER,
+    POLICIES,
+    PREFIX_AFFINITY,
+)
 from meritorder.dispatch.records import Records, records
 from meritorder.dispatch.state import (
     BATCH,
@@ -66,7 +72,9 @@ def build_state(
     firsts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(int)
     sites = list(fleet.sites)
     pools = records(len(counts), POOL)
-    tokens, batches, nodes = [], [], []
+    tokens: list[Records] = []
+    batches: list[Records] = []
+    nodes: list[Records] = []
     levels = words = 0
     for index, (pool, replica) in enumerate(zip(fleet.pools.values(), replicas, strict=True)):
         p, site, table = pools[index], fleet.sites[pool.site], replica.table

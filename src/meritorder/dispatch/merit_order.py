@@ -11,8 +11,8 @@ Marginal cost of a request on a replica, in USD:
 
 An idle machine costs its energy only, since it is paid for anyway; a pool that runs full costs its whole price, so
 that fast tiers stay free for those who need them. A cached prefix saves its prefill. If no replica can keep the
-targets: least expected harm, weight x (relative excess of TTFT + relative excess of time per token), plus the same
-for the token rate of those already there; a priority p weighs 2^-p.
+targets: least expected harm, weight x (relative excess of TTFT + of time per token + of KV space), plus the relative
+excess of the time per token of those already there, by their weight; a priority p weighs 2^-p.
 """
 
 from __future__ import annotations
@@ -121,8 +121,9 @@ def choose_in_merit_order(
             tpot = tpot_s(state, pool, r.in_flight + 1, r.context + prompt + 0.5 * expected, expected)
             ttft = ttft_s(state, replica, prompt, there, tpot) + delay
             seconds = ttft + expected * tpot
-            # those already there must keep their token rate, too
-            if ttft <= g.margin * s.ttft_s and tpot <= g.margin * min(s.tpot_s, r.tpot_s):
+            # those already there must keep their token rate, too, and nobody be preempted for want of KV space
+            full = (r.context + prompt + expected) / (p.kv_blocks * p.block_tokens)
+            if full <= 1.0 and ttft <= g.margin * s.ttft_s and tpot <= g.margin * min(s.tpot_s, r.tpot_s):
                 usd = marginal_usd(state, replica, prompt, there, expected, seconds, limit)
                 if usd < least_usd:
                     best, best_cached, least_usd, least_harm = replica, there, usd, -1.0
@@ -133,7 +134,7 @@ def choose_in_merit_order(
                 late = max(ttft / s.ttft_s - g.margin, 0.0) if s.ttft_s < np.inf else 0.0
                 slow = max(tpot / s.tpot_s - g.margin, 0.0) if s.tpot_s < np.inf else 0.0
                 others = max(tpot / r.tpot_s - g.margin, 0.0) if r.tpot_s < np.inf else 0.0
-                harm = s.weight * (late + slow) + r.weight * others
+                harm = s.weight * (late + slow + max(full - 1.0, 0.0)) + r.weight * others
                 if harm < least_harm:
                     best, best_cached, least_harm, best_ttft = replica, there, harm, ttft
     if reason == LEAST_HARM and s.sheds != 0 and best_ttft > s.ttft_s:

@@ -31,7 +31,7 @@ from meritorder.simulate.lists import (
     stop_waiting,
     wait_again,
 )
-from meritorder.simulate.memory import DECODING, NOBODY, PREFILLING, WAITING, SimState
+from meritorder.simulate.memory import DECODING, PREFILLING, WAITING, SimState
 from meritorder.simulate.phases import affordable, needed_next
 
 
