@@ -18,7 +18,7 @@ from meritorder import __version__
 F = TypeVar("F", bound=Callable[..., object])
 
 # Every folder that holds compiled functions: a change in any of them makes a new cache.
-_SOURCES = ("compiled.py", "workload/prefix.py", "workload/chain.py", "perf/predict.py", "dispatch", "simulate")
+_SOURCES = ("compiled.py", "dispatch", "simulate/kernel", "workload/chain.py", "workload/prefix.py")
 
 
 @cache

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from meritorder.fleet.dispatch import POLICIES
-from meritorder.simulate.oracle import Oracle
+from meritorder.simulate.oracle.run import Oracle
 from meritorder.simulate.result import Result, Status
 from meritorder.simulate.run import simulate
 from simulate.cases import Case, random_case

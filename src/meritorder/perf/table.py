@@ -21,7 +21,7 @@ class IterationTable:
         e = step_j[B+P] + prefill_j[P] + decode_j[B] + decode_kv_j[B] * K + pair_j * A     (joules above idle)
 
     Energy above idle: a replica draws `idle_w` always, and `e` on top for every iteration.
-    Being affine in K, n decode iterations have a closed form (see `simulate/jump.py`).
+    Being affine in K, n decode iterations have a closed form (see `simulate/kernel/jump.py`).
 
     Shapes: `step_*`, `prefill_*`: token_budget + 1; `decode_*`: max_sequences + 1. Entry 0 of `prefill_*`
     and `decode_*` is 0. All entries finite and >= 0; an iteration with work takes time > 0.

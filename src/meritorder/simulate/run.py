@@ -14,9 +14,9 @@ from meritorder.fleet.schema import Fleet
 from meritorder.perf.compile import compile_replica
 from meritorder.perf.replica import Replica
 from meritorder.problems import InputError, Problem
-from meritorder.simulate.kernel import run
-from meritorder.simulate.memory import UNBORN, SimState
-from meritorder.simulate.prepare import prepare
+from meritorder.simulate.kernel.loop import run
+from meritorder.simulate.kernel.memory import UNBORN, SimState
+from meritorder.simulate.kernel.prepare import prepare
 from meritorder.simulate.result import SERIES, Result, Status
 from meritorder.simulate.services import services_of
 from meritorder.workload.trace import Trace

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from meritorder.compiled import compiled, inlined
 from meritorder.dispatch.state import FleetState
-from meritorder.simulate import finish_heap
-from meritorder.simulate.blocks import (
+from meritorder.simulate.kernel import finish_heap
+from meritorder.simulate.kernel.blocks import (
     blocks_for,
     cached_units,
     give_back,
@@ -22,8 +22,8 @@ from meritorder.simulate.blocks import (
     tokens_held,
     unused_units,
 )
-from meritorder.simulate.jump import total
-from meritorder.simulate.lists import (
+from meritorder.simulate.kernel.jump import total
+from meritorder.simulate.kernel.lists import (
     append_running,
     first_waiting,
     rank_of,
@@ -31,8 +31,8 @@ from meritorder.simulate.lists import (
     stop_waiting,
     wait_again,
 )
-from meritorder.simulate.memory import DECODING, PREFILLING, WAITING, SimState
-from meritorder.simulate.phases import affordable, needed_next
+from meritorder.simulate.kernel.memory import DECODING, PREFILLING, WAITING, SimState
+from meritorder.simulate.kernel.phases import affordable, needed_next
 
 
 @inlined

@@ -15,10 +15,10 @@ from meritorder.dispatch.reasons import TOO_LONG
 from meritorder.dispatch.state import FleetState
 from meritorder.dispatch.tournament import set_key
 from meritorder.dispatch.update import sent
-from meritorder.simulate.engine import arrive, give_up, pass_boundary, send
-from meritorder.simulate.event_heap import add_event, drop_first
-from meritorder.simulate.memory import GIVE_UP, IN_TRANSIT, NEXT_TURN, NOBODY, SimState
-from meritorder.simulate.schedule import schedule
+from meritorder.simulate.kernel.engine import arrive, give_up, pass_boundary, send
+from meritorder.simulate.kernel.event_heap import add_event, drop_first
+from meritorder.simulate.kernel.memory import GIVE_UP, IN_TRANSIT, NEXT_TURN, NOBODY, SimState
+from meritorder.simulate.kernel.schedule import schedule
 
 REJECTED, SHED = 2, 3  # of result.Status
 

@@ -8,7 +8,7 @@ The hash table is open addressing with linear probing; consecutive ids share a c
 from __future__ import annotations
 
 from meritorder.compiled import inlined
-from meritorder.simulate.memory import NOBODY, SimState
+from meritorder.simulate.kernel.memory import NOBODY, SimState
 
 _MIX = 0x9E3779B1  # Knuth's multiplicative hash, 32 bits
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from meritorder.compiled import inlined
 from meritorder.dispatch.state import FleetState
-from meritorder.simulate.cache import evict_oldest, find, insert, leave, use
-from meritorder.simulate.memory import DECODING, SimState
+from meritorder.simulate.kernel.cache import evict_oldest, find, insert, leave, use
+from meritorder.simulate.kernel.memory import DECODING, SimState
 
 
 @inlined

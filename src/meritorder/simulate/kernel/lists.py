@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meritorder.compiled import inlined
-from meritorder.simulate.memory import NOBODY, SimState
+from meritorder.simulate.kernel.memory import NOBODY, SimState
 
 
 @inlined

@@ -6,12 +6,12 @@ from meritorder.compiled import compiled, inlined
 from meritorder.dispatch.state import FleetState
 from meritorder.dispatch.tournament import set_key
 from meritorder.dispatch.update import answered, ended
-from meritorder.simulate import finish_heap
-from meritorder.simulate.blocks import take
-from meritorder.simulate.event_heap import add_event
-from meritorder.simulate.jump import iterations_until, total
-from meritorder.simulate.lists import rank_of, stop_waiting, wait_before
-from meritorder.simulate.memory import (
+from meritorder.simulate.kernel import finish_heap
+from meritorder.simulate.kernel.blocks import take
+from meritorder.simulate.kernel.event_heap import add_event
+from meritorder.simulate.kernel.jump import iterations_until, total
+from meritorder.simulate.kernel.lists import rank_of, stop_waiting, wait_before
+from meritorder.simulate.kernel.memory import (
     AT_ENGINE,
     DECODING,
     IN_TRANSIT,
@@ -21,9 +21,9 @@ from meritorder.simulate.memory import (
     WAITING,
     SimState,
 )
-from meritorder.simulate.meter import meter
-from meritorder.simulate.phases import needed
-from meritorder.simulate.schedule import jump_seconds, stop_running, unit_blocks
+from meritorder.simulate.kernel.meter import meter
+from meritorder.simulate.kernel.phases import needed
+from meritorder.simulate.kernel.schedule import jump_seconds, stop_running, unit_blocks
 
 COMPLETED, CANCELLED = 1, 4  # of result.Status
 

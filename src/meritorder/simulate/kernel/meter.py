@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meritorder.compiled import compiled, inlined
-from meritorder.simulate.memory import SimState
+from meritorder.simulate.kernel.memory import SimState
 
 
 @compiled

@@ -13,7 +13,7 @@ from meritorder.dispatch.tournament import new_nodes
 from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
 from meritorder.problems import InputError, Problem
-from meritorder.simulate.memory import (
+from meritorder.simulate.kernel.memory import (
     BIN,
     CACHE,
     CLOCK,

@@ -1,0 +1,1 @@
+"""The compiled event kernel: jumps over decode iterations in closed form, so that cost grows with requests."""

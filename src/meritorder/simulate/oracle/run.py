@@ -1,0 +1,215 @@
+"""The stepwise simulator: plain Python, one iteration at a time, slow and obvious. The kernel must equal it.
+
+It shares with the kernel the IterationTables, the predictions and the accounting of dispatch (dispatch/predict.py,
+dispatch/update.py); engines, queues, prefix caches and the search for a replica are written anew, without any trick.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from meritorder.dispatch.build import build_state
+from meritorder.dispatch.reasons import SHED as SHED_REASON
+from meritorder.dispatch.reasons import TOO_LONG
+from meritorder.dispatch.update import answered, ended, sent
+from meritorder.fleet.dispatch import Dispatch
+from meritorder.fleet.schema import Fleet, Pool
+from meritorder.perf.replica import Replica
+from meritorder.simulate.oracle.dispatch import Dispatcher
+from meritorder.simulate.oracle.engine import Engine, Request
+from meritorder.simulate.result import Status
+from meritorder.simulate.services import services_of
+from meritorder.workload.trace import Trace
+
+
+class Oracle:
+    """A run of a trace on a fleet, step by step."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        trace: Trace,
+        replicas: tuple[Replica, ...],
+        policy: Dispatch | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.fleet, self.trace = fleet, trace
+        dispatch = policy or fleet.dispatch
+        self.state = build_state(
+            fleet,
+            replicas,
+            dispatch,
+            regions=trace.regions,
+            prefix_tokens=trace.block_tokens,
+            prefix_blocks=trace.unique_blocks,
+            seed=seed,
+        )
+        self.dispatcher = Dispatcher(self.state, seed)
+        self.pools = list(fleet.pools.values())
+        self.engines = [
+            Engine(pool, replica, trace.block_tokens)
+            for pool, replica in zip(self.pools, replicas, strict=True)
+            for _ in range(pool.replicas)
+        ]
+        services = list(fleet.services.values())
+        self.requests = [
+            Request(
+                index=i,
+                prompt=int(trace.prompt_tokens[i]),
+                output=int(trace.output_tokens[i]),
+                service=int(service),
+                priority=services[service].priority,
+                units=list(self._units(i)),
+            )
+            for i, service in enumerate(services_of(fleet, trace, seed))
+        ]
+        self.followers: dict[int, list[int]] = {}
+        for i, before in enumerate(trace.after):
+            self.followers.setdefault(int(before), []).append(i)
+        self.events: list[tuple[float, int, str, int]] = []
+        self.order = 0
+
+    def _units(self, i: int) -> Iterator[int]:
+        if self.trace.block_tokens:
+            start, stop = self.trace.block_start[i], self.trace.block_start[i + 1]
+            full = self.trace.prompt_tokens[i] // self.trace.block_tokens
+            yield from (int(unit) for unit in self.trace.blocks[start : min(stop, start + full)])
+
+    def _add(self, time: float, kind: str, request: int) -> None:
+        self.order += 1
+        heapq.heappush(self.events, (time, self.order, kind, request))
+
+    def run(self) -> None:
+        """Handle all events in the order of time: arrivals, then others, then boundaries of engines."""
+        by_clock = sorted(
+            (float(self.trace.arrival_s[i]), i) for i in range(len(self.requests)) if self.trace.after[i] < 0
+        )
+        by_clock.reverse()
+        while True:
+            arrival = by_clock[-1][0] if by_clock else np.inf
+            event = self.events[0][0] if self.events else np.inf
+            engine = min(range(len(self.engines)), key=lambda e: self.engines[e].boundary)
+            boundary = self.engines[engine].boundary
+            if arrival == event == boundary == np.inf:
+                break
+            if arrival <= event and arrival <= boundary:
+                self.dispatch(self.requests[by_clock.pop()[1]], arrival)
+            elif event <= boundary:
+                time, _, kind, i = heapq.heappop(self.events)
+                r = self.requests[i]
+                if kind == "give up":
+                    self.give_up(r, time)
+                elif kind == "next turn":
+                    self.dispatch(r, time)
+                elif r.place == "transit":
+                    self.arrive(r, time)
+            else:
+                self.pass_boundary(engine, boundary)
+        for r in self.requests:
+            if r.status == 0:
+                r.status = Status.UNREACHED
+
+    def _half_rtt(self, r: Request) -> float:
+        pool = self.state.replicas[r.replica].pool
+        return 0.5 * float(self.state.rtt_s[self.trace.region[r.index], self.state.pools[pool].site])
+
+    def _pool(self, r: Request) -> Pool:
+        return self.pools[self.state.replicas[r.replica].pool]
+
+    def dispatch(self, r: Request, now: float) -> None:
+        """Choose a replica and send the request there, or refuse it."""
+        r.arrival = now
+        start, stop = self.trace.block_start[r.index], self.trace.block_start[r.index + 1]
+        blocks = [int(b) for b in self.trace.blocks[start:stop]]
+        replica, cached, reason = self.dispatcher.choose(
+            r.service, int(self.trace.region[r.index]), r.prompt, r.output, blocks
+        )
+        r.reason = reason
+        if replica < 0:
+            assert reason in (TOO_LONG, SHED_REASON)
+            r.status = Status.TOO_LONG if reason == TOO_LONG else Status.SHED
+            r.finish = now
+            return
+        r.replica, r.new = replica, r.prompt - cached
+        g = self.state.settings[0]
+        expected = float(r.output) if g.oracle_length else self.state.services[r.service].mean_output
+        r.room = r.prompt + int(0.5 * expected)
+        sent(self.state, replica, r.service, r.new, r.room)
+        self.dispatcher.changed(replica)
+        self.dispatcher.remember(blocks, replica)
+        patience = min(
+            float(self.trace.cancel_s[r.index]),
+            list(self.fleet.services.values())[r.service].patience or np.inf,
+        )
+        if patience < np.inf:
+            self._add(now + float(np.float32(patience)), "give up", r.index)
+        engine = self._pool(r).engine
+        delay = engine.request_overhead + engine.prompt_token_overhead * r.prompt + self._half_rtt(r)
+        r.place = "transit"
+        if delay > 0:
+            self._add(now + delay, "at engine", r.index)
+        else:
+            self.arrive(r, now)
+
+    def arrive(self, r: Request, now: float) -> None:
+        """A request reaches its engine."""
+        engine = self.engines[r.replica]
+        r.queued = now
+        engine.wait(r)
+        if engine.boundary == np.inf:
+            engine.schedule(now)
+
+    def end(self, r: Request, status: Status, output: int) -> None:
+        """A request is over, for the gateway too."""
+        r.status, r.place = status, ""
+        ended(self.state, r.replica, r.service, r.new, r.room, output, not np.isnan(r.first))
+        self.dispatcher.changed(r.replica)
+
+    def pass_boundary(self, index: int, now: float) -> None:
+        """An iteration has ended."""
+        engine = self.engines[index]
+        from_prompt, done = engine.end_iteration()
+        for r in from_prompt:
+            if np.isnan(r.first):
+                r.first = now + self._pool(r).engine.output_token_overhead + self._half_rtt(r)
+                answered(self.state, index, r.new)
+                self.dispatcher.changed(index, answered_only=True)
+        for r in done:
+            engine.running.remove(r)
+            # the newest token was never put into the KV cache
+            engine.release(r)
+            r.finish = now + r.output * self._pool(r).engine.output_token_overhead + self._half_rtt(r)
+            self.end(r, Status.COMPLETED, r.output)
+            for i in self.followers.get(r.index, []):
+                self._add(r.finish + float(self.trace.think_s[i]), "next turn", i)
+        for r in reversed(engine.cancels):
+            if r.place == "running":
+                engine.running.remove(r)
+                engine.release(r)
+                self.end(r, Status.CANCELLED, 0)
+            elif r.place == "waiting":
+                engine.waiting.remove(r)
+                self.end(r, Status.CANCELLED, 0)
+        engine.cancels.clear()
+        engine.schedule(now)
+
+    def give_up(self, r: Request, now: float) -> None:
+        """A client cancels."""
+        if r.place == "":
+            return
+        r.finish = now
+        if r.place == "transit":
+            self.end(r, Status.CANCELLED, 0)
+        elif r.place == "waiting":
+            self.engines[r.replica].waiting.remove(r)
+            self.end(r, Status.CANCELLED, 0)
+        else:
+            self.engines[r.replica].cancels.append(r)
+
+    def column(self, name: str) -> npt.NDArray[np.float64]:
+        """A field of all requests, in the order of the trace."""
+        return np.array([getattr(r, name) for r in self.requests], np.float64)
