@@ -19,7 +19,7 @@ from meritorder.workload.spec import Gaps, TrafficSpec
 Numbers = npt.NDArray[np.float64]
 WINDOW_S = 600
 SHARE = 0.9  # of the requests come from clients that get parameters of their own
-MOST_CLIENTS = 24
+MOST_CLIENTS = 16
 LENGTH_FIELDS = {"prompt_tokens": "input_tokens", "output_tokens": "output_tokens"}
 AT = (0, 0.02, 0.05, *(k / 10 for k in range(1, 10)), 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
 
@@ -64,36 +64,33 @@ def preset(service: Service) -> dict[str, Any]:
 
 
 def _client(service: Service, clients: npt.NDArray[np.int64]) -> dict[str, Any]:
-    curve = service.curve(clients)
-    hourly, spread = _hours(curve)
     chosen = np.isin(service.client, clients)
-    weight = service.rate[chosen]
-    # Counts over long times have variance cv^2 x rate, so variances are what add up over windows and clients.
-    cv = math.sqrt(float((weight * service.cv[chosen] ** 2).sum() / weight.sum()))
-    gamma = float(weight[service.gamma[chosen]].sum()) > 0.5 * float(weight.sum())
-    chance = cv * cv / np.maximum(np.nanmean(curve) * WINDOW_S, 1.0)
-    drift = math.sqrt(max(spread**2 - chance, 0.0))
-    result: dict[str, Any] = {
-        "windows": {"window": "1 h", "per_s": [rounded(v, 3) for v in hourly]},
+    cv = _typical_cv(service, chosen)
+    gamma = float(service.rate[chosen & service.gamma].sum()) > 0.5 * float(service.rate[chosen].sum())
+    curve = _without_gaps(service.curve(clients))
+    return {
+        "windows": {"window": "10 min", "per_s": [rounded(v, 3) for v in curve]},
         "gaps": {"process": "gamma" if gamma or cv > 30 else "weibull", "cv": rounded(max(cv, 0.05), 3)},
+        **{ours: lengths(service, ours, clients) for ours in LENGTH_FIELDS},
     }
-    if drift > 0.02:
-        result["drift"] = [{"cv": rounded(min(drift, 3.0), 3), "memory": "15 min"}]
-    for ours in LENGTH_FIELDS:
-        result[ours] = lengths(service, ours, clients)
-    return result
 
 
-def _hours(curve: Numbers) -> tuple[Numbers, float]:
-    """Mean rate of each hour, missing hours from their neighbours, and the spread of windows inside their hour."""
-    n = len(curve) // 6 * 6
-    parts = curve[:n].reshape(-1, 6)
-    counted = (~np.isnan(parts)).sum(axis=1)
-    hourly = np.where(counted > 0, np.nansum(parts, axis=1) / np.maximum(counted, 1), np.nan)
-    known = ~np.isnan(hourly)
-    hourly = np.interp(np.arange(len(hourly)), np.flatnonzero(known), hourly[known])
-    beside = parts - hourly[:, None]
-    return hourly, float(np.sqrt(np.nanmean(beside**2)) / max(float(hourly.mean()), 1e-12))
+def _typical_cv(service: Service, chosen: npt.NDArray[np.bool_]) -> float:
+    """CV of a usual window: counts have variance cv^2 x rate, which adds up over clients; the median over requests."""
+    window = service.window[chosen] - service.first
+    rates = np.bincount(window, service.rate[chosen])
+    variances = np.bincount(window, service.rate[chosen] * service.cv[chosen] ** 2)
+    active = np.flatnonzero(rates > 0)
+    squared = variances[active] / rates[active]
+    order = np.argsort(squared)
+    total = np.cumsum(rates[active][order])
+    return math.sqrt(float(squared[order][np.searchsorted(total, total[-1] / 2)]))
+
+
+def _without_gaps(curve: Numbers) -> Numbers:
+    """Missing windows from their neighbours."""
+    known = np.flatnonzero(~np.isnan(curve))
+    return np.interp(np.arange(len(curve)), known, curve[known])
 
 
 def lengths(service: Service, ours: str, clients: npt.NDArray[np.int64] | None = None) -> dict[str, Any]:
@@ -123,7 +120,8 @@ def _pooled(service: Service, field: str, clients: npt.NDArray[np.int64] | None)
     flat = values.flatten().to_numpy(zero_copy_only=False).astype(np.float64)
     probability = part["prob"].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float64)
     different, which = np.unique(flat, return_inverse=True)
-    return different.astype(np.float64), np.bincount(which, probability * np.repeat(requests, sizes))
+    weights: Numbers = np.bincount(which, probability * np.repeat(requests, sizes)).astype(np.float64)
+    return different.astype(np.float64), weights
 
 
 def _requests(service: Service, owner: npt.NDArray[np.int16], start_s: npt.NDArray[np.int32]) -> Numbers:
@@ -139,6 +137,11 @@ def _requests(service: Service, owner: npt.NDArray[np.int16], start_s: npt.NDArr
 
 def _image_prompts(service: Service, clients: npt.NDArray[np.int64] | None) -> tuple[Numbers, Numbers]:
     """Text plus the tokens of every image, drawn independently (only the marginals were published)."""
+    if clients is None:  # what goes together is known for each client only
+        each = [(c, _image_prompts(service, np.array([c]))) for c in np.unique(service.client)]
+        weight = np.bincount(service.client, service.rate)
+        known = [(values, weights * weight[c]) for c, (values, weights) in each if len(values)]
+        return np.concatenate([values for values, _ in known]), np.concatenate([weights for _, weights in known])
     rng = np.random.default_rng(0)
     drawn = []
     for field in ("text_tokens", "image_tokens", "image_count"):
@@ -182,7 +185,7 @@ def synthetic_row(trial: TrafficSpec, span_s: float, parts: int) -> Row:
     """The same numbers of a fitted workload: hours spread over its span, lengths weighted by its clients' rates."""
     rows = []
     for part in range(parts):
-        start = (part + 0.5) * (span_s - 3600) / parts
+        start = float(int((part + 0.5) * (span_s // WINDOW_S - 7) / parts) * WINDOW_S)  # the hours of `sampled`
         rng = np.random.default_rng([part, parts, 1])
         times = [arrivals(client, 1.0, start, start + 3600, rng) for client in trial.clients.values()]
         rows.append(_arrival_row(np.sort(np.concatenate(times))))

@@ -20,17 +20,21 @@ FIRST, GOES_ON, SIDE, ON_SIDE, REWRITES, COMPACTS = range(6)
 LONGEST_SIDE = 60
 COMPACTED_FROM = 100_000
 USUAL_CONTEXT = 200_000
+OPENING_TURNS = 6  # in which agents read most of what they know
 
 
 def clients(agents: Agents) -> dict[str, dict[str, Any]]:
-    """Sessions that stay inside the usual context, and those that were given a longer one."""
+    """Sessions that stay inside the usual context, that grow beyond it, and that begin beyond it."""
     trace = agents.trace
     longest = np.zeros(int(trace.session.max()) + 1, np.int64)
     np.maximum.at(longest, trace.session, trace.prompt_tokens)
-    goes_far = (longest > USUAL_CONTEXT)[trace.session]
+    begins = trace.prompt_tokens[np.searchsorted(trace.session, np.arange(len(longest)))]
+    far, resumed = longest[trace.session] > USUAL_CONTEXT, begins[trace.session] > USUAL_CONTEXT
     sessions = len(np.unique(trace.session))
     result = {}
-    for name, which in (("usual-context", ~goes_far), ("long-context", goes_far)):
+    for name, which in (("usual-context", ~far), ("long-context", far & ~resumed), ("resumed-long-context", resumed)):
+        if not which.any():
+            continue
         part = Agents(pick(trace, np.flatnonzero(which)), agents.service_s[which], agents.group)
         share = len(np.unique(part.trace.session)) / sessions
         result[name] = {"per_s": rounded(STARTS_PER_S * share), **_client(part)}
@@ -49,6 +53,8 @@ def _client(agents: Agents) -> dict[str, Any]:
     kept = np.where(found.linked, np.minimum(found.shared_tokens, trace.prompt_tokens), 0)
     share = (kept / np.maximum(before, 1)).clip(0, 1)
     new = (trace.prompt_tokens - kept).clip(1)
+    grown = (trace.prompt_tokens - before).clip(0)
+    turn = np.arange(len(trace)) - np.maximum.accumulate(np.where(first, np.arange(len(trace)), 0))
     base, per_token = service_time(agents)
 
     def cut(which: int) -> dict[str, Any]:
@@ -57,19 +63,29 @@ def _client(agents: Agents) -> dict[str, Any]:
     def chance(which: int) -> float | int:
         return rounded((kind == which).sum() / later.sum())
 
+    sessions: dict[str, Any] = {
+        "turns": quantiles(np.unique(trace.session, return_counts=True)[1]),
+        "closed_loop": True,
+        "pause_s": quantiles(trace.think_s[later], digits=3),
+        "new_tokens": quantiles(grown[(kind == GOES_ON) & (turn > OPENING_TURNS)]),
+        "opening": {
+            "turns": OPENING_TURNS,
+            "new_tokens": quantiles(grown[(kind == GOES_ON) & (turn <= OPENING_TURNS)]),
+        },
+        "nominal_service": {"base": f"{rounded(base, 3)} s", "per_output_token": f"{rounded(per_token, 3)} s"},
+    }
+    if (kind == REWRITES).any():
+        # An edit far in front leaves prompts as long as they were.
+        sessions["rewrite"] = {"probability": chance(REWRITES), "keep": cut(REWRITES)["keep"]}
+    if (kind == SIDE).any():
+        lengths = quantiles(_side_lengths(kind), FEW, 3)
+        sessions["side"] = {"probability": chance(SIDE), "turns": lengths, **cut(SIDE)}
+    if (kind == COMPACTS).any():
+        sessions["context"] = {"limit_tokens": _limits(trace, kind, before), **cut(COMPACTS)}
     return {
         "prompt_tokens": quantiles(trace.prompt_tokens[first]),
         "output_tokens": quantiles(trace.output_tokens),
-        "sessions": {
-            "turns": quantiles(np.unique(trace.session, return_counts=True)[1]),
-            "closed_loop": True,
-            "pause_s": quantiles(trace.think_s[later], digits=3),
-            "new_tokens": quantiles((trace.prompt_tokens - before)[kind == GOES_ON].clip(0)),
-            "rewrite": {"probability": chance(REWRITES), **cut(REWRITES)},
-            "side": {"probability": chance(SIDE), "turns": quantiles(_side_lengths(kind), FEW, 3), **cut(SIDE)},
-            "context": {"limit_tokens": _limits(trace, kind, before), **cut(COMPACTS)},
-            "nominal_service": {"base": f"{rounded(base, 3)} s", "per_output_token": f"{rounded(per_token, 3)} s"},
-        },
+        "sessions": sessions,
     }
 
 

@@ -93,7 +93,7 @@ def test_mooncake_preset_has_the_cache_curve_of_its_trace(shared: Path) -> None:
     assert made["cv"] == pytest.approx(1.01, abs=0.05)
     assert made["hit"] == pytest.approx(real["prefix"]["hit_ratio"], rel=0.1)
     for k, row in enumerate(real["prefix"]["lru"]):
-        assert made[f"hit{k}"] == pytest.approx(row["hit_ratio"], rel=0.2, abs=0.01)
+        assert made[f"hit{k}"] == pytest.approx(row["hit_ratio"], rel=0.25)
     for q in ("p50", "p90", "p99"):
         assert made[f"prompt_tokens {q}"] == pytest.approx(real["prompt_tokens"][q], rel=0.15)
 
@@ -140,7 +140,7 @@ def test_synthesize_without_a_name_lists_the_presets(capsys: pytest.CaptureFixtu
         (["synthesize", "nowhere.yaml"], "nowhere.yaml: can't be read: no such file"),
         (["synthesize", "azure-2023-conv", "--duration", "5"], "--duration: is 5 without a unit"),
         (["synthesize", "azure-2023-conv", "--rate", "0"], "--rate: is 0"),
-        (["describe", "azure-2023-conv", "--cache-tokens", "1M,much"], '--cache-tokens: "much" is no size'),
+        (["describe", "weka-claude-code", "--cache-tokens", "1M,much"], '--cache-tokens: "much" is no size'),
     ],
 )
 def test_bad_input_is_one_message(

@@ -271,6 +271,32 @@ def test_context_limit_is_kept() -> None:
     assert trace.prompt_tokens.max() <= 3000
 
 
+def test_opening_turns_add_more() -> None:
+    plan = {
+        "turns": {"constant": 6},
+        "pause_s": {"constant": 1},
+        "new_tokens": {"constant": 10},
+        "opening": {"turns": 2, "new_tokens": {"constant": 1000}},
+    }
+    one = {**LENGTHS, "per_s": 1, "prompt_tokens": {"constant": 500}, "sessions": plan}
+    trace = synthesize(spec(a=one), 1, duration_s=100)
+    assert trace.prompt_tokens[trace.session == 3].tolist() == [500, 1500, 2500, 2510, 2520, 2530]
+
+
+def test_an_edit_far_in_front_keeps_the_length_but_not_the_prefix() -> None:
+    plan = {
+        "turns": {"constant": 2},
+        "pause_s": {"constant": 1},
+        "new_tokens": {"constant": 64},
+        "rewrite": {"probability": 1, "keep": {"constant": 0.25}},
+    }
+    one = {**LENGTHS, "per_s": 1, "prompt_tokens": {"constant": 640}, "sessions": plan}
+    trace = synthesize(spec(16, a=one), 1, duration_s=100)
+    second = np.flatnonzero(trace.turn == 1)
+    assert set(trace.prompt_tokens[second].tolist()) == {704}
+    assert set(reuse(trace).hit_tokens_by_request(len(trace))[second].tolist()) == {160}
+
+
 def test_closed_loop_sessions_run_to_their_end_with_their_think_times() -> None:
     trace = synthesize(spec(0, chat={**CLOSED, "shared_prefix": []}), 2, duration_s=300)
     assert trace.arrival_s[trace.after < 0].max() < 300

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    from meritorder.workload.trace import Trace
 
 _SUFFIXES = {"k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 
 
 def command(
     source: Annotated[
-        str, typer.Argument(help="Trace in any known format, or the name of a preset.", show_default=False)
+        str, typer.Argument(help="Trace in any known format, name of a public trace, or preset.", show_default=False)
     ],
     format: Annotated[str | None, typer.Option("--format", help="Say the format instead of recognising it.")] = None,
     jitter: Annotated[int | None, typer.Option(help="Spread timestamps inside their grid, with this seed.")] = None,
@@ -30,31 +27,18 @@ def command(
     Arrivals (rate, CV, index of dispersion at 1, 10 and 60 s), lengths and their rank correlation, sessions, and how
     much of the prompts a prefix cache of any size would have held.
     """
-    from meritorder.cli.output import print_json
+    from meritorder.cli.output import print_json, progress
     from meritorder.workload.describe import CACHE_TOKENS, describe
+    from meritorder.workload.find import find
 
     sizes = CACHE_TOKENS if cache_tokens is None else _sizes(cache_tokens)
-    found = describe(_trace(source, format, jitter, seed, as_json), sizes)
+    with progress(f"Reading {source}", quiet=as_json) as advance:
+        trace = find(source, format=format, jitter_seed=jitter, seed=seed, progress=advance)
+    found = describe(trace, sizes)
     if as_json:
         print_json(found)
     else:
         _print(found)
-
-
-def _trace(source: str, format: str | None, jitter: int | None, seed: int, quiet: bool) -> Trace:
-    from pathlib import Path
-
-    from meritorder.cli.output import progress
-    from meritorder.workload import presets
-
-    if source in presets.names() and not Path(source).exists():
-        from meritorder.workload.synthesize import synthesize
-
-        return synthesize(presets.load(source), seed)
-    from meritorder.workload.read import read
-
-    with progress(f"Reading {source}", quiet=quiet) as advance:
-        return read(source, format, jitter_seed=jitter, progress=advance)
 
 
 def _sizes(text: str) -> tuple[int, ...]:
@@ -81,18 +65,20 @@ def _print(found: Mapping[str, Any]) -> None:
     from meritorder.cli.output import results, table
 
     def show(title: str, rows: Iterable[tuple[str, str]]) -> None:
-        made = table(title, ("", ""))
+        made = table(title, ("", ">"))
         made.show_header = False
         for name, value in rows:
             made.add_row(name, value)
         results().print(made)
+        results().print()
 
     show(found["source"] or "Trace", _arrival_rows(found))
-    lengths = table("Tokens", ("", "mean", "p50", "p90", "p99", "max"))
+    lengths = table("Tokens", ("", ">mean", ">p50", ">p90", ">p99", ">max"))
     for name, key in (("prompt", "prompt_tokens"), ("output", "output_tokens")):
         if found[key]:
             lengths.add_row(name, *(_count(found[key][q]) for q in ("mean", "p50", "p90", "p99", "max")))
     results().print(lengths)
+    results().print()
     show(
         "Lengths together",
         [("rank correlation (Spearman)", _number(found["spearman"])), ("in per out", _number(found["in_per_out"]))],
@@ -147,12 +133,13 @@ def _session_rows(sessions: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _print_prefix(prefix: Mapping[str, Any]) -> None:
     from meritorder.cli.output import results, table
 
-    made = table("Prefix reuse", ("LRU cache, tokens", "blocks", "hit tokens", "hit ratio"))
+    made = table("Prefix reuse", (">LRU cache, tokens", ">blocks", ">hit tokens", ">hit ratio"))
     for row in prefix["lru"]:
         cells = (f"{row['cache_tokens']:,}", f"{row['blocks']:,}", f"{row['hit_tokens']:,}")
         made.add_row(*cells, f"{row['hit_ratio']:.2%}")
     made.add_row("unlimited", f"{prefix['unique_blocks']:,}", f"{prefix['hit_tokens']:,}", f"{prefix['hit_ratio']:.2%}")
     results().print(made)
+    results().print()
 
 
 def _number(value: float | None, digits: int = 3) -> str:

@@ -87,7 +87,7 @@ def _list(as_json: bool) -> None:
     if as_json:
         print_json({s.name: s.model_dump(include={"description", "source", "licence", "date", "fit"}) for s in specs})
         return
-    rows = table("Traffic presets", ("name", "requests/s", "description", "licence"))
+    rows = table("Traffic presets", ("name", ">requests/s", "description", "licence"))
     for spec in specs:
         rows.add_row(spec.name, f"{expected_rate(spec, spec.duration):,.3g}", spec.description, spec.licence)
     results().print(rows)

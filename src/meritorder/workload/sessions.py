@@ -75,7 +75,8 @@ def _grow(
         share = np.minimum(part.keep.sample(rng, len(at)), 1.0)
         kept = np.rint(prompt[source] * share).astype(np.int64)
         keep[at] = np.maximum(kept, np.minimum(shared_tokens, prompt[source]))
-        prompt[at] = keep[at] + whole(part.new_tokens.sample(rng, len(at)))
+        if part.new_tokens is not None:
+            prompt[at] = keep[at] + whole(part.new_tokens.sample(rng, len(at)))
 
     alive = np.flatnonzero(turns > 1)
     step = 1
@@ -83,6 +84,8 @@ def _grow(
         at = first[alive] + step
         source = np.where(aside[alive] > 0, at - 1, main[alive])
         grown_from[at], keep[at] = source, prompt[source]
+        if plan.opening is not None and step <= plan.opening.turns:
+            new[at] = plan.opening.new_tokens.sample(rng, len(at))
         prompt[at] = prompt[source] + np.rint(new[at] * pace[alive]).astype(np.int64)
         if plan.rewrite is not None:
             again = rng.random(len(at)) < plan.rewrite.probability

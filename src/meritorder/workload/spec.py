@@ -98,12 +98,13 @@ class Rewrite(_Section):
 
     probability: Annotated[float, Field(ge=0, le=1)]
     keep: Distribution  # share of the last prompt that stays in front
-    new_tokens: Distribution  # what follows the kept part
+    new_tokens: Distribution | None = None  # what follows the kept part; None: as much as if nothing had changed
 
 
 class Side(Rewrite):
     """A side branch (a sub-agent): some turns on a history of their own, then the main one goes on where it was."""
 
+    new_tokens: Distribution
     turns: Distribution
 
 
@@ -112,6 +113,13 @@ class Context(_Section):
 
     limit_tokens: Distribution  # drawn once for each session
     keep: Distribution
+    new_tokens: Distribution
+
+
+class Opening(_Section):
+    """The first turns of a session after its very first, which add more: agents read before they work."""
+
+    turns: Annotated[int, Field(gt=0)]
     new_tokens: Distribution
 
 
@@ -131,6 +139,7 @@ class Sessions(_Section):
     turns: Distribution
     pause_s: Distribution  # open loop: from arrival to arrival; closed loop: from end to arrival (think time)
     new_tokens: Distribution  # added to the last turn's prompt (its output included)
+    opening: Opening | None = None
     growth_sigma: Annotated[float, Field(ge=0)] = 0.0  # spread of a per-session factor on new_tokens, mean 1
     rewrite: Rewrite | None = None
     side: Side | None = None
