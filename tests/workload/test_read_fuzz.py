@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import json
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from native_files import NATIVE
@@ -63,7 +67,7 @@ SNIPPETS = st.sampled_from(
         ),
     ]
 )
-QUICK = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @cache
@@ -97,7 +101,7 @@ def test_headers_with_odd_pieces(header: bytes, pieces: list[bytes]) -> None:
     survives(header + b"".join(pieces))
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from(sorted(NATIVE)), st.floats(0, 1), st.integers(0, 12), st.one_of(SNIPPETS, st.binary(max_size=4)),
     st.booleans(),
@@ -138,3 +142,62 @@ def test_conversion_leaves_a_whole_file_or_none(name: str, where: float, piece: 
             assert [p.name for p in Path(folder).iterdir()] == ["source"]
             return
         assert len(read_parquet(target)) == done.requests
+
+
+ODD_VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), st.text(max_size=5),
+    st.lists(st.integers(-5, 5), max_size=3), st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+)  # fmt: skip
+
+
+def replace_somewhere(value: Any, where: float, new: Any) -> Any:
+    """A copy of a JSON value with one of its inner values exchanged; `where` in [0, 1) chooses which."""
+    if isinstance(value, dict | list) and value and where > 0.02:
+        keys = list(value) if isinstance(value, dict) else list(range(len(value)))
+        place = where * len(keys)
+        key = keys[min(int(place), len(keys) - 1)]
+        inside = replace_somewhere(value[key], place - int(place), new)
+        return {**value, key: inside} if isinstance(value, dict) else [*value[:key], inside, *value[key + 1 :]]
+    return new
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.sampled_from(["mooncake", "bailian", "weka-json", "tracelab", "copilot"]),
+    st.lists(st.tuples(st.floats(0.03, 1, exclude_max=True), ODD_VALUES), min_size=1, max_size=3),
+)
+def test_json_with_values_exchanged(name: str, changes: list[tuple[float, Any]]) -> None:
+    records = [json.loads(line) for line in original(name).splitlines()]
+    for where, new in changes:
+        records = replace_somewhere(records, where, new)
+    survives("".join(json.dumps(record) + "\n" for record in records).encode())
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(["chutes", "baseten", "weka-parquet", "own", "servegen-rates"]), st.data())
+def test_parquet_with_a_column_exchanged(name: str, data: st.DataObject) -> None:
+    if name == "own":
+        table = pa.table({"arrival_s": [0.0, 1.0, 2.0], "prompt_tokens": [5, 6, 7], "output_tokens": [7, 8, 9],
+                          "service": ["a", "b", "a"], "after": [-1, 0, -1], "think_s": [0.0, 1.0, 0.0]})  # fmt: skip
+    elif name == "servegen-rates":
+        table = pa.table({"model": ["m"] * 3, "client": [0, 0, 1], "start_s": [0, 600, 0], "rate": [0.1, 0.2, 0.3],
+                          "pattern": ["Gamma", "Weibull", "Gamma"], "arg1": [1.0, 0.5, 2.0]})  # fmt: skip
+    else:
+        table = pq.read_table(pa.BufferReader(original(name)))
+    column = data.draw(st.sampled_from(table.column_names))
+    values = data.draw(
+        st.one_of(
+            *(
+                st.lists(st.one_of(st.none(), kind), min_size=len(table), max_size=len(table))
+                for kind in (
+                    *(st.integers(-5, 5), st.integers(-(2**62), 2**62), st.floats(), st.text(max_size=3)),
+                    *(st.booleans(), st.lists(st.integers(-3, 300), max_size=3), st.lists(st.text(max_size=1))),
+                    st.datetimes(),
+                )
+            )
+        )
+    )
+    changed = table.set_column(table.column_names.index(column), column, pa.array(values))
+    sink = pa.BufferOutputStream()
+    pq.write_table(changed, sink)
+    survives(sink.getvalue().to_pybytes())

@@ -183,19 +183,21 @@ def closed_loop(trace: Trace, duration_s: Floats | None) -> Trace:
 
 
 def jitter(trace: Trace, seed: int) -> Trace:
-    """Spread arrivals that stand on a grid of a second or more evenly inside their bin; their order stays.
+    """Spread the clock's arrivals that stand on a grid evenly inside their bin; their order stays.
 
     Sorted uniform draws in a bin are what a Poisson process looks like there. A trace without such a grid is
     returned with a warning.
     """
     from meritorder.workload.traps import grid_step
 
-    step = grid_step(trace.arrival_s)
+    clock = trace.after < 0
+    step = grid_step(trace.arrival_s[clock])
     if step is None:
         return trace.with_warnings("no grid found in the timestamps: jitter left them as they are")
-    draws = np.random.default_rng(seed).random(len(trace)) * step
-    arrival = trace.arrival_s + draws
+    arrival = trace.arrival_s.copy()
+    draws = np.random.default_rng(seed).random(int(clock.sum())) * step
     # Equal timestamps are neighbours: sorting the whole orders every bin and mixes no two.
-    return replace(trace, arrival_s=np.sort(arrival)).with_warnings(
+    arrival[clock] = np.sort(arrival[clock] + draws)
+    return replace(trace, arrival_s=arrival).with_warnings(
         f"timestamps spread inside their {step:g} s bins (seed {seed})"
     )

@@ -76,6 +76,9 @@ def by_time(trace: Trace) -> Trace:
 
 def units(trace: Trace) -> Ints:
     """Which requests belong together by session or link: a number per group, dense from 0 in order of appearance."""
+    linked = np.flatnonzero((trace.after >= 0) | (trace.session >= 0)).tolist()
+    if not linked:
+        return np.arange(len(trace), dtype=np.int32)
     leader = list(range(len(trace)))
 
     def find(i: int) -> int:
@@ -86,7 +89,7 @@ def units(trace: Trace) -> Ints:
 
     first: dict[int, int] = {}
     sessions, links = trace.session.tolist(), trace.after.tolist()
-    for i in np.flatnonzero((trace.after >= 0) | (trace.session >= 0)).tolist():
+    for i in linked:
         if sessions[i] >= 0:
             # The earliest request leads: groups are then numbered in order of appearance.
             a, b = find(first.setdefault(sessions[i], i)), find(i)

@@ -52,8 +52,17 @@ def _draft(source: Source, batch: Any, rows: Longs) -> Draft:
     output = numbers(batch, "output_tokens", rows, faults, "a whole number of tokens")
     faults.check()
     key = next((name for name in _SESSIONS if name in batch.schema.names), None)
-    sessions = batch.column(key).to_pylist() if key else None
+    sessions = _keys(source, batch.column(key), key) if key else None
     return Draft(*(rows, time, prompt, output, 1e3, "milliseconds since 1970", _COLUMNS), session=sessions, row="row")
+
+
+def _keys(source: Source, column: Any, name: str) -> list[object]:
+    import pyarrow.types as types
+
+    if not (types.is_integer(column.type) or types.is_string(column.type) or types.is_large_string(column.type)):
+        raise InputError(Problem(f"has type {column.type}", source.name, name, "give texts or whole numbers"))
+    keys: list[object] = column.to_pylist()
+    return keys
 
 
 def _with_blocks(source: Source, batch: Any, rows: Longs) -> Draft:
@@ -61,9 +70,10 @@ def _with_blocks(source: Source, batch: Any, rows: Longs) -> Draft:
     import pyarrow.types as types
 
     draft = _draft(source, batch, rows)
-    sizes = set(batch.column("block_size").to_pylist()) if "block_size" in batch.schema.names else set()
-    size = next(iter(sizes)) if len(sizes) == 1 else None
-    if not isinstance(size, int) or size < 1:
+    names = batch.schema.names
+    sizes = {str(size): size for size in batch.column("block_size").to_pylist()} if "block_size" in names else {}
+    size = next(iter(sizes.values())) if len(sizes) == 1 else None
+    if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= 1 << 20:
         what = "differs between rows" if len(sizes) > 1 else "is missing: total_hashes need a size"
         raise InputError(Problem(what, source.name, "block_size", "all rows need the same number of tokens a block"))
     hashes = batch.column("total_hashes")

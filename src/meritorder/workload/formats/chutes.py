@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-import numpy as np
+from typing import Any
 
 from meritorder.workload.faults import Faults
 from meritorder.workload.formats.parquet_rows import batches, numbers, since_1970
@@ -41,7 +40,7 @@ def drafts(source: Source, options: Options, notes: list[str]) -> Iterator[Draft
         output = numbers(batch, "ot", rows, faults, "a whole number of tokens")
         faults.check()
         if "ct" in batch.schema.names:
-            cached += int(np.nansum(batch.column("ct").fill_null(0).to_numpy(zero_copy_only=False)))
+            cached += _cached(batch.column("ct"))
         service = batch.column("chute_id").to_pylist() if "chute_id" in batch.schema.names else None
         names: list[object] | None = None if service is None else ["unknown" if s is None else str(s) for s in service]
         yield Draft(rows, time, prompt, output, 1e6, "microseconds since 1970", _COLUMNS, service=names, row="row")
@@ -49,4 +48,14 @@ def drafts(source: Source, options: Options, notes: list[str]) -> Iterator[Draft
     if other:
         notes.append(f"{other:,} invocations have no token counts, so are no LLM's: left out")
     if cached:
-        notes.append(f"{cached:,} prompt tokens were cached (ct), but without ids: prefix reuse isn't in the trace")
+        notes.append(f"{cached:,} prompts were partly cached (ct), but without ids: prefix reuse isn't in the trace")
+
+
+def _cached(column: Any) -> int:
+    """How many prompts had cached tokens; only for the note, so a column of another kind counts as none."""
+    import pyarrow.compute as pc
+    import pyarrow.types as types
+
+    if not (types.is_integer(column.type) or types.is_floating(column.type)):
+        return 0
+    return int(pc.sum(pc.greater(column, 0)).as_py() or 0)

@@ -39,7 +39,7 @@ def numbers(batch: Any, name: str, rows: Longs, faults: Faults, right: str) -> n
         try:
             column = column.cast(pa.float64())
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            faults.add(int(rows[0]), name, f"has type {column.type}", f"give {right}")
+            faults.add(int(rows[0]) if len(rows) else 1, name, f"has type {column.type}", f"give {right}")
             faults.check()
     if column.null_count:
         empty = column.is_null().to_numpy(zero_copy_only=False)

@@ -28,6 +28,11 @@ LOOKS_FOR = (
 )
 RATE_WINDOW_S = 600.0
 LENGTH_WINDOW_S = 21_600.0
+# Published clients have Gamma shapes from 0.007 and Weibull shapes from 0.15; far below, one gap in millions is not 0.
+_LEAST_SHAPE = {"Gamma": 1e-3, "Weibull": 0.1}
+_MOST_SHAPE = 1e6
+_SHAPE_FIX = "give a shape from 0.001 (Gamma) or 0.1 (Weibull) to 1e6"
+_PATTERNS = tuple(_LEAST_SHAPE)
 _RATES, _PMFS = "servegen_rates.parquet", "servegen_token_pmfs.parquet"
 _CHUNK = re.compile(r"chunk-(\d+)-trace\.csv(?:\.gz|\.zst)?")
 
@@ -66,41 +71,88 @@ def read(peek: Peek, options: Options) -> Trace:
 
 
 def _flattened(rates: Path, pmfs: Path, options: Options) -> tuple[str, list[Client]]:
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     with reading(rates):
         table = pq.read_table(rates)
-        models = sorted(set(table["model"].to_pylist()))
-        if options.model is None and len(models) > 1:
-            fix = f"choose one with --model: {', '.join(models)}"
-            raise InputError(Problem(f"holds {len(models)} services", str(rates), "model", fix))
-        model = options.model or models[0]
-        if model not in models:
-            raise InputError(Problem(f'has no "{model}"', str(rates), "model", did_you_mean(model, models)))
-        table = table.filter(pc.equal(table["model"], model)).sort_by(
-            [("client", "ascending"), ("start_s", "ascending")]
-        )
-        number = table["client"].to_numpy()
-        columns = [table[name].to_numpy().astype(float) for name in ("start_s", "rate", "arg1")]
-        weibull = pc.equal(table["pattern"], "Weibull").to_numpy(zero_copy_only=False)
-    borders = np.flatnonzero(np.diff(number, prepend=-1, append=-2))
-    clients = {
-        int(number[a]): Client(columns[0][a:b], columns[1][a:b], columns[2][a:b], weibull[a:b])
-        for a, b in pairwise(borders.tolist())
-    }
+    name = _typed(table, "model", str, rates)
+    models = sorted(set(name.tolist()))
+    if options.model is None and len(models) > 1:
+        fix = f"choose one with --model: {', '.join(models)}"
+        raise InputError(Problem(f"holds {len(models)} services", str(rates), "model", fix))
+    if not models:
+        raise InputError(Problem("has no rows", str(rates)))
+    model = options.model or models[0]
+    if model not in models:
+        raise InputError(Problem(f'has no "{model}"', str(rates), "model", did_you_mean(model, models)))
+    number, start_s, rate, shape = (_typed(table, key, float, rates) for key in ("client", "start_s", "rate", "arg1"))
+    pattern = _typed(table, "pattern", str, rates)
+    faults = Faults(str(rates), "row")
+    rows = np.arange(1, len(table) + 1, dtype=np.int64)
+    faults.rows(~((start_s >= 0) & (start_s < 1e10)), rows, "start_s", start_s, "is {}", "give seconds, 0 or more")
+    faults.rows(~((rate > 0) & (rate < 1e6)), rows, "rate", rate, "is {}", "give requests/s above 0")
+    least = np.where(pattern == "Weibull", _LEAST_SHAPE["Weibull"], _LEAST_SHAPE["Gamma"])
+    faults.rows(~((shape >= least) & (shape <= _MOST_SHAPE)), rows, "arg1", shape, "is {}", _SHAPE_FIX)
+    faults.rows(~np.isin(pattern, _PATTERNS), rows, "pattern", pattern, "is {}", "Gamma or Weibull")
+    faults.check()
+    mine = np.flatnonzero(name == model)
+    mine = mine[np.lexsort((start_s[mine], number[mine]))]
+    ends = [0, *(np.flatnonzero(np.diff(number[mine])) + 1).tolist(), len(mine)]
+    clients = {}
+    for a, b in pairwise(ends):
+        part = mine[a:b]
+        clients[float(number[part[0]])] = Client(start_s[part], rate[part], shape[part], pattern[part] == "Weibull")
     if pmfs.is_file():
-        with reading(pmfs):
-            lengths = pq.read_table(pmfs, filters=[("model", "=", model)])
-            for row in range(len(lengths)):
-                client = clients.get(lengths["client"][row].as_py())
-                if client is None:
-                    continue
-                values = lengths["value"][row].values.to_numpy().astype(float)
-                probabilities = lengths["prob"][row].values.to_numpy().astype(float)
-                by_field = client.pmfs.setdefault(float(lengths["start_s"][row].as_py()), {})
-                by_field[lengths["field"][row].as_py()] = _pmf(values, probabilities, str(pmfs), f"row {row + 1}")
+        _flattened_lengths(pmfs, model, clients)
     return model, list(clients.values())
+
+
+def _typed(table: Any, name: str, kind: type, path: Path) -> npt.NDArray[Any]:
+    """A column as texts or floats. Raises InputError where it is missing or something else."""
+    import pyarrow as pa
+
+    if name not in table.column_names:
+        raise InputError(Problem("is missing", str(path), name, "the flattened form has this column"))
+    column = table[name]
+    try:
+        good = column.cast(pa.string() if kind is str else pa.float64())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        good = None
+    if good is None or good.null_count:
+        what = "is missing in some rows" if good is not None else f"has type {column.type}"
+        raise InputError(Problem(what, str(path), name, "give texts" if kind is str else "give numbers"))
+    values: npt.NDArray[Any] = good.to_numpy()
+    return values.astype(str) if kind is str else values
+
+
+def _flattened_lengths(path: Path, model: str, clients: dict[float, Client]) -> None:
+    import pyarrow.parquet as pq
+
+    with reading(path):
+        table = pq.read_table(path, filters=[("model", "=", model)])
+    number, start_s = _typed(table, "client", float, path), _typed(table, "start_s", float, path)
+    name = _typed(table, "field", str, path)
+    for key in ("value", "prob"):
+        if key not in table.column_names or "list<" not in str(table[key].type):
+            raise InputError(Problem("is no list", str(path), key, "give lists of numbers"))
+    for row, (client, start, entry) in enumerate(zip(number.tolist(), start_s.tolist(), name.tolist(), strict=True)):
+        if client in clients:
+            values, probabilities = (_floats(table[key][row].values, path, key, row) for key in ("value", "prob"))
+            if len(values) != len(probabilities):
+                raise InputError(Problem("has not as many probabilities as values", f"{path}: row {row + 1}"))
+            pmf = _pmf(values, probabilities, str(path), f"row {row + 1}")
+            clients[client].pmfs.setdefault(start, {})[entry] = pmf
+
+
+def _floats(values: Any, path: Path, key: str, row: int) -> Floats:
+    import pyarrow as pa
+
+    try:
+        if values is None or values.null_count:
+            raise pa.ArrowInvalid("missing")
+        return np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise InputError(Problem("holds no numbers", f"{path}: row {row + 1}", key, "give lists of numbers")) from None
 
 
 def _native(folder: Path, names: list[str]) -> list[Client]:
@@ -129,8 +181,9 @@ def _native_rates(path: Path) -> Client:
                 faults.add(line, "", f"is {shown(text.strip())}", "start_s,rate,cv,pattern,arg1,arg2")
             continue
         pattern = cells[3] if rate > 0 else "Gamma"
-        if not (0 <= start < 1e10 and 0 <= rate < 1e6 and 0 < shape < 1e6) or pattern not in ("Gamma", "Weibull"):
-            fix = "start_s >= 0, rate >= 0, Gamma or Weibull, shape (arg1) > 0"
+        good = 0 <= start < 1e10 and 0 <= rate < 1e6 and pattern in _PATTERNS
+        if not good or not _LEAST_SHAPE[pattern] <= shape <= _MOST_SHAPE:
+            fix = f"start_s >= 0, rate >= 0, Gamma or Weibull, arg1: {_SHAPE_FIX}"
             faults.add(line, "", f"is {shown(text.strip())}", fix)
             continue
         rows.append((start, rate, shape, pattern == "Weibull"))

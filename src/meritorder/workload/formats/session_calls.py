@@ -15,6 +15,7 @@ from meritorder.workload.formats.json_rows import column
 from meritorder.workload.intake import Draft
 from meritorder.workload.trace import Longs
 
+_LAST_S = 9.2e9  # nanoseconds since 1970 fit 64 bits until 2261
 BLOCK_TOKENS = 64  # of the minted ids; finer than any engine's default makes no difference to hit ratios
 
 
@@ -98,12 +99,13 @@ def nanoseconds(value: object) -> int | None:
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int | float):
-        if not 0 <= value < 1e14:
-            return None
-        return int(value * (1e6 if value > 1e11 else 1e9))
+        if 0 <= value < _LAST_S:
+            return int(value * 1e9)
+        return int(value * 1e6) if 1e11 < value < 1e3 * _LAST_S else None
     try:
         moment = datetime.fromisoformat(str(value))
     except ValueError:
         return None
     since = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1000
+    seconds = since.days * 86_400 + since.seconds
+    return seconds * 10**9 + since.microseconds * 1000 if abs(seconds) < _LAST_S else None

@@ -48,9 +48,6 @@ def drafts(source: Source, options: Options, notes: list[str]) -> Iterator[Draft
 
 def _times(record: Record) -> list[int]:
     events = record.get("timing_events")
-    found = [
-        nanoseconds(event.get("timestamp"))
-        for event in events or []
-        if isinstance(events, list) and isinstance(event, dict)
-    ]
-    return [time for time in found if time is not None]
+    stamps = [event.get("timestamp") for event in events if isinstance(event, dict)] if isinstance(events, list) else []
+    times = [nanoseconds(stamp) for stamp in stamps]
+    return [time for time in times if time is not None]

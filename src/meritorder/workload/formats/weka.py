@@ -14,6 +14,7 @@ import numpy as np
 from meritorder.problems import InputError, Problem
 from meritorder.workload.faults import Faults, shown
 from meritorder.workload.formats.json_rows import column
+from meritorder.workload.formats.parquet_rows import numbers
 from meritorder.workload.formats.weka_calls import Calls, to_trace
 from meritorder.workload.options import Options
 from meritorder.workload.peek import Peek
@@ -98,22 +99,31 @@ def _read_parquet(source: Source, options: Options) -> Trace:
         session = trace_id.indices.to_numpy().astype(np.int64)
         if (np.diff(session) < 0).any():
             raise InputError(Problem("calls of a session don't stand together", source.name, "trace_id", "sort by it"))
-        block_size = table["block_size"][0].as_py() if "block_size" in names and len(table) else 64
+        block_size = _block_size(table, source) if "block_size" in names else 64
+        rows = np.arange(1, len(table) + 1, dtype=np.int64)
         calls = Calls(
-            line=np.arange(1, len(table) + 1, dtype=np.int64),
+            line=rows,
             session=session,
             chain=chain.indices.to_numpy().astype(np.int64),
             t=floats("t"),
-            prompt=table["in"].to_numpy(),
-            output=table["out"].to_numpy(),
+            prompt=numbers(table, "in", rows, faults, "a whole number of tokens"),
+            output=numbers(table, "out", rows, faults, "a whole number of tokens"),
             api_s=floats("api_time"),
             think_s=floats("think_time"),
             model=model.indices.to_numpy().astype(np.int16),
             models=tuple(model.dictionary.to_pylist()) or ("default",),
             blocks=blocks,
-            block_tokens=int(block_size or 64),
+            block_tokens=block_size,
         )
         return to_trace(calls, source.path.name, options, faults)
+
+
+def _block_size(table: Any, source: Source) -> int:
+    sizes = {str(size): size for size in table["block_size"].unique().to_pylist()}
+    size = next(iter(sizes.values()), 64)
+    if len(sizes) > 1 or not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= 1 << 20:
+        raise InputError(Problem(f"is {', '.join(sizes)}", source.name, "block_size", "all rows need the same, as 64"))
+    return size
 
 
 def _runs(column: Any, source: Source, faults: Faults) -> list[Ints]:
