@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.child import ROOT, NotMeasured, worker
 from bench.section import Section, spread, verdict
+from bench.steady import KV_TOKENS
 
 SHARED = Path(os.environ.get("MERIT_SHARED", ROOT.parent / "shared")) / "traces"
 
@@ -20,8 +21,8 @@ def measure(repeats: int) -> Section:
         ["run", "requests", "busy", "requests/s min", "median", "max", "µs per iteration", "bar", "held"],
     )
     cases = (
-        ("1,000 replicas, steady", 500_000, ("steady", "1000000", "1000", "200")),
-        ("16 replicas, steady", 1_500_000, ("steady", "1000000", "16", "200")),
+        ("1,000 replicas, steady", 500_000, ("steady", "1000000", "1000", "200", str(KV_TOKENS))),
+        ("16 replicas, steady", 1_500_000, ("steady", "1000000", "16", "200", str(KV_TOKENS))),
         (
             "Mooncake conversation, 8 replicas, prefix ids",
             100_000,

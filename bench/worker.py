@@ -39,6 +39,7 @@ def facts(result: Result) -> dict[str, Any]:
         "wall_s": result.wall_s,
         "iterations": result.iterations,
         "events": result.events,
+        "preemptions": int(result.preemptions.sum()),
         "busy": float(result.series["busy_s"].sum() / (replicas * result.span_s)),
         "ttft_s": float(np.mean((result.first_s - result.arrival_s)[done])) if done.any() else None,
         "e2e_s": float(np.mean((result.finish_s - result.arrival_s)[done])) if done.any() else None,
@@ -85,12 +86,12 @@ def timed(fleet: Fleet, trace: Trace, repeats: int) -> dict[str, Any]:
     return {**facts(result), "walls": walls}
 
 
-def steady(requests: str, replicas: str, output_mean: str, repeats: str) -> dict[str, Any]:
+def steady(requests: str, replicas: str, output_mean: str, kv_tokens: str, repeats: str) -> dict[str, Any]:
     """Merit order at 70 % of what the replicas sustain, no prefix ids."""
     from bench import steady as load
 
     trace = load.trace(int(requests), int(replicas), 0.7, float(output_mean))
-    return timed(load.fleet(int(replicas)), trace, int(repeats))
+    return timed(load.fleet(int(replicas), kv_tokens=int(kv_tokens)), trace, int(repeats))
 
 
 def recorded(path: str, replicas: str, repeats: str) -> dict[str, Any]:
