@@ -10,8 +10,8 @@ def measure(repeats: int) -> Section:
     section = Section(
         "Ten times longer outputs",
         "The same number of requests on 16 replicas at the same 70 % utilisation (the arrival rate is lowered to "
-        "match), outputs of 100 and of 1,000 tokens in the mean, KV cache for all of them so that nothing but the length "
-        "differs. The bar is on the ratio of the medians.",
+        "match), outputs of 100 and of 1,000 tokens in the mean, KV cache for all of them so that nothing "
+        "but the length differs. The bar is on the ratio of the medians.",
         ["outputs", "requests", "iterations", "preemptions", "kernel s min", "median", "max", "ratio", "bar", "held"],
     )
     base: float | None = None
