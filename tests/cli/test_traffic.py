@@ -94,6 +94,17 @@ def test_fetch_lists_public_traces(
     assert "azure-2023-code" in capsys.readouterr().out
 
 
+def test_public_traces_are_taken_by_name(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MERIT_SHARED", str(shared))
+    target = str(tmp_path / "out.parquet")
+    assert run(["traffic", "convert", "azure-2023-code", target, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["requests"] == 8819
+    assert run(["traffic", "slice", "azure-2023-code", target, "--to", "600", "--json"]) == 0
+    assert 0 < json.loads(capsys.readouterr().out)["requests"] < 8819
+
+
 def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["traffic"]) == 0
     out = capsys.readouterr().out

@@ -8,6 +8,8 @@ import typer
 from typer.core import TyperGroup
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from meritorder.workload.trace import Trace
 
 # Verbs in modules of their own, imported only when they are invoked: module and help line.
@@ -42,7 +44,9 @@ class _LazyVerbs(TyperGroup):
 
 app = typer.Typer(cls=_LazyVerbs, add_completion=False)
 
-Source = Annotated[str, typer.Argument(help="Trace in any known format, plain, .gz or .zst.", show_default=False)]
+Source = Annotated[
+    str, typer.Argument(help="Trace file in any known format (also .gz, .zst), or a name.", show_default=False)
+]
 Target = Annotated[str, typer.Argument(help="Parquet file to write.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Format = Annotated[str | None, typer.Option("--format", help="Say the format instead of recognising it.")]
@@ -99,7 +103,7 @@ def convert(
             forced=format is not None,
             progress=advance,
         )
-        done = convert_trace(source, target, format, options)
+        done = convert_trace(_public_file(source) or source, target, format, options)
     wall_s = time.perf_counter() - started
     if as_json:
         facts = {"target": target, "requests": done.requests, "format": done.format, "streamed": done.streamed}
@@ -189,10 +193,22 @@ def mix(
 
 def _read(source: str, format: str | None, quiet: bool) -> Trace:
     from meritorder.cli.output import progress
-    from meritorder.workload.read import read
+    from meritorder.workload.find import find
 
     with progress(f"Reading {source}", quiet=quiet) as advance:
-        return read(source, format, progress=advance)
+        return find(source, format=format, progress=advance)
+
+
+def _public_file(name: str) -> Path | None:
+    """The file of a public trace, where `name` is one and no file is called so."""
+    from pathlib import Path
+
+    from meritorder.workload.fetch import TRACES, fetch, locate
+
+    if name not in TRACES or Path(name).exists():
+        return None
+    place = locate(name)
+    return place.path if place else fetch(name)  # the second try says why it can't be had
 
 
 def _write(trace: Trace, target: str, as_json: bool) -> None:
