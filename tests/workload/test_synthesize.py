@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meritorder.problems import InputError
-from meritorder.workload.arrivals import RateCurve, arrivals, mean_rate, renewals, through, weibull_shape
+from meritorder.workload.arrivals import RateCurve, _remembered, arrivals, mean_rate, renewals, through, weibull_shape
 from meritorder.workload.distribution import Distribution, link_ranks
 from meritorder.workload.prefix import reuse
 from meritorder.workload.spec import Client, Gaps, TrafficSpec, parse_spec
@@ -369,11 +369,22 @@ def test_fast_enough() -> None:
         ({"requests": -1}, "--requests: is -1"),
         ({"rate_per_s": math.nan}, "--rate: is nan"),
         ({"duration_s": 1e-9}, "nobody sent a request"),
+        ({"duration_s": 1e12}, "more than 300,000,000 requests at once"),
+        ({"requests": 10**12}, "more than 300,000,000 requests at once"),
     ],
 )
 def test_impossible_wishes_are_refused(arguments: dict[str, Any], text: str) -> None:
     with pytest.raises(InputError, match=text):
         synthesize(spec(a={**LENGTHS, "per_s": 1.0}), 1, **arguments)
+
+
+def test_endless_lengths_and_turns_are_refused() -> None:
+    wild = {"lognormal": {"median": 1e300, "sigma": 20}}
+    with pytest.raises(InputError, match="a length is above"):
+        synthesize(spec(a={**LENGTHS, "per_s": 1.0, "prompt_tokens": wild}), 1)
+    plan = {**CHAT["sessions"], "turns": {"pareto": {"minimum": 4e6, "alpha": 3}}}  # type: ignore[dict-item]
+    with pytest.raises(InputError, match="turns together"):
+        synthesize(spec(16, a={**CHAT, "per_s": 0.01, "sessions": {**plan, "warmup": 3e4}}), 1, duration_s=2000)
 
 
 def test_nobody_ever_sends() -> None:
@@ -407,7 +418,7 @@ def test_a_good_file() -> None:
         (lambda t: t.replace("exponential: 500", "exponential: 500, constant: 1"), "give exactly one of constant"),
         (lambda t: t.replace("gamma", "poisson"), "a poisson process has 1, say gamma or weibull"),
         (lambda t: t.replace("per_s: 3", "windows: {window: 600, per_s: [1]}"), "600 without a unit"),
-        (lambda t: t.replace("per_s: 3", "windows: {window: 0 s, per_s: [1]}"), "give a time above 0"),
+        (lambda t: t.replace("per_s: 3", "windows: {window: 0 s, per_s: [1]}"), "give at least 0.01 s"),
         (lambda t: t.replace("exponential: 500", "quantiles: {at: [0, 2], values: [1, 2]}"), "from 0 to 1"),
         (lambda t: t.replace("cv: 2", "cv: .nan"), "clients.web.gaps.cv"),
         (lambda t: "", "is empty"),
@@ -426,3 +437,40 @@ def test_all_faults_at_once() -> None:
     with pytest.raises(InputError) as error:
         parse_spec(GOOD.replace("per_s: 3", "per_s: -3").replace("cv: 2", "cv: 0"), "mine.yaml")
     assert len(error.value.problems) == 2
+
+
+JUNK = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.lists(st.integers(), max_size=3)
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_damaged_file_is_a_message_and_never_a_crash(data: st.DataObject) -> None:
+    import json
+
+    tree = json.loads(json.dumps({"name": "x", "block_tokens": 16, "clients": {"chat": CHAT, "closed": CLOSED}}))
+    for _ in range(data.draw(st.integers(1, 3))):
+        node, key = tree, "clients"
+        while isinstance(node[key], (dict, list)) and node[key] and data.draw(st.integers(0, 5)):
+            node = node[key]
+            keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+            key = data.draw(st.sampled_from(keys))
+        node[key] = data.draw(JUNK)
+        if not isinstance(tree.get("clients"), dict) or not tree["clients"]:
+            break
+    problems: tuple[Any, ...] = ()
+    try:
+        parse_spec(json.dumps(tree), "damaged.yaml")
+    except InputError as error:
+        problems = error.problems
+    assert all("damaged.yaml" in problem.where for problem in problems)
+
+
+@pytest.mark.parametrize("n", [1, 199, 200, 201, 1234])
+def test_memory_of_a_drift_equals_its_recursion(n: int) -> None:
+    noise, keep, level, plain = rng().standard_normal(n), math.exp(-0.05), 0.0, []
+    for shock in noise:
+        level = keep * level + shock
+        plain.append(level)
+    assert _remembered(noise, keep) == pytest.approx(plain, rel=1e-9, abs=1e-9)

@@ -151,13 +151,23 @@ def _drift(drift: Drift, start_s: float, end_s: float, rng: np.random.Generator)
     keep = math.exp(-(end_s - start_s) / steps / drift.memory)
     noise = rng.standard_normal(steps)
     noise[1:] *= math.sqrt(1 - keep * keep)
-    state = np.empty(steps)
-    level = 0.0
-    for k, shock in enumerate(noise.tolist()):
-        level = keep * level + shock
-        state[k] = level
+    state = _remembered(noise, keep)
     sigma = math.sqrt(math.log(1 + drift.cv**2))
     return RateCurve(edges, np.exp(sigma * state - sigma**2 / 2))
+
+
+def _remembered(noise: Floats, keep: float, length: int = 200) -> Floats:
+    """x[k] = keep x[k-1] + noise[k] from 0, in rows of `length`; `keep` near 1, so that its powers stay in range."""
+    rows = -(-len(noise) // length)
+    padded = np.zeros(rows * length)
+    padded[: len(noise)] = noise
+    powers = keep ** np.arange(length)
+    inside = np.cumsum(padded.reshape(rows, length) / powers, axis=1) * powers
+    carried = np.zeros(rows)
+    for row in range(1, rows):
+        carried[row] = inside[row - 1, -1] + keep**length * carried[row - 1]
+    result: Floats = (inside + carried[:, None] * (keep * powers)).reshape(-1)[: len(noise)]
+    return result
 
 
 def _bursts(phases: OnOff, start_s: float, end_s: float, rng: np.random.Generator) -> RateCurve:

@@ -21,7 +21,7 @@ class Lognormal(_Part):
     """exp of a normal: `median` in the quantity's unit, `sigma` of the logarithm."""
 
     median: Positive
-    sigma: Annotated[float, Field(ge=0)]
+    sigma: Annotated[float, Field(ge=0, le=20)]
 
 
 class Pareto(_Part):

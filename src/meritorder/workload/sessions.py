@@ -6,8 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from meritorder.problems import InputError, Problem
 from meritorder.workload.spec import Client, Context, Rewrite, Sessions
 from meritorder.workload.trace import Floats, Longs
+
+MOST_REQUESTS = 300_000_000  # what a large machine's memory holds
+LONGEST_PAUSE_S = 1e9  # thirty years stand for never
 
 
 @dataclass(frozen=True)
@@ -30,14 +34,17 @@ def converse(client: Client, plan: Sessions, starts: Floats, shared_tokens: int,
 
     Turn by turn, vectorised over the sessions that still go on.
     """
-    turns = np.maximum(np.rint(plan.turns.sample(rng, len(starts))), 1).astype(np.int64)
+    turns = whole(plan.turns.sample(rng, len(starts)))
+    if turns.sum(dtype=np.float64) > MOST_REQUESTS:
+        fix = "set a maximum for sessions.turns, or ask for less"
+        raise InputError(Problem(f"sessions have more than {MOST_REQUESTS:,} turns together", fix=fix))
     offset = np.concatenate(([0], np.cumsum(turns)))
     n = int(offset[-1])
     session = np.repeat(np.arange(len(starts)), turns)
     turn = np.arange(n) - offset[session]
     first = turn == 0
     output = whole(client.output_tokens.sample(rng, n))
-    pause = np.where(first, 0.0, plan.pause_s.sample(rng, n))
+    pause = np.where(first, 0.0, np.minimum(plan.pause_s.sample(rng, n), LONGEST_PAUSE_S))
     step = pause.copy()
     if plan.closed_loop and plan.nominal_service is not None:
         service = plan.nominal_service.base + plan.nominal_service.per_output_token * output
@@ -49,9 +56,9 @@ def converse(client: Client, plan: Sessions, starts: Floats, shared_tokens: int,
     return Turns(time, prompt, output, session, turn, previous, grown_from, keep, pause)
 
 
-def whole(values: Floats) -> Longs:
-    """Tokens: rounded, at least 1."""
-    return np.maximum(np.rint(values), 1).astype(np.int64)
+def whole(values: Floats, least: int = 1) -> Longs:
+    """Tokens: rounded, at least `least`. Beyond 2^40, which no trace takes, they no longer grow."""
+    return np.clip(np.rint(values), least, 2.0**40).astype(np.int64)
 
 
 def _grow(
@@ -86,7 +93,7 @@ def _grow(
         grown_from[at], keep[at] = source, prompt[source]
         if plan.opening is not None and step <= plan.opening.turns:
             new[at] = plan.opening.new_tokens.sample(rng, len(at))
-        prompt[at] = prompt[source] + np.rint(new[at] * pace[alive]).astype(np.int64)
+        prompt[at] = prompt[source] + whole(new[at] * pace[alive], 0)
         if plan.rewrite is not None:
             again = rng.random(len(at)) < plan.rewrite.probability
             cut(at[again], source[again], plan.rewrite)

@@ -14,13 +14,18 @@ from meritorder.units import FROM_FILE, Seconds
 from meritorder.workload.distribution import Distribution
 
 
-def _not_zero(seconds: float) -> float:
-    if seconds <= 0:
-        raise ValueError("is 0; give a time above 0")
-    return seconds
+def _at_least(least: float) -> AfterValidator:
+    """Shorter times would cut an hour into more pieces than fit in memory."""
+
+    def check(seconds: float) -> float:
+        if seconds < least:
+            raise ValueError(f"is {seconds:g} s; give at least {least:g} s")
+        return seconds
+
+    return AfterValidator(check)
 
 
-PositiveSeconds = Annotated[Seconds, AfterValidator(_not_zero)]
+PositiveSeconds = Annotated[Seconds, _at_least(0.001)]
 Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -31,7 +36,7 @@ class _Section(BaseModel):
 class Windows(_Section):
     """A rate curve of equally long windows (1/s each); it starts again when it ends."""
 
-    window: PositiveSeconds
+    window: Annotated[Seconds, _at_least(0.01)]
     per_s: tuple[Rate, ...] = Field(min_length=1)
 
 
@@ -41,7 +46,7 @@ class Diurnal(_Section):
     mean_per_s: Annotated[float, Field(gt=0)]
     amplitude: Annotated[float, Field(ge=0, le=1)]
     peak: Seconds = 14 * 3600.0
-    period: PositiveSeconds = 24 * 3600.0
+    period: Annotated[Seconds, _at_least(60)] = 24 * 3600.0
 
 
 class Drift(_Section):
@@ -51,7 +56,7 @@ class Drift(_Section):
     """
 
     cv: Annotated[float, Field(gt=0)]
-    memory: PositiveSeconds
+    memory: Annotated[Seconds, _at_least(1)]
 
 
 class OnOff(_Section):
@@ -64,19 +69,25 @@ class OnOff(_Section):
     off_s: Distribution
     intensity: Distribution = Distribution.model_validate({"constant": 1})
 
+    @model_validator(mode="after")
+    def _has_bursts(self) -> Self:
+        if self.on_s.mean() < 0.01 or self.intensity.mean() <= 0:
+            raise ValueError("has bursts of no length or strength; let on_s be 0.01 s or more, intensity above 0")
+        return self
+
 
 class Gaps(_Section):
     """Inter-arrival times at constant rate: a renewal process with this coefficient of variation."""
 
     process: Literal["gamma", "weibull", "poisson"] = "poisson"
-    cv: Annotated[float, Field(gt=0, le=200)] = 1.0
+    cv: Annotated[float, Field(ge=0.001, le=200)] = 1.0
 
     @model_validator(mode="after")
     def _poisson_has_cv_1(self) -> Self:
         if self.process == "poisson" and self.cv != 1:
             raise ValueError(f"is poisson with cv {self.cv:g}; a poisson process has 1, say gamma or weibull")
-        if self.process == "weibull" and self.cv > 30:
-            raise ValueError(f"has cv {self.cv:g}, out of reach for weibull; give at most 30, or say gamma")
+        if self.process == "weibull" and not 0.02 <= self.cv <= 30:
+            raise ValueError(f"has cv {self.cv:g}, out of reach for weibull; give 0.02 to 30, or say gamma")
         return self
 
 
@@ -88,9 +99,9 @@ class SharedPrefix(_Section):
     """
 
     name: str = Field(min_length=1)
-    tokens: Annotated[int, Field(gt=0)]
-    variants: Annotated[int, Field(gt=0)] = 1
-    zipf: Annotated[float, Field(ge=0)] = 1.0
+    tokens: Annotated[int, Field(gt=0, le=10_000_000)]
+    variants: Annotated[int, Field(gt=0, le=1_000_000)] = 1
+    zipf: Annotated[float, Field(ge=0, le=20)] = 1.0
 
 
 class Rewrite(_Section):
@@ -140,7 +151,7 @@ class Sessions(_Section):
     pause_s: Distribution  # open loop: from arrival to arrival; closed loop: from end to arrival (think time)
     new_tokens: Distribution  # added to the last turn's prompt (its output included)
     opening: Opening | None = None
-    growth_sigma: Annotated[float, Field(ge=0)] = 0.0  # spread of a per-session factor on new_tokens, mean 1
+    growth_sigma: Annotated[float, Field(ge=0, le=5)] = 0.0  # spread of a per-session factor on new_tokens, mean 1
     rewrite: Rewrite | None = None
     side: Side | None = None
     context: Context | None = None
@@ -166,7 +177,7 @@ class Client(_Section):
     where there are `sessions`.
     """
 
-    count: Annotated[int, Field(gt=0)] = 1
+    count: Annotated[int, Field(gt=0, le=1_000_000)] = 1
     service: str = "default"
     region: str = "default"
     per_s: Rate | None = None

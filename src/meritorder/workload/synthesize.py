@@ -17,12 +17,10 @@ from meritorder.problems import InputError, Problem
 from meritorder.workload.arrivals import arrivals, mean_rate
 from meritorder.workload.assemble import Part, assemble
 from meritorder.workload.distribution import link_ranks
-from meritorder.workload.sessions import Turns, converse, whole
+from meritorder.workload.sessions import MOST_REQUESTS, Turns, converse, whole
 from meritorder.workload.shared_text import SharedTexts
 from meritorder.workload.spec import Client, TrafficSpec
 from meritorder.workload.trace import Longs, Trace
-
-_MOST_REQUESTS = 2**31 - 1
 
 
 def synthesize(
@@ -46,6 +44,9 @@ def synthesize(
     if expected <= 0:
         raise InputError(Problem("no client ever sends", where=spec.name, fix="give a rate above 0"))
     factor = 1.0 if rate_per_s is None else rate_per_s / expected
+    if (expected * factor * planned if requests is None else requests) > MOST_REQUESTS:
+        fix = "ask for parts with different seeds"
+        raise InputError(Problem(f"more than {MOST_REQUESTS:,} requests at once", where=spec.name, fix=fix))
     texts = SharedTexts(spec)
     if requests is None:
         return assemble(spec, texts, _parts(spec, texts, seed, planned, factor), None)
@@ -74,8 +75,6 @@ def _check(duration_s: float | None, requests: int | None, rate_per_s: float | N
     for option, value in given:
         if value is not None and not (0 < value < math.inf):
             problems.append(Problem(f"is {value:g}", where=option, fix="give a number above 0"))
-    if requests is not None and requests > _MOST_REQUESTS:
-        problems.append(Problem(f"is {requests:,}", where="--requests", fix=f"at most {_MOST_REQUESTS:,}"))
     if problems:
         raise InputError(problems)
 
