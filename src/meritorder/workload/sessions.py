@@ -71,8 +71,6 @@ def _grow(
     prompt[first] = whole(client.prompt_tokens.sample(rng, sessions))
     grown_from = np.full(n, -1, np.int64)
     keep = np.zeros(n, np.int64)
-    sigma = plan.growth_sigma
-    pace = rng.lognormal(-(sigma**2) / 2, sigma, sessions) if sigma else np.ones(sessions)
     limit = plan.context.limit_tokens.sample(rng, sessions) if plan.context is not None else np.full(sessions, np.inf)
     new = plan.new_tokens.sample(rng, n)
     main = first.copy()  # the last turn of the main history
@@ -93,7 +91,7 @@ def _grow(
         grown_from[at], keep[at] = source, prompt[source]
         if plan.opening is not None and step <= plan.opening.turns:
             new[at] = plan.opening.new_tokens.sample(rng, len(at))
-        prompt[at] = prompt[source] + whole(new[at] * pace[alive], 0)
+        prompt[at] = prompt[source] + whole(new[at], 0)
         if plan.rewrite is not None:
             again = rng.random(len(at)) < plan.rewrite.probability
             cut(at[again], source[again], plan.rewrite)

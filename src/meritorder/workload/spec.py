@@ -151,7 +151,6 @@ class Sessions(_Section):
     pause_s: Distribution  # open loop: from arrival to arrival; closed loop: from end to arrival (think time)
     new_tokens: Distribution  # added to the last turn's prompt (its output included)
     opening: Opening | None = None
-    growth_sigma: Annotated[float, Field(ge=0, le=5)] = 0.0  # spread of a per-session factor on new_tokens, mean 1
     rewrite: Rewrite | None = None
     side: Side | None = None
     context: Context | None = None
