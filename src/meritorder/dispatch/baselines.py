@@ -15,14 +15,14 @@ from meritorder.dispatch.state import FleetState
 
 @inlined
 def next_random(state: FleetState) -> int:
-    """The next of a reproducible stream of 32-bit numbers (xorshift64*, Vigna 2016)."""
+    """The next of a reproducible stream of 32-bit numbers (upper half of xorshift64, Marsaglia 2003)."""
     g = state.settings[0]
     x = np.uint64(g.random)
     x ^= x >> np.uint64(12)
     x ^= x << np.uint64(25)
     x ^= x >> np.uint64(27)
     g.random = x
-    return int((x * np.uint64(2685821657736338717)) >> np.uint64(32))
+    return int(x >> np.uint64(32))
 
 
 @inlined
@@ -34,7 +34,7 @@ def count_fitting(state: FleetState, service: int, total: int) -> int:
         p = state.pools[state.choices[c].pool]
         if total <= p.max_context:
             replicas += p.count
-    return replicas
+    return int(replicas)
 
 
 @inlined

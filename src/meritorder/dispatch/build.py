@@ -128,6 +128,7 @@ def _settings(dispatch: Dispatch, prefix_tokens: int, seed: int) -> Records:
     g.by_level = g.policy == MERIT_ORDER
     g.uses_prefix = prefix_tokens > 0 and g.policy in (MERIT_ORDER, PREFIX_AFFINITY)
     g.prefix_tokens = prefix_tokens
+    g.touched = -1
     # splitmix64's increment keeps the state away from 0, from which xorshift never leaves
     g.random = np.uint64((seed * 2 + 1) * 0x9E3779B97F4A7C15 % 2**64)
     for name, value in dispatch.model_dump(exclude={"policy"}).items():

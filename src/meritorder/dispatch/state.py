@@ -112,6 +112,7 @@ SETTINGS = np.dtype(
         ("margin", "f8"),  # merit-order
         ("scarcity", "f8"),  # merit-order
         ("clock", "i8"),  # dispatch steps so far
+        ("touched", "i8"),  # replica whose place among the others may have changed; -1: none
         ("random", "u8"),  # state of the random numbers
     ]
 )

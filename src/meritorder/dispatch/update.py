@@ -1,4 +1,7 @@
-"""What changes in a `FleetState` when a request is sent, answers for the first time, and ends."""
+"""What changes in a `FleetState` when a request is sent, answers for the first time, and ends.
+
+After any of these, and before the next `choose`, call `settle`: it puts the replica where it now belongs.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import numpy as np
 
 from meritorder.compiled import compiled, inlined
 from meritorder.dispatch.predict import tpot_s, ttft_s
-from meritorder.dispatch.state import BY_PREDICTION, BY_REQUESTS, BY_TOKENS, FleetState
+from meritorder.dispatch.state import BY_REQUESTS, BY_TOKENS, FleetState
 from meritorder.dispatch.tournament import set_key
 
 # A running mean forgets what lies more than so many requests back.
@@ -44,6 +47,15 @@ def reorder(state: FleetState, replica: int) -> None:
             if r.level >= 0:
                 leave_level(state, replica)
             enter_level(state, replica, level)
+
+
+@inlined
+def settle(state: FleetState) -> None:
+    """Put the replica that was touched last where it belongs; one replica may be touched between two calls."""
+    g = state.settings[0]
+    if g.touched >= 0:
+        reorder(state, g.touched)
+        g.touched = -1
 
 
 @inlined
@@ -112,7 +124,7 @@ def sent(state: FleetState, replica: int, service: int, new: int, room: int) -> 
     r.weight = max(r.weight, state.services[service].weight)
     state.settings[0].clock += 1
     r.since = state.settings[0].clock
-    reorder(state, replica)
+    state.settings[0].touched = replica
 
 
 @inlined
@@ -121,8 +133,7 @@ def answered(state: FleetState, replica: int, new: int) -> None:
     r = state.replicas[replica]
     r.waiting -= 1
     r.backlog -= new
-    if state.settings[0].order == BY_PREDICTION:
-        reorder(state, replica)
+    state.settings[0].touched = replica
 
 
 @inlined
@@ -147,4 +158,4 @@ def ended(state: FleetState, replica: int, service: int, new: int, room: int, ou
         p.mean_output += (output - p.mean_output) / min(p.ended + 1, MEMORY)
     state.settings[0].clock += 1
     r.since = state.settings[0].clock
-    reorder(state, replica)
+    state.settings[0].touched = replica

@@ -16,7 +16,8 @@ _MIX = 0x9E3779B1  # Knuth's multiplicative hash, 32 bits
 @inlined
 def home(unit: int, mask: int) -> int:
     """Where the search for a unit starts: groups of 16 are scattered, the members of one lie side by side."""
-    return (((unit >> 4) * _MIX >> 7) << 4 | (unit & 15)) & mask
+    key = int(unit)
+    return (((key >> 4) * _MIX >> 7) << 4 | (key & 15)) & mask
 
 
 @inlined

@@ -14,7 +14,7 @@ from meritorder.dispatch.prefixes import own
 from meritorder.dispatch.reasons import TOO_LONG
 from meritorder.dispatch.state import FleetState
 from meritorder.dispatch.tournament import set_key
-from meritorder.dispatch.update import sent
+from meritorder.dispatch.update import sent, settle
 from meritorder.simulate.kernel.engine import arrive, give_up, pass_boundary, send
 from meritorder.simulate.kernel.event_heap import add_event, drop_first
 from meritorder.simulate.kernel.memory import GIVE_UP, IN_TRANSIT, NEXT_TURN, NOBODY, SimState
@@ -96,5 +96,6 @@ def run(fleet: FleetState, sim: SimState, most: int) -> bool:
             engine = sim.requests[there].replica
         if engine >= 0:
             set_key(sim.timeline, 0, len(sim.timeline) >> 1, engine, schedule(fleet, sim, engine))
+        settle(fleet)
         c.handled += 1
     return True

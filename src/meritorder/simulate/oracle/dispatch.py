@@ -10,7 +10,7 @@ from meritorder.dispatch import choose as names
 from meritorder.dispatch import reasons
 from meritorder.dispatch.merit_order import TRIES, marginal_usd, most_in_flight
 from meritorder.dispatch.predict import delay_s, tpot_s, ttft_s
-from meritorder.dispatch.state import BY_PREDICTION, UNORDERED, FleetState
+from meritorder.dispatch.state import UNORDERED, FleetState
 from meritorder.dispatch.update import order_key
 
 Choice = tuple[int, int, int]
@@ -33,10 +33,8 @@ class Dispatcher:
     def _key(self, replica: int) -> float:
         return float(order_key(self.state, replica)) if self.state.settings[0].order != UNORDERED else 0.0
 
-    def changed(self, replica: int, answered_only: bool = False) -> None:
+    def changed(self, replica: int) -> None:
         """The accounting of a replica has changed."""
-        if answered_only and self.state.settings[0].order != BY_PREDICTION:
-            return
         self.step += 1
         self.key[replica] = self._key(replica)
         level = min(self.state.replicas[replica].in_flight, self._pool(replica).max_sequences)
@@ -70,7 +68,7 @@ class Dispatcher:
         x = (x ^ (x << 25)) & _MASK
         x ^= x >> 27
         self.random = x
-        return (x * 2685821657736338717 & _MASK) >> 32
+        return x >> 32
 
     def choose(self, service: int, region: int, prompt: int, output: int, blocks: list[int]) -> Choice:
         """Replica, tokens believed cached there, reason; see `dispatch.choose`."""

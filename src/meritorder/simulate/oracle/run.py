@@ -109,6 +109,9 @@ class Oracle:
                     self.arrive(r, time)
             else:
                 self.pass_boundary(engine, boundary)
+            if self.state.settings[0].touched >= 0:
+                self.dispatcher.changed(int(self.state.settings[0].touched))
+                self.state.settings[0].touched = -1
         for r in self.requests:
             if r.status == 0:
                 r.status = Status.UNREACHED
@@ -139,7 +142,6 @@ class Oracle:
         expected = float(r.output) if g.oracle_length else self.state.services[r.service].mean_output
         r.room = r.prompt + int(0.5 * expected)
         sent(self.state, replica, r.service, r.new, r.room)
-        self.dispatcher.changed(replica)
         self.dispatcher.remember(blocks, replica)
         patience = min(
             float(self.trace.cancel_s[r.index]),
@@ -167,7 +169,6 @@ class Oracle:
         """A request is over, for the gateway too."""
         r.status, r.place = status, ""
         ended(self.state, r.replica, r.service, r.new, r.room, output, not np.isnan(r.first))
-        self.dispatcher.changed(r.replica)
 
     def pass_boundary(self, index: int, now: float) -> None:
         """An iteration has ended."""
@@ -177,7 +178,6 @@ class Oracle:
             if np.isnan(r.first):
                 r.first = now + self._pool(r).engine.output_token_overhead + self._half_rtt(r)
                 answered(self.state, index, r.new)
-                self.dispatcher.changed(index, answered_only=True)
         for r in done:
             engine.running.remove(r)
             # the newest token was never put into the KV cache
