@@ -206,6 +206,18 @@ def test_links_resolve(page: Path) -> None:
             assert anchor in anchors(file.read_text()), f"{page.name} points to {target}: no such heading"
 
 
+@pytest.mark.parametrize("page", [pytest.param(p, id=p.name) for p in PAGES])
+def test_source_files_that_are_named_exist(page: Path) -> None:
+    """A source file named in backticks (`dispatch/choose.py`) is there, seen from the checkout or the package."""
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.S)
+    for name in re.findall(
+        r"`([\w/]+/[\w.]*\.(?:py|yaml)|(?:simulate|dispatch|workload|catalog|fleet|perf)/[\w/]*)`", text
+    ):
+        if name.startswith("runs/"):
+            continue
+        assert (ROOT / name).exists() or (ROOT / "src" / "meritorder" / name).exists(), f"{page.name} names {name}"
+
+
 def test_every_page_is_in_the_menu() -> None:
     """The web site's menu names every page of docs/ and no other."""
     import yaml
