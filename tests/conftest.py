@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# the first example may have to compile
+settings.register_profile("merit", deadline=None)
+settings.load_profile("merit")
 
 ROOT = Path(__file__).parent.parent
 

@@ -36,8 +36,8 @@ def cache_folder() -> Path:
 
 
 def is_compiled() -> bool:
-    """Whether a run can start at once, without compiling first."""
-    return cache_folder().is_dir() and any(cache_folder().rglob("*.nbc"))
+    """Whether the event kernel can start at once, without compiling first."""
+    return any(cache_folder().rglob("loop.run-*.nbc"))
 
 
 def compiled(function: F) -> F:

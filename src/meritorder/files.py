@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EINVAL, EISDIR
 from pathlib import Path
 
 from meritorder.problems import InputError, Problem
@@ -19,7 +20,9 @@ def replacing(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         if path.is_dir():
-            raise IsADirectoryError(21, "is a directory", str(path))
+            raise IsADirectoryError(EISDIR, "is a directory", str(path))
+        if path.exists() and not path.is_file():
+            raise OSError(EINVAL, "is a device, not a file", str(path))
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
         os.replace(partial, path)
