@@ -25,7 +25,7 @@ def replacing(path: Path) -> Iterator[Path]:
             raise OSError(EINVAL, "is a device, not a file", str(path))
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
-        os.replace(partial, path)
+        partial.replace(path)
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(

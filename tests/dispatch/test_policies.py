@@ -128,7 +128,7 @@ def test_merit_order_goes_back_to_a_cached_prefix() -> None:
     first = d.send(prompt=1600, blocks=list(range(100)))
     d.end(first)
     others = [d.send(prompt=1600, blocks=list(range(100 + 100 * i, 200 + 100 * i))) for i in range(4)]
-    again = d.send(prompt=1600, blocks=list(range(99)) + [999])
+    again = d.send(prompt=1600, blocks=[*range(99), 999])
     assert again == first
     assert d.reason == reasons.CHEAPEST_PREFIX
     assert d.cached == 99 * 16

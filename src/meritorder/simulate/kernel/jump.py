@@ -26,7 +26,7 @@ def iterations_until(base: float, slope: float, kv: int, batch: int, seconds: fl
     n = 1
     if seconds > 0.0:
         # the root that does not cancel for small a
-        n = max(int(ceil(2.0 * seconds / (b + sqrt(b * b + 4.0 * a * seconds)))), 1)
+        n = max(ceil(2.0 * seconds / (b + sqrt(b * b + 4.0 * a * seconds))), 1)
     while n > 1 and total(base, slope, kv, batch, n - 1) >= seconds:
         n -= 1
     while total(base, slope, kv, batch, n) < seconds:

@@ -129,7 +129,7 @@ def _caches(fleet: Fleet, state: FleetState, trace: Trace) -> tuple[Records, Rec
     caches.oldest[:] = caches.newest[:] = NOBODY
     if not state.pools.prefix_caching.any():
         return caches, records(0, SLOT), np.zeros(0, np.int32)
-    for index, (name, pool) in enumerate(fleet.pools.items()):
+    for index, name in enumerate(fleet.pools):
         block = int(state.pools[index].block_tokens)
         if state.pools[index].prefix_caching and trace.block_tokens % block:
             raise InputError(
