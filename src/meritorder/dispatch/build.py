@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from meritorder.dispatch.choose import (
     LATENCY_PREDICTED,
@@ -104,6 +105,7 @@ def build_state(
         replicas=_replicas(counts),
         services=services,
         choices=choices,
+        choice_of=_choice_of(services, choices, len(pools)),
         tokens=_joined(tokens),
         batches=_joined(batches),
         nodes=_joined(nodes),
@@ -153,6 +155,14 @@ def _services(fleet: Fleet) -> tuple[Records, Records]:
     choices = records(len(pools), CHOICE)
     choices.pool[:] = pools
     return services, choices
+
+
+def _choice_of(services: Records, choices: Records, pools: int) -> npt.NDArray[np.int32]:
+    index = np.full((len(services), pools), -1, np.int32)
+    for s, service in enumerate(services):
+        for c in range(service.first, service.first + service.count):
+            index[s, choices[c].pool] = c
+    return index
 
 
 def _replicas(counts: Sequence[int]) -> Records:

@@ -5,14 +5,16 @@ Marginal cost of a request on a replica, in USD:
     cost  = energy + scarcity
     energy   = (prefill joules of the uncached prompt + expected output x joules per further token)
                x PUE x (price of energy + price of carbon)
-    scarcity = s x u^2 x (owner cost per second) x (predicted seconds on the replica) x share
-    u     = requests in flight in the pool / most that it holds within the service's token rate
-    share = the larger of 1 / (most in flight per replica) and (tokens of the request / KV tokens of the replica)
+    scarcity = `scarcity` x pressure x (owner cost per second) x (predicted seconds on the replica) x share
+    pressure = the largest w'/w x u'^2 over all services that could keep their targets on this pool
+    u'       = requests in flight in the pool / most that it holds within that service's token rate
+    w'/w     = weight of that service / of this one; a priority p weighs 2^-p
+    share    = the larger of 1 / (most in flight per replica) and (tokens of the request / KV tokens of the replica)
 
 An idle machine costs its energy only, since it is paid for anyway; a pool that runs full costs its whole price, so
-that fast tiers stay free for those who need them. A cached prefix saves its prefill. If no replica can keep the
+that fast tiers stay free for those who need them, the more so the more important these are. A cached prefix saves its prefill. If no replica can keep the
 targets: least expected harm, weight x (relative excess of TTFT + of time per token + of KV space), plus the relative
-excess of the time per token of those already there, by their weight; a priority p weighs 2^-p.
+excess of the time per token of those already there, by their weight.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ REFRESH = 256
 
 @compiled
 def most_in_flight(state: FleetState, service: int, choice: int) -> int:
-    """Most requests in flight per replica of a pool that keep the service's token rate, by bisection; >= 1.
+    """Most requests in flight per replica of a pool that keep the service's token rate, by bisection; 0: none.
 
     Kept in `state.choices` and renewed every REFRESH dispatches, as prompts and outputs change.
     """
@@ -45,7 +47,7 @@ def most_in_flight(state: FleetState, service: int, choice: int) -> int:
     s = state.services[service]
     target = state.settings[0].margin * s.tpot_s
     each = p.mean_new + 0.5 * p.mean_output
-    low, high = 1, int(p.max_sequences)
+    low, high = 0, int(p.max_sequences)
     while low < high:
         middle = (low + high + 1) >> 1
         if tpot_s(state, c.pool, middle, middle * each, s.mean_output) <= target:
@@ -53,17 +55,39 @@ def most_in_flight(state: FleetState, service: int, choice: int) -> int:
         else:
             high = middle - 1
     # as many as fit into the KV cache
-    low = max(min(low, int(p.kv_blocks * p.block_tokens / each)), 1)
-    c.limit = low
+    c.limit = min(low, max(int(p.kv_blocks * p.block_tokens / each), 1))
     c.fresh_until = p.sent + REFRESH
-    return low
+    return int(c.limit)
+
+
+@inlined
+def pressure(state: FleetState, service: int, pool: int) -> float:
+    """How much the services that could use a pool press on it, as seen by `service` (formula above)."""
+    p = state.pools[pool]
+    most = 0.0
+    for other in range(len(state.services)):
+        choice = state.choice_of[other, pool]
+        if choice < 0:
+            continue
+        limit = most_in_flight(state, other, choice)
+        if limit > 0:
+            used = (p.in_flight + 1) / (p.count * limit)
+            most = max(most, state.services[other].weight * used * used)
+    return most / state.services[service].weight
 
 
 @inlined
 def marginal_usd(
-    state: FleetState, replica: int, prompt: int, cached: int, expected: float, seconds: float, limit: int
+    state: FleetState,
+    replica: int,
+    prompt: int,
+    cached: int,
+    expected: float,
+    seconds: float,
+    limit: int,
+    pressed: float,
 ) -> float:
-    """Marginal cost in USD of a request that stays `seconds` on `replica` (formula above)."""
+    """Marginal cost in USD of a request that stays `seconds` on `replica` under `pressed` (formula above)."""
     r = state.replicas[replica]
     p = state.pools[r.pool]
     new = prompt - cached
@@ -77,10 +101,8 @@ def marginal_usd(
     per_token = step + then.decode_j - now.decode_j + then.decode_kv_j * tokens
     joules = prefill_j(state, r.pool, batch, new, new * (cached + 0.5 * (new + 1)))
     joules += expected * max(per_token, 0.0)
-    used = (p.in_flight + 1) / (p.count * limit)
     share = max(1.0 / limit, (prompt + expected) / (p.kv_blocks * p.block_tokens))
-    scarcity = state.settings[0].scarcity * used * used * p.usd_per_s * seconds * share
-    return joules * p.usd_per_j + scarcity
+    return joules * p.usd_per_j + state.settings[0].scarcity * pressed * p.usd_per_s * seconds * share
 
 
 @inlined
@@ -101,7 +123,8 @@ def choose_in_merit_order(
         p = state.pools[pool]
         if total > p.max_context:
             continue
-        limit = most_in_flight(state, service, c)
+        limit = max(most_in_flight(state, service, c), 1)
+        pressed = pressure(state, service, pool)
         delay = delay_s(state, pool, region, prompt)
         level = limit
         for attempt in range(TRIES + 2):
@@ -124,7 +147,7 @@ def choose_in_merit_order(
             # those already there must keep their token rate, too, and nobody be preempted for want of KV space
             full = (r.context + prompt + expected) / (p.kv_blocks * p.block_tokens)
             if full <= 1.0 and ttft <= g.margin * s.ttft_s and tpot <= g.margin * min(s.tpot_s, r.tpot_s):
-                usd = marginal_usd(state, replica, prompt, there, expected, seconds, limit)
+                usd = marginal_usd(state, replica, prompt, there, expected, seconds, limit, pressed)
                 if usd < least_usd:
                     best, best_cached, least_usd, least_harm = replica, there, usd, -1.0
                     reason = CHEAPEST_PREFIX if there > 0 else CHEAPEST

@@ -86,7 +86,7 @@ SERVICE = np.dtype(
 CHOICE = np.dtype(
     [
         ("pool", "i4"),
-        ("limit", "i4"),  # most requests in flight per replica that keep the token rate
+        ("limit", "i4"),  # most requests in flight per replica that keep the token rate; 0: not even one does
         ("fresh_until", "i8"),  # `sent` of the pool up to which `limit` holds
     ]
 )
@@ -125,6 +125,7 @@ class FleetState(NamedTuple):
     replicas: Records  # REPLICA
     services: Records  # SERVICE
     choices: Records  # CHOICE, by service
+    choice_of: Records  # i4 [services, pools]: index into `choices`, -1 where a pool may not serve a service
     tokens: Records  # TOKENS, by pool
     batches: Records  # BATCH, by pool
     nodes: Records  # tournament.NODE, by pool

@@ -112,15 +112,15 @@ def pass_boundary(fleet: FleetState, sim: SimState, replica: int, time: float) -
                 answered(fleet, replica, q.new)
             q.status = DECODING
             q.finish_it = e.iteration + sim.output[i] - q.generated
-            finish_heap.push(sim.heap, sim.requests, e.heap, e.decoding, i)
+            finish_heap.push(sim.heap, e.heap, e.decoding, q.finish_it, i)
             e.decoding += 1
             e.kv += q.computed
             phase = (q.computed - e.iteration) % p.block_tokens
             sim.phases[replica * sim.clock[0].phases + phase] += 1
         i = following
     meter(sim, pool, started, time, joules, running, kv, float(e.chunk), made, float(n))
-    while e.decoding > 0 and sim.requests[sim.heap[e.heap]].finish_it <= e.iteration:
-        finish(fleet, sim, replica, sim.heap[e.heap])
+    while e.decoding > 0 and sim.heap[e.heap].finish_it <= e.iteration:
+        finish(fleet, sim, replica, sim.heap[e.heap].request)
     i = e.cancels
     e.cancels = NOBODY
     while i >= 0:

@@ -7,63 +7,63 @@ from meritorder.dispatch.records import Records
 
 
 @inlined
-def before(requests: Records, a: int, b: int) -> bool:
-    """Whether request `a` finishes before `b`; the earlier in the trace on a draw."""
-    left, right = requests[a].finish_it, requests[b].finish_it
-    return bool(left < right or (left == right and a < b))
+def before(finish_it: int, request: int, other: Records) -> bool:
+    """Whether a request finishes before that of another entry; the earlier in the trace on a draw."""
+    return bool(finish_it < other.finish_it or (finish_it == other.finish_it and request < other.request))
 
 
 @inlined
-def sift_up(heap: Records, requests: Records, first: int, at: int) -> None:
-    """Move the entry at `at` up to where it belongs."""
-    request = heap[first + at]
+def place(heap: Records, at: int, finish_it: int, request: int) -> None:
+    """Write an entry."""
+    heap[at].finish_it = finish_it
+    heap[at].request = request
+
+
+@inlined
+def sift_up(heap: Records, first: int, at: int, finish_it: int, request: int) -> int:
+    """Move the hole at `at` up to where this entry belongs; returns where that is."""
     while at > 0:
-        parent = (at - 1) >> 1
-        above = heap[first + parent]
-        if not before(requests, request, above):
+        above = heap[first + ((at - 1) >> 1)]
+        if not before(finish_it, request, above):
             break
-        heap[first + at] = above
-        requests[above].heap_at = at
-        at = parent
-    heap[first + at] = request
-    requests[request].heap_at = at
+        place(heap, first + at, above.finish_it, above.request)
+        at = (at - 1) >> 1
+    return at
 
 
 @inlined
-def sift_down(heap: Records, requests: Records, first: int, size: int, at: int) -> None:
-    """Move the entry at `at` down to where it belongs."""
-    request = heap[first + at]
+def sift_down(heap: Records, first: int, size: int, at: int, finish_it: int, request: int) -> int:
+    """Move the hole at `at` down to where this entry belongs; returns where that is."""
     while True:
         child = 2 * at + 1
         if child >= size:
             break
-        if child + 1 < size and before(requests, heap[first + child + 1], heap[first + child]):
-            child += 1
         below = heap[first + child]
-        if not before(requests, below, request):
+        if child + 1 < size and before(heap[first + child + 1].finish_it, heap[first + child + 1].request, below):
+            child += 1
+            below = heap[first + child]
+        if before(finish_it, request, below):
             break
-        heap[first + at] = below
-        requests[below].heap_at = at
+        place(heap, first + at, below.finish_it, below.request)
         at = child
-    heap[first + at] = request
-    requests[request].heap_at = at
+    return at
 
 
 @inlined
-def push(heap: Records, requests: Records, first: int, size: int, request: int) -> None:
-    """Add `request` to a heap of `size` entries."""
-    heap[first + size] = request
-    sift_up(heap, requests, first, size)
+def push(heap: Records, first: int, size: int, finish_it: int, request: int) -> None:
+    """Add an entry to a heap of `size` entries."""
+    place(heap, first + sift_up(heap, first, size, finish_it, request), finish_it, request)
 
 
 @inlined
-def remove(heap: Records, requests: Records, first: int, size: int, request: int) -> None:
-    """Take `request` out of a heap of `size` entries, wherever it stands."""
-    at = requests[request].heap_at
+def remove(heap: Records, first: int, size: int, request: int) -> None:
+    """Take `request` out of a heap of `size` entries: at once if it is the next to finish, else by looking for it."""
+    at = 0
+    while heap[first + at].request != request:
+        at += 1
     last = heap[first + size - 1]
-    if last == request:
+    finish_it, moved = last.finish_it, last.request
+    if at == size - 1:
         return
-    heap[first + at] = last
-    requests[last].heap_at = at
-    sift_up(heap, requests, first, at)
-    sift_down(heap, requests, first, size - 1, requests[last].heap_at)
+    at = sift_up(heap, first, at, finish_it, moved)
+    place(heap, first + sift_down(heap, first, size - 1, at, finish_it, moved), finish_it, moved)

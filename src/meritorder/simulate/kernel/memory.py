@@ -54,7 +54,6 @@ REQUEST = np.dtype(
         ("generated", "i4"),  # output tokens made before the present prefill
         ("chunk", "i4"),  # prompt tokens in the present iteration; decoding: blocks granted
         ("units", "i4"),  # leading prefix blocks that it shares with the cache
-        ("heap_at", "i4"),  # place in the finish heap
         ("new", "i4"),  # uncached prompt tokens that dispatch counts for it
         ("room", "i4"),  # tokens that dispatch counts for it
         ("hit", "i4"),
@@ -65,6 +64,9 @@ REQUEST = np.dtype(
         ("cancelled", "u1"),
     ]
 )
+
+# Entry of an engine's finish heap.
+FINISH = np.dtype([("finish_it", "i8"), ("request", "i4")])
 
 LIST = np.dtype([("head", "i4"), ("tail", "i4")])
 
@@ -123,7 +125,7 @@ class SimState(NamedTuple):
     engines: Records  # ENGINE [replicas]
     requests: Records  # REQUEST [n]
     waiting: Records  # LIST [replicas * classes]
-    heap: Records  # i4: finish heaps of all engines
+    heap: Records  # FINISH: finish heaps of all engines
     phases: Records  # i4 [replicas * phases]: decoding sequences by (tokens - iteration) mod block size
     timeline: Records  # tournament.NODE: next boundary of each engine
     events: Records  # EVENT heap

@@ -51,7 +51,7 @@ def stop_running(fleet: FleetState, sim: SimState, replica: int, request: int) -
     block = fleet.pools[pool].block_tokens
     tokens = tokens_held(sim, replica, request)
     if q.status == DECODING:
-        finish_heap.remove(sim.heap, sim.requests, e.heap, e.decoding, request)
+        finish_heap.remove(sim.heap, e.heap, e.decoding, request)
         e.decoding -= 1
         e.kv -= tokens
         sim.phases[replica * sim.clock[0].phases + (tokens - e.iteration) % block] -= 1
@@ -266,7 +266,7 @@ def jump(fleet: FleetState, sim: SimState, replica: int) -> float:
     p = fleet.pools[fleet.replicas[replica].pool]
     if e.decoding == 0:
         return float("inf")
-    left = sim.requests[sim.heap[e.heap]].finish_it - e.iteration
+    left = sim.heap[e.heap].finish_it - e.iteration
     free = e.free
     per_unit = unit_blocks(fleet, sim, fleet.replicas[replica].pool)
     if per_unit > 0 and e.waiting > 0 and e.running < p.max_sequences:

@@ -125,6 +125,16 @@ class Dispatcher:
                 best, least = replica, ttft + expected * tpot
         return best, 0, reasons.FASTEST
 
+    def _pressure(self, service: int, pool: int) -> float:
+        state, p, weights = self.state, self.state.pools[pool], self.state.services.weight
+        felt = [0.0]
+        for other, s in enumerate(state.services):
+            for c in range(s.first, s.first + s.count):
+                if state.choices[c].pool == pool and (limit := most_in_flight(state, other, c)):
+                    used = (p.in_flight + 1) / (p.count * limit)
+                    felt.append(weights[other] * used * used)
+        return float(max(felt) / weights[service])
+
     def _merit_order(
         self, service: int, region: int, prompt: int, total: int, expected: float, near: int, cached: int
     ) -> Choice:
@@ -136,7 +146,8 @@ class Dispatcher:
             if total > state.pools[pool].max_context:
                 continue
             members = [r for r in range(len(state.replicas)) if state.replicas[r].pool == pool]
-            limit = most_in_flight(state, service, c)
+            limit = max(most_in_flight(state, service, c), 1)
+            pressed = self._pressure(service, pool)
             tried = []
             if g.pack:
                 below = sorted({self.level[r] for r in members if self.level[r] < limit}, reverse=True)[:TRIES]
@@ -154,7 +165,7 @@ class Dispatcher:
                 full = (state.replicas[replica].context + prompt + expected) / kv_tokens
                 if full <= 1.0 and ttft <= g.margin * s.ttft_s and tpot <= g.margin * min(s.tpot_s, promised):
                     seconds = ttft + expected * tpot
-                    usd = marginal_usd(state, replica, prompt, there, expected, seconds, limit)
+                    usd = marginal_usd(state, replica, prompt, there, expected, seconds, limit, pressed)
                     feasible.append((usd, replica, there))
                     if only_for_prefix:
                         continue
