@@ -32,12 +32,12 @@ from meritorder.dispatch.state import (
     FleetState,
 )
 from meritorder.dispatch.tournament import new_nodes, tree_size
-from meritorder.dispatch.update import reorder
+from meritorder.dispatch.update import order_all
 from meritorder.fleet.dispatch import Dispatch
 from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
 
-# What a router expects before it has seen a request.
+# What a router expects before it has seen a request; outputs as if exponential (mean square twice the squared mean).
 EXPECTED_OUTPUT = 256.0
 EXPECTED_PROMPT = 512.0
 
@@ -95,7 +95,7 @@ def build_state(
         p.usd_per_j = site.pue * (site.usd_per_kwh + carbon_usd) / JOULES_PER_KWH
         p.prefix_caching = pool.engine.prefix_caching and prefix_tokens > 0
         p.by_priority = pool.engine.scheduling == "priority"
-        p.mean_new, p.mean_output = EXPECTED_PROMPT, EXPECTED_OUTPUT
+        p.mean_new, p.mean_output, p.mean_square = EXPECTED_PROMPT, EXPECTED_OUTPUT, 2 * EXPECTED_OUTPUT**2
         tokens.append(_rows(TOKENS, table.step_s, table.prefill_s, table.step_j, table.prefill_j))
         batches.append(_rows(BATCH, table.decode_s, table.decode_kv_s, table.decode_j, table.decode_kv_j))
         nodes.append(new_nodes(pool.replicas))
@@ -117,8 +117,7 @@ def build_state(
         settings=settings,
     )
     state.levels.head[:] = state.levels.tail[:] = -1
-    for index in range(len(state.replicas)):
-        reorder(state, index)
+    order_all(state)
     return state
 
 
@@ -148,7 +147,7 @@ def _services(fleet: Fleet) -> tuple[Records, Records]:
         s.tpot_s = 1.0 / service.slo.token_rate if service.slo.token_rate else np.inf
         s.priority, s.weight = service.priority, 2.0**-service.priority
         s.sheds = service.overload == "shed"
-        s.mean_output = EXPECTED_OUTPUT
+        s.mean_output, s.mean_square = EXPECTED_OUTPUT, 2 * EXPECTED_OUTPUT**2
         s.first = len(pools)
         pools += [i for i, name in enumerate(names) if name in allowed and fleet.pools[name].model == service.model]
         s.count = len(pools) - s.first

@@ -12,9 +12,12 @@ Marginal cost of a request on a replica, in USD:
     share    = the larger of 1 / (most in flight per replica) and (tokens of the request / KV tokens of the replica)
 
 An idle machine costs its energy only, since it is paid for anyway; a pool that runs full costs its whole price, so
-that fast tiers stay free for those who need them, the more so the more important these are. A cached prefix saves its prefill. If no replica can keep the
-targets: least expected harm, weight x (relative excess of TTFT + of time per token + of KV space), plus the relative
-excess of the time per token of those already there, by their weight.
+that fast tiers stay free for those who need them, the more so the more important these are. A cached prefix saves its
+prefill. A replica keeps the targets if the predicted TTFT, the time per token (of those already there, too) and the KV
+space in use stay within `margin` of their limits.
+
+If no replica does: least expected harm, weight x (relative excess of TTFT + of time per token + of KV space), plus the
+relative excess of the time per token of those already there, by their weight.
 """
 
 from __future__ import annotations
@@ -46,7 +49,7 @@ def most_in_flight(state: FleetState, service: int, choice: int) -> int:
         return int(c.limit)
     s = state.services[service]
     target = state.settings[0].margin * s.tpot_s
-    each = p.mean_new + 0.5 * p.mean_output
+    each = p.mean_new + 0.5 * p.mean_square / p.mean_output
     low, high = 0, int(p.max_sequences)
     while low < high:
         middle = (low + high + 1) >> 1
@@ -146,7 +149,7 @@ def choose_in_merit_order(
             seconds = ttft + expected * tpot
             # those already there must keep their token rate, too, and nobody be preempted for want of KV space
             full = (r.context + prompt + expected) / (p.kv_blocks * p.block_tokens)
-            if full <= 1.0 and ttft <= g.margin * s.ttft_s and tpot <= g.margin * min(s.tpot_s, r.tpot_s):
+            if full <= g.margin and ttft <= g.margin * s.ttft_s and tpot <= g.margin * min(s.tpot_s, r.tpot_s):
                 usd = marginal_usd(state, replica, prompt, there, expected, seconds, limit, pressed)
                 if usd < least_usd:
                     best, best_cached, least_usd, least_harm = replica, there, usd, -1.0
@@ -157,7 +160,7 @@ def choose_in_merit_order(
                 late = max(ttft / s.ttft_s - g.margin, 0.0) if s.ttft_s < np.inf else 0.0
                 slow = max(tpot / s.tpot_s - g.margin, 0.0) if s.tpot_s < np.inf else 0.0
                 others = max(tpot / r.tpot_s - g.margin, 0.0) if r.tpot_s < np.inf else 0.0
-                harm = s.weight * (late + slow + max(full - 1.0, 0.0)) + r.weight * others
+                harm = s.weight * (late + slow + max(full - g.margin, 0.0)) + r.weight * others
                 if harm < least_harm:
                     best, best_cached, least_harm, best_ttft = replica, there, harm, ttft
     if reason == LEAST_HARM and s.sheds != 0 and best_ttft > s.ttft_s:

@@ -48,6 +48,7 @@ POOL = np.dtype(
         ("ended", "i8"),  # requests that have ended
         ("mean_new", "f8"),  # running mean of uncached prompt tokens per request
         ("mean_output", "f8"),  # running mean of output tokens per request
+        ("mean_square", "f8"),  # running mean of their square
     ]
 )
 
@@ -60,7 +61,7 @@ REPLICA = np.dtype(
         ("previous", "i4"),
         ("next", "i4"),
         ("backlog", "i8"),  # prompt tokens of those waiting
-        ("context", "i8"),  # tokens of those in flight: prompt and half the expected output
+        ("context", "i8"),  # tokens of those in flight: prompt and what they have made on average
         ("since", "i8"),  # when `in_flight` last changed, in dispatch steps
         ("tpot_s", "f8"),  # tightest target among the services in flight; infinity: none
         ("weight", "f8"),  # of the most important service in flight
@@ -79,6 +80,7 @@ SERVICE = np.dtype(
         ("turn", "i8"),  # round robin's next
         ("ended", "i8"),  # requests that have ended
         ("mean_output", "f8"),  # running mean of their output tokens
+        ("mean_square", "f8"),  # running mean of its square
     ]
 )
 

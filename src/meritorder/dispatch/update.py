@@ -58,6 +58,13 @@ def settle(state: FleetState) -> None:
         g.touched = -1
 
 
+@compiled
+def order_all(state: FleetState) -> None:
+    """Put every replica where it belongs: before the first request."""
+    for replica in range(len(state.replicas)):
+        reorder(state, replica)
+
+
 @inlined
 def leave_level(state: FleetState, replica: int) -> None:
     """Take a replica out of the list of those with equally many requests in flight."""
@@ -108,6 +115,19 @@ def tighten(state: FleetState, replica: int) -> None:
 
 
 @inlined
+def room_for(state: FleetState, service: int, prompt: int, output: int) -> int:
+    """Tokens that a request counts for while in flight: its prompt, and what requests in flight have made on average.
+
+    Long requests are in flight for longer, so that is E[o^2] / (2 E[o]) and not half the mean (renewal theory's
+    mean age). `output` counts only where lengths are known.
+    """
+    if state.settings[0].oracle_length != 0:
+        return int(prompt + 0.5 * output)
+    s = state.services[service]
+    return int(prompt + 0.5 * s.mean_square / s.mean_output)
+
+
+@inlined
 def sent(state: FleetState, replica: int, service: int, new: int, room: int) -> None:
     """A request with `new` uncached prompt tokens, `room` tokens in all, goes to `replica`."""
     r = state.replicas[replica]
@@ -154,8 +174,10 @@ def ended(state: FleetState, replica: int, service: int, new: int, room: int, ou
         s = state.services[service]
         s.ended += 1
         s.mean_output += (output - s.mean_output) / min(s.ended + 1, MEMORY)
+        s.mean_square += (float(output) * output - s.mean_square) / min(s.ended + 1, MEMORY)
         p.ended += 1
         p.mean_output += (output - p.mean_output) / min(p.ended + 1, MEMORY)
+        p.mean_square += (float(output) * output - p.mean_square) / min(p.ended + 1, MEMORY)
     state.settings[0].clock += 1
     r.since = state.settings[0].clock
     state.settings[0].touched = replica

@@ -14,7 +14,7 @@ from meritorder.dispatch.prefixes import own
 from meritorder.dispatch.reasons import TOO_LONG
 from meritorder.dispatch.state import FleetState
 from meritorder.dispatch.tournament import set_key
-from meritorder.dispatch.update import sent, settle
+from meritorder.dispatch.update import room_for, sent, settle
 from meritorder.simulate.kernel.engine import arrive, give_up, pass_boundary, send
 from meritorder.simulate.kernel.event_heap import add_event, drop_first
 from meritorder.simulate.kernel.memory import GIVE_UP, IN_TRANSIT, NEXT_TURN, NOBODY, SimState
@@ -44,8 +44,7 @@ def dispatch(fleet: FleetState, sim: SimState, request: int, time: float) -> boo
         sim.clock[0].unfinished -= 1
         return False
     q.new = prompt - cached
-    expected = float(output) if fleet.settings[0].oracle_length != 0 else fleet.services[service].mean_output
-    q.room = prompt + int(0.5 * expected)
+    q.room = room_for(fleet, service, prompt, output)
     sent(fleet, replica, service, q.new, q.room)
     own(fleet, sim.blocks, start, stop, replica)
     if sim.cancel_s[request] < np.inf:

@@ -163,7 +163,7 @@ class Dispatcher:
                 promised = state.replicas[replica].tpot_s
                 kv_tokens = state.pools[pool].kv_blocks * state.pools[pool].block_tokens
                 full = (state.replicas[replica].context + prompt + expected) / kv_tokens
-                if full <= 1.0 and ttft <= g.margin * s.ttft_s and tpot <= g.margin * min(s.tpot_s, promised):
+                if full <= g.margin and ttft <= g.margin * s.ttft_s and tpot <= g.margin * min(s.tpot_s, promised):
                     seconds = ttft + expected * tpot
                     usd = marginal_usd(state, replica, prompt, there, expected, seconds, limit, pressed)
                     feasible.append((usd, replica, there))
@@ -173,7 +173,7 @@ class Dispatcher:
                 late = max(ttft / s.ttft_s - g.margin, 0.0) if s.ttft_s < np.inf else 0.0
                 slow = max(tpot / s.tpot_s - g.margin, 0.0) if s.tpot_s < np.inf else 0.0
                 others = max(tpot / promised - g.margin, 0.0) if promised < np.inf else 0.0
-                harm = s.weight * (late + slow + max(full - 1.0, 0.0)) + state.replicas[replica].weight * others
+                harm = s.weight * (late + slow + max(full - g.margin, 0.0)) + state.replicas[replica].weight * others
                 harmful.append((harm, replica, there, ttft))
         if feasible:
             _, replica, there = min(feasible, key=lambda f: f[0])

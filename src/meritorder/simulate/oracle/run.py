@@ -15,7 +15,7 @@ import numpy.typing as npt
 from meritorder.dispatch.build import build_state
 from meritorder.dispatch.reasons import SHED as SHED_REASON
 from meritorder.dispatch.reasons import TOO_LONG
-from meritorder.dispatch.update import answered, ended, sent
+from meritorder.dispatch.update import answered, ended, room_for, sent
 from meritorder.fleet.dispatch import Dispatch
 from meritorder.fleet.schema import Fleet, Pool
 from meritorder.perf.replica import Replica
@@ -138,9 +138,7 @@ class Oracle:
             r.finish = now
             return
         r.replica, r.new = replica, r.prompt - cached
-        g = self.state.settings[0]
-        expected = float(r.output) if g.oracle_length else self.state.services[r.service].mean_output
-        r.room = r.prompt + int(0.5 * expected)
+        r.room = room_for(self.state, r.service, r.prompt, r.output)
         sent(self.state, replica, r.service, r.new, r.room)
         self.dispatcher.remember(blocks, replica)
         patience = min(
