@@ -2,10 +2,10 @@
 
 Marginal cost of a request on a replica, in USD:
 
-    cost  = energy + scarcity
+    cost     = energy + capacity
     energy   = (prefill joules of the uncached prompt + expected output x joules per further token)
                x PUE x (price of energy + price of carbon)
-    scarcity = `scarcity` x pressure x (owner cost per second) x (predicted seconds on the replica) x share
+    capacity = `scarcity` x pressure x (owner cost per second) x (predicted seconds on the replica) x share
     pressure = the largest w'/w x u'^2 over all services that could keep their targets on this pool
     u'       = requests in flight in the pool / most that it holds within that service's token rate
     w'/w     = weight of that service / of this one; a priority p weighs 2^-p
