@@ -99,8 +99,9 @@ TRACELAB: list[dict[str, Any]] = [
 
 
 def copilot_call(timestamp: str, prompt: int, completion: int, cached: int) -> dict[str, Any]:
-    return {"timestamp": timestamp, "duration_ms": 2000, "model": "model-a",
-            "tokens": {"prompt": prompt, "completion": completion, "cached": cached}, "message_metadata": []}  # fmt: skip
+    tokens = {"prompt": prompt, "completion": completion, "cached": cached}
+    call = {"timestamp": timestamp, "duration_ms": 2000, "model": "model-a", "tokens": tokens}
+    return {**call, "message_metadata": []}
 
 
 COPILOT: list[dict[str, Any]] = [
