@@ -100,7 +100,7 @@ SERIES_TITLES = {
     "busy": ("Busy replicas", "Share of the replicas' time with an iteration running", "%"),
     "running": ("Running sequences", "Requests being worked on, mean of each bin", ""),
     "waiting": ("Waiting requests", "In the queues of the engines, mean of each bin", ""),
-    "kv": ("KV cache in use", "Contexts of running sequences; a prefix shared by several counts for each", "%"),
+    "kv": ("KV cache in use", "Blocks in use by running sequences; a shared prefix counts once", "%"),
     "power": ("IT power", "Idle power included, facility overhead not", "W"),
     "output": ("Output tokens a second", "Tokens produced, mean of each bin", ""),
 }

@@ -33,7 +33,7 @@ SERIES = (
     "energy_j",  # joules above idle drawn in the bin
     "busy_s",  # replica-seconds with an iteration running
     "running_s",  # integral of running sequences
-    "kv_token_s",  # integral of KV tokens held
+    "kv_token_s",  # integral of tokens of KV blocks in use; a shared prefix counts once, an unused cached one not
     "prompt_tokens",  # prompt tokens computed (cached ones not counted)
     "output_tokens",  # tokens produced
     "iterations",  # engine iterations

@@ -78,7 +78,7 @@ def pass_boundary(fleet: FleetState, sim: SimState, replica: int, time: float) -
     p = fleet.pools[pool]
     n = e.n
     joules = e.joules
-    grown = 0.5 * e.decoding * (n - 1)
+    free = e.free
     if e.single == 0:
         batch = fleet.batches[p.batches + e.decoding]
         base = fleet.tokens[p.tokens + e.decoding].step_j + batch.decode_j
@@ -91,7 +91,7 @@ def pass_boundary(fleet: FleetState, sim: SimState, replica: int, time: float) -
     e.iteration += n
     e.kv += e.decoding * n
     started = e.now
-    kv = float(e.kv) - made + grown
+    kv = (p.kv_blocks - 0.5 * (free + e.free)) * p.block_tokens
     running = float(e.running)
     e.now = time
     # prompts of this iteration
@@ -101,7 +101,6 @@ def pass_boundary(fleet: FleetState, sim: SimState, replica: int, time: float) -
         q = sim.requests[i]
         following = q.next
         q.computed += q.chunk
-        kv += q.computed
         if q.computed < sim.prompt[i] + q.generated:
             e.prefilling = i
         else:
