@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 from rich.console import Console
@@ -18,17 +19,31 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     return text
 
 
-def test_a_bar_only_after_two_seconds(screen: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 100.0
-    monkeypatch.setattr(output.time, "monotonic", lambda: now)
+def test_a_bar_only_after_a_while(screen: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "_PATIENCE_S", 0.2)
     with output.progress("simulating") as advance:
-        now = 101.9
         advance(0.1)
         assert screen.getvalue() == ""
-        now = 102.1
+        time.sleep(0.4)
         advance(0.5)
     assert "simulating" in screen.getvalue()
     assert "50%" in screen.getvalue()
+
+
+def test_a_bar_also_for_what_tells_nothing(screen: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "_PATIENCE_S", 0.05)
+    with output.progress("writing"):
+        time.sleep(0.3)
+    assert "writing" in screen.getvalue()
+
+
+def test_numbers_keep_their_units_in_a_narrow_terminal() -> None:
+    text = io.StringIO()
+    table = output.table("", ("pool", "site", ">TTFT\np50", ">TTFT\np99"))
+    table.add_row("wafer", "a long name that may wrap", "12.3 ms", "45.6 ms")
+    Console(file=text, width=40).print(table)
+    assert "12.3 ms" in text.getvalue()
+    assert "45.6 ms" in text.getvalue()
 
 
 def test_no_bar_when_quiet(screen: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:

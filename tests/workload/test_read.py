@@ -279,7 +279,7 @@ def test_servegen_rates_are_reproduced(shared: Path) -> None:
     other = read(path, model="mm-image", window_s=(36_000, 39_600), seed=1)
     assert np.array_equal(trace.arrival_s, again.arrival_s)
     assert not np.array_equal(trace.arrival_s[:100], other.arrival_s[:100])
-    with pytest.raises(InputError, match="choose one with --model"):
+    with pytest.raises(InputError, match="choose one with `merit traffic convert --model NAME`"):
         read(path)
     with pytest.raises(InputError, match='did you mean "mm-image"'):
         read(path, model="mm-imag")

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from meritorder.fleet.document import Document
     from meritorder.fleet.schema import Fleet, Pool, Service
     from meritorder.perf.replica import Replica
-    from meritorder.problems import Problem
 
 CONTEXT_TOKENS = 1024  # tokens of context at which speeds are given
 
@@ -25,15 +23,10 @@ def command(
     Prints memory, KV cache, speed and cost of every pool, and what each service may expect of them.
     Exit code 2 when something is wrong, with every problem on a line of its own.
     """
+    from meritorder.cli.fleets import load_fleet
     from meritorder.cli.output import print_json
-    from meritorder.fleet.load import load_with_lines
-    from meritorder.problems import InputError
 
-    found, document = load_with_lines(fleet)
-    replicas, problems = _compile(found, document)
-    if problems:
-        raise InputError(problems)
-    facts = describe(found, replicas)
+    facts = describe(*load_fleet(fleet))
     if as_json:
         print_json(facts)
     else:
@@ -68,24 +61,6 @@ def _site_facts(name: str, fleet: Fleet, pools: Mapping[str, Any]) -> dict[str, 
         "rtt_s": dict(site.rtt),
         "max_grid_w": site.pue * sum(here),
     }
-
-
-def _compile(fleet: Fleet, document: Document) -> tuple[dict[str, Replica], list[Problem]]:
-    """The replicas of all pools, and a problem with its line for each pool whose model doesn't fit."""
-    from meritorder.perf.compile import compile_replica
-    from meritorder.problems import InputError
-
-    replicas: dict[str, Replica] = {}
-    problems: list[Problem] = []
-    for name in fleet.pools:
-        try:
-            replicas[name] = compile_replica(fleet, name)
-        except InputError as error:
-            for problem in error.problems:
-                inside = problem.key.removeprefix(f"pools.{name}").strip(".")
-                path = ("pools", name, *(inside.split(".") if inside else ()))
-                problems.append(document.problem(path, problem.what, problem.fix))
-    return replicas, problems
 
 
 def _pool_facts(pool: Pool, replica: Replica) -> dict[str, Any]:
@@ -174,7 +149,7 @@ def _pools_table(pools: Mapping[str, Mapping[str, Any]]) -> Any:
     from meritorder.cli.output import table
     from meritorder.units import show
 
-    columns = ("pool", "site", ">replicas", "of", "model", ">max power", ">USD/h")
+    columns = ("pool", "site", ">replicas", "of", "model", ">max\npower", ">USD/h")
     result = table("Pools", columns)
     for name, pool in pools.items():
         chips = pool["accelerators_per_replica"]
@@ -194,7 +169,7 @@ def _replicas_table(pools: Mapping[str, Mapping[str, Any]]) -> Any:
     from meritorder.cli.output import table
     from meritorder.units import show
 
-    columns = ("pool", ">memory", ">weights", ">KV tokens", ">context", ">1 user tok/s", ">batch", ">tok/s each")
+    columns = ("pool", ">memory", ">weights", ">KV tokens", ">context", ">1 user\ntok/s", ">batch", ">tok/s\neach")
     result = table("One replica", columns)
     for name, pool in pools.items():
         result.add_row(
@@ -214,7 +189,7 @@ def _sites_table(sites: Mapping[str, Mapping[str, Any]]) -> Any:
     from meritorder.cli.output import table
     from meritorder.units import show
 
-    result = table("Sites", ("site", ">PUE", ">USD/MWh", ">g CO2/kWh", ">max grid power", "round trip"))
+    result = table("Sites", ("site", ">PUE", ">USD/MWh", ">g CO2/kWh", ">max grid\npower", "round trip"))
     for name, site in sites.items():
         trips = ", ".join(f"{region} {show(seconds, 's', 3)}" for region, seconds in site["rtt_s"].items())
         price, carbon = f"{1e3 * site['usd_per_kwh']:g}", f"{1e3 * site['kg_per_kwh']:g}"

@@ -91,6 +91,15 @@ def run(arguments: list[str]) -> int:
         return 130
     except BrokenPipeError:
         return _reader_gone()
+    except MemoryError:
+        _tell([Problem("needs more memory than there is", "merit", fix="take less of the traffic at once")], arguments)
+        return 2
+    except OSError as error:  # files are looked after where they are used: this is stdout, on a full disk for instance
+        _reader_gone()
+        reason = (error.strerror or str(error)).lower()
+        place = str(error.filename or "standard output")
+        _tell([Problem(f"can't be written: {reason}", place, fix="send it where there is room")], [])
+        return 2
     return code if isinstance(code, int) else 0
 
 
@@ -121,7 +130,7 @@ def _usage_problem(error: TyperException) -> Problem:
 
 
 def _reader_gone() -> int:
-    """Whoever read our output has stopped (`| head`): say nothing, also not when Python flushes at exit."""
+    """Nobody reads our output any more (`| head`): say nothing, also not when Python flushes at exit."""
     import os
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from meritorder.problems import Problem
 
@@ -50,8 +50,10 @@ def table(title: str, columns: Iterable[str]) -> Table:
     heading = Text(title, style="bold") if title else None
     result = Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for number, column in enumerate(columns):
-        justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
-        result.add_column(column.lstrip(">"), justify=justify, overflow="fold", no_wrap=number == 0)
+        if column.startswith(">"):  # a number stays on a line with its unit, and shows where it had no room
+            result.add_column(column[1:], justify="right", overflow="ellipsis", no_wrap=True)
+        else:
+            result.add_column(column, overflow="fold", no_wrap=number == 0)
     return result
 
 
@@ -77,7 +79,7 @@ def print_problems(problems: Iterable[Problem], as_json: bool = False) -> None:
 
 @contextmanager
 def progress(label: str, quiet: bool = False) -> Iterator[Callable[[float], None]]:
-    """A bar on stderr for what takes longer than two seconds: call the function yielded with 0 ... 1.
+    """A bar on stderr for what takes longer than two seconds: call the function yielded with 0 ... 1, or never.
 
     Nothing is shown when `quiet`, or where stderr is not a terminal.
     """
@@ -93,18 +95,19 @@ def progress(label: str, quiet: bool = False) -> Iterator[Callable[[float], None
         transient=True,
         disable=quiet or not out.is_terminal,
     )
-    task = bar.add_task(label, total=1.0)
-    started = time.monotonic()
-    shown = False
+    task = bar.add_task(label, total=None)  # no share known yet: a bar that moves to and fro
+    show = threading.Timer(_PATIENCE_S, bar.start)
+    show.daemon = True
 
     def advance(fraction: float) -> None:
-        nonlocal shown
-        if not shown and time.monotonic() - started >= _PATIENCE_S:
-            bar.start()
-            shown = True
-        bar.update(task, completed=fraction)
+        bar.update(task, total=1.0, completed=fraction)
 
+    if not bar.disable:
+        show.start()
     try:
         yield advance
     finally:
+        show.cancel()
+        if show.ident is not None:
+            show.join()
         bar.stop()

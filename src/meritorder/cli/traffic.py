@@ -42,6 +42,9 @@ class _LazyVerbs(TyperGroup):
         return args[0], command, args[1:]
 
 
+# Where a public trace was found, as in `workload.fetch.Located`.
+_PLACES = {"shared": "in the shared folder", "cache": "in the cache"}
+
 app = typer.Typer(cls=_LazyVerbs, add_completion=False)
 
 Source = Annotated[
@@ -50,7 +53,7 @@ Source = Annotated[
 Target = Annotated[str, typer.Argument(help="Parquet file to write.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Format = Annotated[str | None, typer.Option("--format", help="Say the format instead of recognising it.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything drawn at random.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything drawn at random.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -85,6 +88,7 @@ def convert(
     import time
 
     from meritorder.cli.output import print_json, progress
+    from meritorder.cli.traffic_choice import parse_window
     from meritorder.workload.convert import convert as convert_trace
     from meritorder.workload.options import Options
 
@@ -98,7 +102,7 @@ def convert(
             start_spacing_s=start_spacing,
             start_seed=start_seed,
             model=model,
-            window_s=_window(window),
+            window_s=None if window is None else parse_window(window),
             seed=seed,
             forced=format is not None,
             progress=advance,
@@ -223,20 +227,6 @@ def _write(trace: Trace, target: str, as_json: bool) -> None:
     _say(f"{target}: {len(trace):,} requests over {trace.duration_s:,.0f} s ({trace.source})", trace.warnings)
 
 
-def _window(text: str | None) -> tuple[float, float] | None:
-    from meritorder.problems import InputError, Problem
-
-    if text is None:
-        return None
-    try:
-        start, stop = (float(part) for part in text.split(":"))
-    except ValueError:
-        raise InputError(
-            Problem(f'is "{text}"', "--window", fix="write START:STOP in seconds, as 36000:39600")
-        ) from None
-    return start, stop
-
-
 def _list_public(as_json: bool) -> None:
     from rich.text import Text
 
@@ -255,7 +245,7 @@ def _list_public(as_json: bool) -> None:
     rows = table("Public traces", ("name", "licence", "cite", "on this machine"))
     for name, trace in TRACES.items():
         found = here[name]
-        rows.add_row(name, trace.licence, trace.cite, str(found.path) if found else "-")
+        rows.add_row(name, trace.licence, trace.cite, _PLACES[found.how] if found else "no")
     results().print(rows)
     results().print(Text("Fetch one with `merit traffic fetch NAME`; any other trace file is read as it is."))
 

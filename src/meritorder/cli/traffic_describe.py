@@ -19,7 +19,7 @@ def command(
     cache_tokens: Annotated[
         str | None, typer.Option(help="Prefix cache sizes in tokens, as 1M,5M,512k.", show_default=False)
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of a preset's traffic.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of a preset's traffic.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Print the statistics of a trace and what to beware of in it.
@@ -73,6 +73,8 @@ def _print(found: Mapping[str, Any]) -> None:
         results().print()
 
     show(found["source"] or "Trace", _arrival_rows(found))
+    if len(found["services"]) > 1:
+        show("Requests by service", [(name, f"{count:,}") for name, count in found["services"].items()])
     lengths = table("Tokens", ("", ">mean", ">p50", ">p90", ">p99", ">max"))
     for name, key in (("prompt", "prompt_tokens"), ("output", "output_tokens")):
         if found[key]:
@@ -94,11 +96,9 @@ def _print(found: Mapping[str, Any]) -> None:
 def _arrival_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     arrivals = found["arrivals"]
     clock = "session starts" if found["closed_loop"] else "requests"
-    services = ", ".join(f"{name} {count:,}" for name, count in found["services"].items())
-    rows = [
+    return [
         ("requests", f"{found['requests']:,}"),
         ("span", f"{found['span_s']:,.1f} s"),
-        ("services", services),
         (f"{clock} per second", _number(arrivals["mean_per_s"], 4)),
         (f"CV of gaps between {clock}", _number(arrivals["cv"])),
         ("index of dispersion 1 / 10 / 60 s", " / ".join(_number(arrivals["idc"][w]) for w in ("1", "10", "60"))),
@@ -107,7 +107,6 @@ def _arrival_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("empty minutes", f"{arrivals['empty_minutes']} of {arrivals['minutes']}"),
         ("gaps below 10 ms", _share(arrivals["gaps_below_10ms"])),
     ]
-    return rows[:2] + rows[3:] if len(found["services"]) == 1 else rows
 
 
 def _session_rows(sessions: Mapping[str, Any]) -> list[tuple[str, str]]:

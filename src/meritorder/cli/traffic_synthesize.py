@@ -18,7 +18,7 @@ def command(
     requests: Annotated[int | None, typer.Option(help="Stop after so many requests.")] = None,
     duration: Annotated[str | None, typer.Option(help="How long, as '1 h'; default: what the workload says.")] = None,
     rate: Annotated[float | None, typer.Option(help="Requests per second instead of the workload's own.")] = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same traffic.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same traffic.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Make traffic from a preset or a description.
@@ -29,7 +29,7 @@ def command(
 
     from rich.text import Text
 
-    from meritorder.cli.output import print_json, results
+    from meritorder.cli.output import print_json, progress, results
     from meritorder.workload.parquet import write
     from meritorder.workload.synthesize import synthesize
 
@@ -38,9 +38,10 @@ def command(
         return
     spec = _spec(workload)
     started = time.perf_counter()
-    trace = synthesize(spec, seed, duration_s=_seconds(duration), requests=requests, rate_per_s=rate)
-    wall_s = time.perf_counter() - started
-    write(trace, output)
+    with progress(f"synthesizing {spec.name}", quiet=as_json):
+        trace = synthesize(spec, seed, duration_s=_seconds(duration), requests=requests, rate_per_s=rate)
+        wall_s = time.perf_counter() - started
+        write(trace, output)
     if as_json:
         facts = {"output": output, "requests": len(trace), "duration_s": trace.duration_s}
         print_json({**facts, "source": trace.source, "seed": seed, "wall_s": wall_s})
@@ -80,6 +81,7 @@ def _seconds(duration: str | None) -> float | None:
 
 def _list(as_json: bool) -> None:
     from meritorder.cli.output import print_json, results, table
+    from meritorder.report.text import number
     from meritorder.workload import presets
     from meritorder.workload.synthesize import expected_rate
 
@@ -89,5 +91,5 @@ def _list(as_json: bool) -> None:
         return
     rows = table("Traffic presets", ("name", ">requests/s", "description", "licence"))
     for spec in specs:
-        rows.add_row(spec.name, f"{expected_rate(spec, spec.duration):,.3g}", spec.description, spec.licence)
+        rows.add_row(spec.name, number(expected_rate(spec, spec.duration)), spec.description, spec.licence)
     results().print(rows)

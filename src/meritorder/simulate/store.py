@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,19 +13,17 @@ import numpy.typing as npt
 from meritorder.dispatch.reasons import REASONS
 from meritorder.problems import InputError, Problem
 from meritorder.simulate.columns import NUMBERS, Columns, columns
-from meritorder.simulate.result import SERIES, Status
+from meritorder.simulate.folder import replacing_folder
+from meritorder.simulate.result import SERIES, Result, Status
 from meritorder.simulate.series import bin_widths, waiting_s
 from meritorder.simulate.summary import summarise
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from meritorder.simulate.columns import NUMBERS, Columns, columns
-from meritorder.simulate.result import Result
-
 REQUESTS, SERIES_FILE, SUMMARY, FLEET = "requests.parquet", "series.parquet", "summary.json", "fleet.json"
-# Only folders with nothing else in them are replaced: other files are somebody's work.
-_OURS = {REQUESTS, SERIES_FILE, SUMMARY, FLEET, "report.html"}
+REPORT = "report.html"
+_OF_A_RUN = {REQUESTS, SERIES_FILE, SUMMARY, FLEET}
 
 
 @dataclass(frozen=True)
@@ -72,19 +67,33 @@ def save(result: Result | Run, folder: Path) -> Run:
     per pool and bin. `summary.json`, `fleet.json`: the summary and the fleet with all names resolved.
     Raises InputError where the folder can't be written or holds other files; then nothing has changed.
     """
+    run = result if isinstance(result, Run) else run_of(result, folder.name)
+    with replacing_folder(folder, ours) as partial:
+        write_run(run, partial)
+    return run
+
+
+def ours(entry: Path) -> bool:
+    """Whether an entry of an output folder is of an earlier run, or of one run of several under one report."""
+    if entry.is_dir() and not entry.is_symlink():
+        # A folder with a report of its own was written by itself, and is not for another run to replace.
+        held = {inner.name for inner in entry.iterdir()}
+        return (entry.parent / REPORT).is_file() and held == _OF_A_RUN
+    return entry.name in _OF_A_RUN or entry.name == REPORT
+
+
+def write_run(run: Run, folder: Path) -> None:
+    """Write the files of a run into `folder`, which is there and empty."""
     import orjson
     import pyarrow.parquet as pq
 
-    run = result if isinstance(result, Run) else run_of(result, folder.name)
-    with _replacing_folder(folder) as partial:
-        floats = ["arrival_s", "start_s", "first_s", "finish_s"]
-        names = [key for key in run.requests if key not in floats]
-        pq.write_table(_request_table(run), partial / REQUESTS, compression="zstd", use_dictionary=names)
-        pq.write_table(_series_table(run), partial / SERIES_FILE, compression="zstd", use_dictionary=["pool", "site"])
-        pretty = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-        (partial / SUMMARY).write_bytes(orjson.dumps(run.summary, option=pretty))
-        (partial / FLEET).write_bytes(orjson.dumps(run.fleet, option=pretty))
-    return run
+    floats = ["arrival_s", "start_s", "first_s", "finish_s"]
+    names = [key for key in run.requests if key not in floats]
+    pq.write_table(_request_table(run), folder / REQUESTS, compression="zstd", use_dictionary=names)
+    pq.write_table(_series_table(run), folder / SERIES_FILE, compression="zstd", use_dictionary=["pool", "site"])
+    pretty = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    (folder / SUMMARY).write_bytes(orjson.dumps(run.summary, option=pretty))
+    (folder / FLEET).write_bytes(orjson.dumps(run.fleet, option=pretty))
 
 
 def load_run(folder: Path, name: str = "") -> Run:
@@ -176,43 +185,3 @@ def _read_requests(table: pa.Table, services: tuple[str, ...], pools: tuple[str,
         codes = np.array([*(known[name] for name in column.dictionary.to_pylist()), -1], np.int32)
         requests[key] = codes[column.indices.fill_null(len(codes) - 1).to_numpy(zero_copy_only=False)]
     return requests
-
-
-@contextmanager
-def _replacing_folder(folder: Path) -> Iterator[Path]:
-    """A temporary folder beside `folder` that takes its place on success and vanishes on any failure."""
-    folder = folder.absolute()
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    try:
-        _refuse_foreign(folder)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        partial.mkdir()
-        yield partial
-        if folder.exists():
-            folder.rename(old)
-        try:
-            partial.rename(folder)
-        except OSError:
-            if old.exists():
-                old.rename(folder)
-            raise
-    except OSError as error:
-        reason = (os.strerror(error.errno) if error.errno else str(error)).lower()
-        raise InputError(
-            Problem(f"can't be written: {reason}", where=str(folder), fix="name another place with room")
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def _refuse_foreign(folder: Path) -> None:
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise InputError(Problem("is a file", where=str(folder), fix="name a folder for the run"))
-    foreign = sorted({entry.name for entry in folder.iterdir()} - _OURS)
-    if foreign:
-        what = f"holds other files ({', '.join(foreign[:3])}{', ...' if len(foreign) > 3 else ''})"
-        raise InputError(Problem(what, where=str(folder), fix="name a new folder or an earlier run's"))

@@ -10,7 +10,8 @@ from meritorder.problems import InputError, Problem, did_you_mean
 from meritorder.workload import presets
 from meritorder.workload.fetch import TRACES, locate
 from meritorder.workload.read import read
-from meritorder.workload.synthesize import synthesize
+from meritorder.workload.rows import first, opened
+from meritorder.workload.synthesize import expected_rate, synthesize
 from meritorder.workload.trace import Trace
 
 _HOW = {
@@ -43,11 +44,13 @@ def find(
             trace = read(place.path, format, progress=progress, **options)  # type: ignore[arg-type]
             return replace(trace, source=f"{name} ({_HOW[place.how]})")
         if name in presets.names():
-            trace = synthesize(presets.load(name), seed, requests=limit)
+            trace = _preset(name, closed_loop, limit, seed)
             if name in TRACES:
                 warning = f"the recorded {name} can't be had here: this is traffic from the preset fitted to it"
                 trace = trace.with_warnings(warning)
-            return replace(trace, source=f"preset {name}, seed {seed}")
+            if jitter_seed is not None:
+                trace = trace.with_warnings("a preset has no grid in its timestamps: jitter left them as they are")
+            return trace
         known = sorted({*TRACES, *presets.names()})
         raise InputError(Problem("is no file and no traffic by that name", name, fix=did_you_mean(name, known)))
     return read(
@@ -59,3 +62,16 @@ def find(
         seed=seed,
         progress=progress,
     )
+
+
+def _preset(name: str, closed_loop: bool | None, limit: int | None, seed: int) -> Trace:
+    spec = presets.load(name)
+    few = limit is not None and limit < expected_rate(spec, spec.duration) * spec.duration
+    trace = synthesize(spec, seed, requests=limit if few else None)
+    trace = trace if limit is None else first(trace, limit)
+    if closed_loop and not trace.closed_loop:
+        fix = "leave --closed-loop out: every request starts by the clock"
+        raise InputError(Problem("is a preset whose sessions don't wait for answers", name, fix=fix))
+    if closed_loop is False and trace.closed_loop:
+        trace = opened(trace)
+    return replace(trace, source=f"preset {name}, seed {seed}")

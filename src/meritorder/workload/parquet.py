@@ -42,11 +42,9 @@ def read(peek: Peek, options: Options) -> Trace:
     """The trace in our own file; `options.closed_loop=False` cuts the links between requests."""
     trace = read_parquet(peek.source.path)
     if options.closed_loop is False and trace.closed_loop:
-        from meritorder.workload.rows import by_time, recorded_times
+        from meritorder.workload.rows import opened
 
-        free = np.full(len(trace), -1, np.int32)
-        still = np.zeros(len(trace), np.float32)
-        trace = by_time(replace(trace, arrival_s=recorded_times(trace), after=free, think_s=still))
+        trace = opened(trace)
     return trace
 
 

@@ -117,7 +117,8 @@ def _found(looked: Peek) -> str:
     }
     seen = [name if len(name) <= 40 else name[:40] + "…" for name in sorted(looked.names)]
     more = f" and {len(seen) - 12} more" if len(seen) > 12 else ""
-    return f"found {kinds[looked.kind]} {', '.join(seen[:12])}{more}".encode("ascii", "backslashreplace").decode()
+    names = ", ".join(seen[:12]) or "nothing in it"
+    return f"found {kinds[looked.kind]} {names}{more}".encode("ascii", "backslashreplace").decode()
 
 
 def pieces(looked: Peek, module: ModuleType, options: Options, intake: Intake, notes: list[str]) -> Iterator[Trace]:

@@ -43,6 +43,11 @@ def take(trace: Trace, index: npt.NDArray[Any]) -> Trace:
     )
 
 
+def first(trace: Trace, count: int) -> Trace:
+    """The first `count` requests."""
+    return trace if count >= len(trace) else take(trace, np.arange(count))
+
+
 def gather_blocks(start: Longs, blocks: Ints, index: Longs) -> tuple[Longs, Ints]:
     """The runs of `index` behind one another: new offsets (n+1) and ids."""
     if not len(blocks) or not len(index):
@@ -72,6 +77,13 @@ def by_time(trace: Trace) -> Trace:
     """The same requests in order of their recorded time; equal times keep their order."""
     order = np.argsort(recorded_times(trace), kind="stable")
     return trace if (np.diff(order) > 0).all() else take(trace, order)
+
+
+def opened(trace: Trace) -> Trace:
+    """The same requests, each by the clock at its recorded time: nobody waits for an answer."""
+    free = np.full(len(trace), -1, np.int32)
+    still = np.zeros(len(trace), np.float32)
+    return by_time(replace(trace, arrival_s=recorded_times(trace), after=free, think_s=still))
 
 
 def units(trace: Trace) -> Ints:

@@ -110,4 +110,4 @@ def _fault(path: Path, error: BaseException) -> Problem:
         return Problem(f"its compressed data are damaged ({text})", str(path), fix="fetch or copy it again")
     if isinstance(error, OSError) and error.strerror:
         return Problem(f"can't be read: {error.strerror.lower()}", str(path))
-    return Problem(f"can't be read: {text}", str(path))
+    return Problem(f"can't be read: {text}", str(path), fix="fetch or copy it again")

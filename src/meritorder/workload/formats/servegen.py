@@ -78,7 +78,7 @@ def _flattened(rates: Path, pmfs: Path, options: Options) -> tuple[str, list[Cli
     name = _typed(table, "model", str, rates)
     models = sorted(set(name.tolist()))
     if options.model is None and len(models) > 1:
-        fix = f"choose one with --model: {', '.join(models)}"
+        fix = f"choose one with `merit traffic convert --model NAME`: {', '.join(models)}"
         raise InputError(Problem(f"holds {len(models)} services", str(rates), "model", fix))
     if not models:
         raise InputError(Problem("has no rows", str(rates)))

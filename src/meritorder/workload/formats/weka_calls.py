@@ -67,7 +67,8 @@ def to_trace(calls: Calls, name: str, options: Options, faults: Faults) -> Trace
         after, think = np.full(len(order), -1, np.int64), np.zeros(len(order))
     pace = "evenly" if options.start_seed is None else f"as a Poisson process, seed {options.start_seed}"
     notes.append(
-        f"sessions have no wall clock: started every {options.start_spacing_s:g} s ({pace}); see --start-spacing"
+        f"sessions have no wall clock: started every {options.start_spacing_s:g} s ({pace}); "
+        "see `merit traffic convert --start-spacing`"
     )
     trace = make_trace(
         *(arrival[order], prompt[order], output[order]),

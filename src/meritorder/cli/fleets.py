@@ -1,0 +1,32 @@
+"""A fleet file with the replicas of its pools, or everything that is wrong in it with the lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meritorder.fleet.schema import Fleet
+    from meritorder.perf.replica import Replica
+    from meritorder.problems import Problem
+
+
+def load_fleet(path: str) -> tuple[Fleet, dict[str, Replica]]:
+    """The fleet of a file and each pool's replica. Raises InputError, also where a model doesn't fit."""
+    from meritorder.fleet.load import load_with_lines
+    from meritorder.perf.compile import compile_replica
+    from meritorder.problems import InputError
+
+    fleet, document = load_with_lines(path)
+    replicas: dict[str, Replica] = {}
+    problems: list[Problem] = []
+    for name in fleet.pools:
+        try:
+            replicas[name] = compile_replica(fleet, name)
+        except InputError as error:
+            for problem in error.problems:
+                inside = problem.key.removeprefix(f"pools.{name}").strip(".")
+                place = ("pools", name, *(inside.split(".") if inside else ()))
+                problems.append(document.problem(place, problem.what, problem.fix))
+    if problems:
+        raise InputError(problems)
+    return fleet, replicas

@@ -1,0 +1,72 @@
+"""What `merit simulate` prints for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meritorder.simulate.store import Run
+    from meritorder.workload.trace import Trace
+
+
+def print_runs(runs: list[Run], trace: Trace) -> None:
+    """Service levels, latency, energy and cost of every run, a line each, in 80 columns where names allow it."""
+    from rich.text import Text
+
+    from meritorder.cli.output import console, results
+    from meritorder.report import text
+
+    out = results()
+    span, wall_s = runs[0].summary["span_s"], sum(run.summary["wall_s"] for run in runs)
+    speed = sum(run.summary["requests"] for run in runs) / wall_s if wall_s else 0.0
+    out.print(Text(f"{trace.source}: {len(trace):,} requests over {text.seconds(span)}"))
+    out.print(Text(f"simulated in {text.seconds(wall_s)}: {speed:,.0f} requests per second of it\n"), style="dim")
+    out.print(_service_levels(runs), "")
+    out.print(_totals(runs))
+    for line in dict.fromkeys(warning for run in runs for warning in run.summary["warnings"]):
+        console().print(Text(f"note: {line}", style="yellow"), soft_wrap=True)
+
+
+def _service_levels(runs: list[Run]) -> object:
+    from rich.text import Text
+
+    from meritorder.cli.output import table
+    from meritorder.report import text
+
+    goals = {name: runs[0].summary["by_service"][name]["slo"]["percentile"] for name in runs[0].services}
+    headings = (f">{name}\n{text.share(goal)} wanted" for name, goal in goals.items())
+    shown = table("Requests within their SLO", ("policy", *headings))
+    for run in runs:
+        cells = []
+        for name in run.services:
+            row = run.summary["by_service"][name]
+            mark, style = {True: ("✓", "green"), False: ("✗", "red"), None: ("–", "")}[row["slo_met"]]
+            cells.append(Text(f"{text.share(row['slo_attainment'])} {mark}", style=style))
+        shown.add_row(run.name, *cells)
+    return shown
+
+
+def _totals(runs: list[Run]) -> object:
+    from meritorder.cli.output import table
+    from meritorder.report import text
+
+    columns = (">TTFT\np50", ">\np99", ">TPOT\np50", ">\np99", ">IT\nenergy", ">cost\nUSD", ">USD\nper Mtok")
+    lost = any(_not_served(run) for run in runs)
+    shown = table("Latency, energy and cost", ("policy", *columns, *((">not\nserved",) if lost else ())))
+    for run in runs:
+        s = run.summary
+        cells = [
+            text.seconds(s["ttft_s"]["p50"]),
+            text.seconds(s["ttft_s"]["p99"]),
+            text.seconds(s["tpot_s"]["p50"]),
+            text.seconds(s["tpot_s"]["p99"]),
+            text.energy(s["energy_j"]),
+            text.number(s["cost_usd"]),
+            text.number(s["usd_per_mtok"]),
+        ]
+        shown.add_row(run.name, *cells, *((text.count(_not_served(run)),) if lost else ()))
+    return shown
+
+
+def _not_served(run: Run) -> int:
+    return sum(run.summary[key] for key in ("rejected", "shed", "cancelled", "unreached"))
