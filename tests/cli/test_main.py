@@ -72,6 +72,13 @@ def test_every_verb_has_help(name: str) -> None:
     assert f"merit {name}" in done.stdout
 
 
+def test_help_flows(verb: None, capsys: pytest.CaptureFixture[str]) -> None:
+    """Line breaks of the source are none of the terminal's."""
+    sys.modules["meritorder.cli.boom"].command.__doc__ = "Raise.\n\n    One line\n    and more of it.\n    "
+    assert main.run(["boom", "--help"]) == 0
+    assert "One line and more of it." in capsys.readouterr().out
+
+
 def test_without_arguments_it_helps(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run([]) == 0
     assert "Usage: merit" in capsys.readouterr().out

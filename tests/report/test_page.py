@@ -107,6 +107,18 @@ def test_the_verdict_stands_first_and_names_every_missed_service(run: Run, singl
     assert "made-up traffic of one hour" in text
 
 
+@pytest.mark.parametrize("kind", ["single", "several"])
+def test_the_first_screen_says_what_leans_on_guesses(kind: str, run: Run, request: pytest.FixtureRequest) -> None:
+    page = Elements(request.getfixturevalue(kind))
+    text = " ".join(page.text)
+    assert run.summary["notes"]
+    for pool, lines in run.summary["notes"].items():
+        machine = run.summary["by_pool"][pool]["machine"]
+        assert f"{pool} {len(lines)}" in text or f"{pool} ({machine}) {len(lines)}" in text
+    assert text.index("Some inputs are guesses") < text.index("Share of the time that each pool")
+    assert ("a", {"href": "#assumptions"}) in page.tags
+
+
 def test_the_nearest_run_is_named_when_none_meets_all(several: str) -> None:
     text = " ".join(Elements(several).text)
     assert "None of 3 runs meets every service level" in text

@@ -54,10 +54,17 @@ def _load(name: str) -> Any:
     app = getattr(module, "app", None)
     if app is None:
         app = typer.Typer(add_completion=False)
-        app.command(name)(module.command)
+        app.command(name, help=flowing(module.command.__doc__))(module.command)
     command = typer.main.get_command(app)
     command.name = name
     return command
+
+
+def flowing(text: str | None) -> str:
+    """A docstring with each paragraph on one line, so that help breaks it where the terminal ends."""
+    from inspect import cleandoc
+
+    return "\n\n".join(" ".join(part.split()) for part in cleandoc(text or "").split("\n\n"))
 
 
 app = typer.Typer(cls=_LazyVerbs)

@@ -23,6 +23,10 @@ def print_runs(runs: list[Run], trace: Trace) -> None:
     out.print(Text(f"simulated in {text.seconds(wall_s)}: {speed:,.0f} requests per second of it\n"), style="dim")
     out.print(_service_levels(runs), "")
     out.print(_totals(runs))
+    guessed = ", ".join(f"{name} {len(lines)}" for name, lines in runs[0].summary["notes"].items())
+    if guessed:
+        words = f"note: inputs that are guesses or ranges, by pool: {guessed}; `merit check` lists them"
+        console().print(Text(words, style="dim"), soft_wrap=True)
     for line in dict.fromkeys(warning for run in runs for warning in run.summary["warnings"]):
         console().print(Text(f"note: {line}", style="yellow"), soft_wrap=True)
 

@@ -35,8 +35,11 @@ class _LazyVerbs(TyperGroup):
             return super().resolve_command(ctx, args)
         from importlib import import_module
 
+        from meritorder.cli.main import flowing
+
         inner = typer.Typer(add_completion=False)
-        inner.command(args[0])(import_module(_ELSEWHERE[args[0]][0]).command)
+        verb = import_module(_ELSEWHERE[args[0]][0]).command
+        inner.command(args[0], help=flowing(verb.__doc__))(verb)
         command = typer.main.get_command(inner)
         command.name = args[0]
         return args[0], command, args[1:]

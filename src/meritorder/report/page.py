@@ -19,6 +19,7 @@ from meritorder.simulate.compare import compare
 from meritorder.simulate.store import Run
 
 _FOLDER = Path(__file__).parent
+_ASSUMPTIONS = "assumptions"  # anchor of the section that the first screen points to
 
 
 def write_report(
@@ -88,8 +89,10 @@ class _Body:
         self.anchors: list[tuple[str, str]] = []
         self.data: dict[str, Any] = {}
 
-    def section(self, title: str, *parts: str, lead: str = "", css: str = "", nav: bool = True) -> None:
-        anchor = f"part-{len(self.parts)}"
+    def section(
+        self, title: str, *parts: str, lead: str = "", css: str = "", nav: bool = True, anchor: str = ""
+    ) -> None:
+        anchor = anchor or f"part-{len(self.parts)}"
         if nav:
             self.anchors.append((anchor, title))
         text = f'<p class="lead">{safe(lead)}</p>' if lead else ""
@@ -159,9 +162,24 @@ def _verdict(body: _Body, runs: list[Run]) -> None:
     )
     if len(runs) > 1:
         body.parts.append(f'<p class="lead">The figures below are those of {safe(shown.name)}:</p>')
-    body.parts.append(f'<dl class="cards">{items}</dl>')
+    body.parts.append(f'<dl class="cards">{items}</dl>{_leaning(shown)}')
     if len(runs) == 1:
         body.section("Service levels", tables.slo_table(shown))
+
+
+def _leaning(run: Run) -> str:
+    """Which machines' figures are guesses, with a link to the list, so that nobody takes a cost for measured."""
+    notes = run.summary["notes"]
+    if not notes:
+        return ""
+    machines = {name: run.summary["by_pool"][name]["machine"] for name in notes}
+    kinds = {name: "" if name == machine else f" ({machine})" for name, machine in machines.items()}
+    pools = ", ".join(f"{name}{kinds[name]} {len(lines)}" for name, lines in notes.items())
+    return (
+        '<p class="leaning">Some inputs are guesses or ranges, and these figures lean on them; '
+        f"so many by pool: {safe(pools)}. "
+        f'<a href="#{_ASSUMPTIONS}">Which, and how wide</a></p>'
+    )
 
 
 def _per_hour(value: float, span_s: float) -> float | None:
@@ -247,7 +265,7 @@ def _assumptions(body: _Body, runs: list[Run]) -> None:
         "network, the front end and the engine's queue.",
     )
     parts.append(f"<h3>How things are counted</h3><ul>{''.join(f'<li>{safe(rule)}</li>' for rule in rules)}</ul>")
-    body.section("Warnings and assumptions", *parts)
+    body.section("Warnings and assumptions", *parts, anchor=_ASSUMPTIONS)
 
 
 def _reproduction(body: _Body, runs: list[Run], command: str) -> None:

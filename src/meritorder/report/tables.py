@@ -169,7 +169,11 @@ def pool_table(run: Run) -> str:
     ]
     columns = ["Pool", ">Replicas", ">Requests", "Busy", ">Batch", "KV in use", ">Prefix hits", ">Preempted"]
     columns += [">TTFT", ">Time per token", ">IT power", ">J per token", ">USD per Mtok"]
-    return table("Pools: means over the run; batch is the mean of running sequences while busy.", columns, rows)
+    return table(
+        "Pools: means over the run; batch is the mean of running sequences while busy; J and USD are per output token.",
+        columns,
+        rows,
+    )
 
 
 def site_table(run: Run) -> str:
@@ -188,7 +192,7 @@ def site_table(run: Run) -> str:
         ]
         for name, row in run.summary["by_site"].items()
     ]
-    columns = ["Site", ">Requests", ">PUE", ">Mean IT power", ">Peak bin", ">IT energy", ">Facility energy"]
+    columns = ["Site", ">Requests", ">PUE", ">Mean IT power", ">Peak IT power", ">IT energy", ">Facility energy"]
     return table("Sites: facility energy is IT energy times PUE.", [*columns, ">USD", ">kg CO2"], rows)
 
 
@@ -202,7 +206,7 @@ def limits_table(run: Run) -> str:
         ]
         for name, row in run.summary["limits"]["pools"].items()
     ]
-    columns = ["Pool", "What limited it", "KV full", "Sequences full", "Requests waiting", "Busy", "Idle"]
+    columns = ["Pool", "What limited it", "KV full", "Sequences full", "Requests waiting", "Busy ≥ 95%", "Busy < 5%"]
     return table("Share of the time that each pool stood at a bound (means over the pool, by bins).", columns, rows)
 
 

@@ -90,7 +90,7 @@ def change(difference: dict[str, Any], row: dict[str, Any]) -> tuple[str, str]:
     if row["unit"] == "share":
         words = f"{100 * delta:+.2f} points"
     else:
-        words = f"{relative:+.1%}" if relative is not None else ""
+        words = "" if relative is None else f"{relative:+.1%}" if abs(relative) < 10 else f"{relative:+,.0%}"
     words = words.replace("-", "−")
     if difference["distinguishable"] is False:
         return "≈", words
