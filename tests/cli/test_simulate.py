@@ -209,6 +209,12 @@ def options(*more: str) -> Callable[[Path], list[str]]:
     return lambda folder: [str(MIXED), "good.csv", *more]
 
 
+def nameless(folder: Path) -> list[str]:
+    """A fleet whose services go by name, on a trace without names."""
+    (folder / "fleet.yaml").write_text(re.sub(r"share: (0.\d+)", r"match: of \1", MIXED.read_text()))
+    return ["fleet.yaml", "good.csv"]
+
+
 BAD: dict[str, tuple[Callable[[Path], list[str]], str, str]] = {
     # name: arguments, what stands at the head of the message, and what in its advice
     "truncated": (traffic(rows(9)[:-8]), "bad.csv:10: has 2 of 3 columns", "complete or remove it"),
@@ -236,6 +242,7 @@ BAD: dict[str, tuple[Callable[[Path], list[str]], str, str]] = {
         '"cs-3"',
     ),
     "services that the trace lacks": (fleet("share: 0.15 -> match: x"), "services: take requests in two ways", "one"),
+    "services by name": (nameless, "services: no request of the trace is of the service", "share"),
     "unknown policy": (options("--policy", "randon"), '--policy: there is no policy "randon"', 'mean "random"?'),
     "a negative seed": (options("--seed", "-1"), "invalid value for '--seed'", "see `merit simulate --help`"),
     "an empty window": (options("--window", "900:1000"), "--window: no request from 900 to 1000 s", "arrive from 0"),

@@ -283,3 +283,12 @@ def test_servegen_rates_are_reproduced(shared: Path) -> None:
         read(path)
     with pytest.raises(InputError, match='did you mean "mm-image"'):
         read(path, model="mm-imag")
+
+
+def test_times_in_a_smaller_unit_are_suspected(tmp_path: Path) -> None:
+    head = "arrived_at,num_prefill_tokens,num_decode_tokens\n"
+    path = tmp_path / "milliseconds.csv"
+    path.write_text(head + "".join(f"{200_003 * i},{9 + i},9\n" for i in range(100)))
+    assert any("are the times really in seconds" in warning for warning in read(path).warnings)
+    path.write_text(head + "".join(f"{20.3 * i},{9 + i},9\n" for i in range(100)))
+    assert not any("really in seconds" in warning for warning in read(path).warnings)

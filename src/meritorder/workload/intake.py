@@ -14,6 +14,10 @@ from meritorder.workload.trace import Floats, Ints, Longs, Trace, make_trace
 Numbers = npt.NDArray[Any]
 
 
+# So many requests that come this seldom were rather written in a smaller unit of time.
+_MANY, _RARE_S = 100, 60.0
+
+
 @dataclass
 class Draft:
     """Rows as a file has them (n), with the names and units to complain in."""
@@ -45,6 +49,7 @@ class Intake:
     requests: int = 0
     origin: float | int | None = None
     per_second: float = 1.0
+    unit: str = ""
     last: float | int | None = None
     last_line: int = 0
     services: dict[object, int] = field(default_factory=dict)
@@ -68,7 +73,7 @@ class Intake:
         self._check_order(draft, faults, time_name)
         if self.origin is None and answered.any():
             first = draft.time[answered]
-            self.per_second = draft.per_second
+            self.per_second, self.unit = draft.per_second, draft.unit
             self.origin = (first.min() if self.sort else first[0]).item() if self.shift else 0
         rows = np.flatnonzero(answered)
         self.failed += len(answered) - len(rows)
@@ -109,11 +114,18 @@ class Intake:
 
     def warnings(self) -> tuple[str, ...]:
         """What was left out, in words."""
-        if not self.failed:
-            return ()
-        total = self.failed + self.requests
-        share = self.failed / total
-        return (f"{self.failed:,} of {total:,} rows ({share:.2g} of all) have no output token, so failed: left out",)
+        told = []
+        if self.failed:
+            total = self.failed + self.requests
+            share = self.failed / total
+            told.append(
+                f"{self.failed:,} of {total:,} rows ({share:.2g} of all) have no output token, so failed: left out"
+            )
+        span_s = ((self.last or 0) - (self.origin or 0)) / self.per_second
+        if self.unit == "seconds" and self.requests >= _MANY and span_s > _RARE_S * self.requests:
+            gap = f"one request in {span_s / self.requests:,.0f} s on average"
+            told.append(f"{gap}: are the times really in seconds, not in a smaller unit?")
+        return tuple(told)
 
     def _check_order(self, draft: Draft, faults: Faults, name: str) -> None:
         if self.sort or not len(draft.time):
