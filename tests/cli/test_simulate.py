@@ -242,7 +242,7 @@ BAD: dict[str, tuple[Callable[[Path], list[str]], str, str]] = {
         '"cs-3"',
     ),
     "services that the trace lacks": (fleet("share: 0.15 -> match: x"), "services: take requests in two ways", "one"),
-    "services by name": (nameless, "services: no request of the trace is of the service", "share"),
+    "services by name": (nameless, "services: no request of the trace is of service", "share"),
     "unknown policy": (options("--policy", "randon"), '--policy: there is no policy "randon"', 'mean "random"?'),
     "a negative seed": (options("--seed", "-1"), "invalid value for '--seed'", "see `merit simulate --help`"),
     "an empty window": (options("--window", "900:1000"), "--window: no request from 900 to 1000 s", "arrive from 0"),

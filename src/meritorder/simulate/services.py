@@ -45,7 +45,7 @@ def services_of(fleet: Fleet, trace: Trace, seed: int) -> npt.NDArray[np.int32]:
 
 def _code(fleet: Fleet, trace: Trace, name: str) -> int:
     if name not in trace.services:
-        what = f'no request of the trace is of the service "{name}" that the fleet matches'
+        what = f'no request of the trace is of service "{name}"'
         nameless = trace.services == ("default",)
         fix = "it names no services: give the fleet's `share`" if nameless else did_you_mean(name, trace.services)
         raise InputError(Problem(what, where=trace.source, key="services", fix=fix))
