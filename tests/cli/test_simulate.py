@@ -144,6 +144,15 @@ def test_several_policies_then_one_in_the_same_folder(trace: Path, tmp_path: Pat
     assert names(folder) == RUN_FILES, "nothing of the earlier runs stays"
 
 
+def test_what_was_not_served_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "long.csv"
+    path.write_text(f"{VIDUR}\n0,900,90\n1,900000,90\n2,900,90\n")
+    assert run(["simulate", str(MIXED), str(path), "--policy", "random,round-robin"]) == 0
+    told = capsys.readouterr().out
+    assert "not served by random: 1 too long for every pool\n" in told
+    assert "not served by round-robin: 1 too long for every pool\n" in told
+
+
 def test_window_rate_and_limit(trace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def simulated(*options: str) -> dict[str, Any]:
         code = run(["simulate", str(MIXED), str(trace), "--json", *options])

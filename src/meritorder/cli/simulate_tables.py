@@ -9,6 +9,14 @@ if TYPE_CHECKING:
     from meritorder.workload.trace import Trace
 
 
+_LOST = {
+    "rejected": "too long for every pool",
+    "shed": "refused by the policy",
+    "cancelled": "cancelled by the client",
+    "unreached": "behind one of these in its session",
+}
+
+
 def print_runs(runs: list[Run], trace: Trace) -> None:
     """Service levels, latency, energy and cost of every run, a line each, in 80 columns where names allow it."""
     from rich.text import Text
@@ -23,6 +31,10 @@ def print_runs(runs: list[Run], trace: Trace) -> None:
     out.print(Text(f"simulated in {text.seconds(wall_s)}: {speed:,.0f} requests per second of it\n"), style="dim")
     out.print(_service_levels(runs), "")
     out.print(_totals(runs))
+    for run in runs:
+        lost = [f"{run.summary[key]:,} {words}" for key, words in _LOST.items() if run.summary[key]]
+        if lost:
+            out.print(Text(f"not served by {run.name}: {', '.join(lost)}"), soft_wrap=True)
     guessed = ", ".join(f"{name} {len(lines)}" for name, lines in runs[0].summary["notes"].items())
     if guessed:
         words = f"note: inputs that are guesses or ranges, by pool: {guessed}; `merit check` lists them"
@@ -73,4 +85,4 @@ def _totals(runs: list[Run]) -> object:
 
 
 def _not_served(run: Run) -> int:
-    return sum(run.summary[key] for key in ("rejected", "shed", "cancelled", "unreached"))
+    return sum(run.summary[key] for key in _LOST)
