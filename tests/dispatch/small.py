@@ -21,9 +21,9 @@ REGION = 0
 SEQUENCES, BUDGET = 64, 2048
 
 
-def table(host: float, per_sequence: float = 1e-5, joules: float = 1.0) -> IterationTable:
+def table(host: float, per_sequence: float = 1e-5, joules: float = 1.0, budget: int = BUDGET) -> IterationTable:
     """An affine machine: `host` seconds and `joules` an iteration, and a little per token."""
-    tokens, batch = np.arange(BUDGET + 1.0), np.arange(SEQUENCES + 1.0)
+    tokens, batch = np.arange(budget + 1.0), np.arange(SEQUENCES + 1.0)
     return IterationTable(
         step_s=host + 1e-5 * tokens,
         prefill_s=0 * tokens,

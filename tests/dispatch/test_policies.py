@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dispatch.small import REGION, dispatcher, table
+from dispatch.small import REGION, SEQUENCES, dispatcher, table
 from meritorder.dispatch import reasons
+from meritorder.dispatch.predict import tpot_s
 from meritorder.fleet.dispatch import (
     LatencyPredicted,
     LeastRequest,
@@ -133,6 +134,26 @@ def test_merit_order_goes_back_to_a_cached_prefix() -> None:
     assert d.reason == reasons.CHEAPEST_PREFIX
     assert d.cached == 99 * 16
     assert others
+
+
+def test_merit_order_does_not_shed_what_another_replica_could_still_serve_in_time() -> None:
+    d = dispatcher(
+        MeritOrder(),
+        pools={"slow": 1, "fast": 1},
+        tables=[table(0.5), table(0.02)],
+        slo=Slo(ttft=0.2, token_rate=100_000.0),
+        sheds=True,
+    )
+    assert d.pool(d.send()) == 1
+    assert d.reason == reasons.LEAST_HARM
+
+
+def test_predictions_stay_inside_the_tables() -> None:
+    """A batch may be as large as the token budget; plain NumPy would raise IndexError past the end."""
+    d = dispatcher(LatencyPredicted(), pools={"a": 1}, tables=[table(0.01, budget=SEQUENCES)])
+    for in_flight in (1, SEQUENCES - 1, SEQUENCES, SEQUENCES + 5, 10 * SEQUENCES):
+        seconds = tpot_s.py_func(d.state, 0, in_flight, 1000.0 * in_flight, 100.0)  # type: ignore[attr-defined]
+        assert 0.01 < seconds < 10
 
 
 def test_too_long_for_any_pool_is_refused() -> None:

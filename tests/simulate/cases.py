@@ -65,7 +65,7 @@ def random_case(seed: int, *, policy: str | None = None, tight: bool = False, pr
     longest = 0
     for index in range(g.integers(1, 4)):
         max_sequences = int(g.integers(1, 12))
-        budget = int(g.integers(max_sequences, 200)) + (64 if g.random() < 0.5 else 0)
+        budget = int(g.choice([max_sequences, g.integers(max_sequences, 200), g.integers(64, 264)]))
         block = int(g.choice([1, 4, 16]))
         blocks = int(g.integers(12, 40) * 16 // block) if tight else int(g.integers(100, 400) * 16 // block)
         engine = Engine(
@@ -73,6 +73,7 @@ def random_case(seed: int, *, policy: str | None = None, tight: bool = False, pr
             token_budget=budget,
             kv_block_tokens=block,
             prefix_caching=prefix and bool(g.random() < 0.8),
+            reserve_prompt=bool(g.random() < 0.5),
             scheduling="priority" if g.random() < 0.4 else "fcfs",
             request_overhead=float(g.choice([0.0, 0.003])),
             prompt_token_overhead=float(g.choice([0.0, 1e-5])),

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from meritorder.fleet.dispatch import RoundRobin
 from meritorder.fleet.schema import Fleet
 from meritorder.problems import InputError
 from meritorder.simulate.result import Result, Status
@@ -91,6 +92,49 @@ def test_every_request_and_every_token_is_accounted_for(seed: int) -> None:
             assert result.series["prompt_tokens"].sum() == pytest.approx(computed)
 
 
+@pytest.mark.parametrize("bins", [1, 2, 3, 7, 240, 241])
+def test_the_series_hold_everything_whatever_the_bins(bins: int) -> None:
+    case = random_case(41)
+    whole, binned = (
+        simulate(case.fleet, case.trace, replicas=case.replicas, seed=41, bins=n).series for n in (1000, bins)
+    )
+    for name, values in binned.items():
+        assert values.shape[1] == bins
+        np.testing.assert_allclose(values.sum(axis=1), whole[name].sum(axis=1), rtol=1e-9, err_msg=name)
+
+
+def test_simulated_time_is_told_while_it_runs() -> None:
+    case = random_case(41)
+    told: list[float] = []
+    result = simulate(case.fleet, case.trace, replicas=case.replicas, progress=lambda now, _: told.append(now))
+    assert told[-1] == pytest.approx(result.span_s, rel=0.1)
+
+
+def test_equal_arrivals_at_a_priority_engine_are_served_in_the_order_of_the_trace() -> None:
+    case = next(c for c in map(random_case, range(300)) if c.fleet.pools["pool0"].engine.scheduling == "priority")
+    pool = case.fleet.pools["pool0"]
+    engine = pool.engine.model_copy(update={"max_sequences": 1, "request_overhead": 0.0, "prompt_token_overhead": 0.0})
+    fleet = case.fleet.model_copy(
+        update={
+            "pools": {"pool0": pool.model_copy(update={"replicas": 1, "engine": engine})},
+            "services": {"fast": case.fleet.services["fast"].model_copy(update={"share": None, "patience": None})},
+            "dispatch": RoundRobin(),
+        }
+    )
+    # request 0 keeps the engine busy; 1 and 2 reach it at the same time, 2 having left first
+    sites = {name: site.model_copy(update={"rtt": {"here": 0.0, "there": 0.5}}) for name, site in fleet.sites.items()}
+    fleet = fleet.model_copy(update={"sites": sites})
+    trace = make_trace(
+        [0.0, 0.0, 0.25],
+        [5, 5, 5],
+        [300, 3, 3],
+        region=[0, 1, 0],
+        regions=("here", "there"),
+    )
+    result = simulate(fleet, trace, replicas=case.replicas[:1])
+    assert result.start_s[1] < result.start_s[2]
+
+
 def test_next_turn_comes_after_its_think_time() -> None:
     case = random_case(0, policy="round-robin")
     trace = make_trace([0.0, 0.0], [5, 5], [3, 3], after=[-1, 0], think_s=[0.0, 2.5], session=[0, 0])
@@ -107,7 +151,14 @@ def test_next_turn_comes_after_its_think_time() -> None:
         (make_trace([1.0, 0.5], [1, 1], [1, 1]), "order of arrival"),
         (make_trace([np.nan], [1], [1]), "finite"),
         (make_trace([-1.0], [1], [1]), "finite"),
-        (make_trace([0.0, 0.0], [1, 1], [1, 1], after=[1, -1]), "stands behind"),
+        (make_trace([0.0, 0.0], [1, 1], [1, 1], after=[1, -1]), "does not stand before"),
+        (make_trace([0.0], [1], [1], after=[-7]), "does not stand before"),
+        (make_trace([0.0, 0.0], [1, 1], [1, 1], after=[-1, 0], think_s=[0, np.nan]), "think times"),
+        (make_trace([0.0, 0.0], [1, 1], [1, 1], after=[-1, 0], think_s=[0, -50]), "think times"),
+        (make_trace([0.0], [1], [1], cancel_s=[-1.0]), "give up"),
+        (make_trace([0.0], [1], [1], cancel_s=[np.nan]), "give up"),
+        (make_trace([0.0], [1], [1], region=[3]), "region is not one of the 1"),
+        (make_trace([0.0], [1], [1], service=[-1]), "service is not one of the 1"),
     ],
 )
 def test_traces_that_cannot_be_run(trace: Trace, says: str) -> None:

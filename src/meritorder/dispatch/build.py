@@ -94,6 +94,7 @@ def build_state(
         carbon_usd = site.kg_per_kwh * fleet.carbon_price_usd_per_kg
         p.usd_per_j = site.pue * (site.usd_per_kwh + carbon_usd) / JOULES_PER_KWH
         p.prefix_caching = pool.engine.prefix_caching and prefix_tokens > 0
+        p.reserve_prompt = pool.engine.reserve_prompt
         p.by_priority = pool.engine.scheduling == "priority"
         p.mean_new, p.mean_output, p.mean_square = EXPECTED_PROMPT, EXPECTED_OUTPUT, 2 * EXPECTED_OUTPUT**2
         tokens.append(_rows(TOKENS, table.step_s, table.prefill_s, table.step_j, table.prefill_j))

@@ -16,8 +16,8 @@ that fast tiers stay free for those who need them, the more so the more importan
 prefill. A replica keeps the targets if the predicted TTFT, the time per token (of those already there, too) and the KV
 space in use stay within `margin` of their limits.
 
-If no replica does: least expected harm, weight x (relative excess of TTFT + of time per token + of KV space), plus the
-relative excess of the time per token of those already there, by their weight.
+If no replica does: least expected harm, weight x (relative excess of TTFT + of time per token + of KV space), plus, for
+everybody already there whose time per token would be above its target, weight x the relative increase.
 """
 
 from __future__ import annotations
@@ -108,6 +108,22 @@ def marginal_usd(
     return joules * p.usd_per_j + state.settings[0].scarcity * pressed * p.usd_per_s * seconds * share
 
 
+@compiled
+def harm_to_others(state: FleetState, replica: int, tpot: float) -> float:
+    """What a rise of the time per token to `tpot` does to those in flight on a replica (module's words)."""
+    r = state.replicas[replica]
+    p = state.pools[r.pool]
+    if r.in_flight == 0:
+        return 0.0
+    rise = max(tpot - tpot_s(state, r.pool, r.in_flight, float(r.context), p.mean_output), 0.0)
+    harm = 0.0
+    for service in range(len(state.services)):
+        s = state.services[service]
+        if state.mix[replica, service] > 0 and tpot > state.settings[0].margin * s.tpot_s:
+            harm += s.weight * state.mix[replica, service] * rise / s.tpot_s
+    return harm
+
+
 @inlined
 def choose_in_merit_order(
     state: FleetState, service: int, region: int, prompt: int, total: int, expected: float, near: int, cached: int
@@ -120,7 +136,7 @@ def choose_in_merit_order(
     s = state.services[service]
     g = state.settings[0]
     best, best_cached, reason, least_usd, least_harm = -1, 0, LEAST_HARM, np.inf, np.inf
-    best_ttft = np.inf
+    soonest = np.inf
     for c in range(s.first, s.first + s.count):
         pool = state.choices[c].pool
         p = state.pools[pool]
@@ -159,10 +175,10 @@ def choose_in_merit_order(
             elif least_harm > 0.0:
                 late = max(ttft / s.ttft_s - g.margin, 0.0) if s.ttft_s < np.inf else 0.0
                 slow = max(tpot / s.tpot_s - g.margin, 0.0) if s.tpot_s < np.inf else 0.0
-                others = max(tpot / r.tpot_s - g.margin, 0.0) if r.tpot_s < np.inf else 0.0
-                harm = s.weight * (late + slow + max(full - g.margin, 0.0)) + r.weight * others
+                harm = s.weight * (late + slow + max(full - g.margin, 0.0)) + harm_to_others(state, replica, tpot)
                 if harm < least_harm:
-                    best, best_cached, least_harm, best_ttft = replica, there, harm, ttft
-    if reason == LEAST_HARM and s.sheds != 0 and best_ttft > s.ttft_s:
+                    best, best_cached, least_harm = replica, there, harm
+            soonest = min(soonest, ttft)
+    if reason == LEAST_HARM and s.sheds != 0 and soonest > s.ttft_s:
         return -1, 0, SHED
     return best, best_cached, reason

@@ -69,11 +69,10 @@ def tpot_s(state: FleetState, pool: int, in_flight: int, context: float, output:
     batch = min(in_flight, p.max_sequences)
     iteration = decode_s(state, pool, batch, context * batch / max(in_flight, 1))
     new = max(int(p.mean_new), 1)
-    step = state.tokens[p.tokens + batch].step_s
-    rest = min(new, p.token_budget - batch)
-    if rest < 1:
-        rest = 1
-    extra = state.tokens[p.tokens + batch + rest].step_s - step + state.tokens[p.tokens + rest].prefill_s
+    beside = min(batch, p.max_sequences - 1)  # the one that is computed needs a seat, too
+    rest = min(new, p.token_budget - beside)
+    step = state.tokens[p.tokens + beside].step_s
+    extra = state.tokens[p.tokens + beside + rest].step_s - step + state.tokens[p.tokens + rest].prefill_s
     extra = max(extra, 0.0) * (new / rest) + p.pair_s * 0.5 * new * new
     return iteration + extra * (batch - 1) / max(output, 1.0) + p.output_token_s
 

@@ -41,6 +41,7 @@ POOL = np.dtype(
         ("usd_per_s", "f8"),  # owner cost of one replica
         ("usd_per_j", "f8"),  # energy, PUE and carbon of one joule at the machine
         ("prefix_caching", "i4"),
+        ("reserve_prompt", "i4"),  # engine admits a prompt only if all of it fits
         ("by_priority", "i4"),  # engine schedules by priority, else first come first served
         # below: counted while running
         ("in_flight", "i8"),
@@ -64,7 +65,6 @@ REPLICA = np.dtype(
         ("context", "i8"),  # tokens of those in flight: prompt and what they have made on average
         ("since", "i8"),  # when `in_flight` last changed, in dispatch steps
         ("tpot_s", "f8"),  # tightest target among the services in flight; infinity: none
-        ("weight", "f8"),  # of the most important service in flight
     ]
 )
 

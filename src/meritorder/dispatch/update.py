@@ -104,14 +104,12 @@ def enter_level(state: FleetState, replica: int, number: int) -> None:
 
 @compiled
 def tighten(state: FleetState, replica: int) -> None:
-    """Find the tightest time per token that anybody in flight on the replica was promised, and the most important."""
-    tightest, weight = np.inf, 0.0
+    """Find the tightest time per token that anybody in flight on the replica was promised."""
+    tightest = np.inf
     for service in range(len(state.services)):
         if state.mix[replica, service] > 0:
             tightest = min(tightest, state.services[service].tpot_s)
-            weight = max(weight, state.services[service].weight)
     state.replicas[replica].tpot_s = tightest
-    state.replicas[replica].weight = weight
 
 
 @inlined
@@ -141,7 +139,6 @@ def sent(state: FleetState, replica: int, service: int, new: int, room: int) -> 
     r.context += room
     state.mix[replica, service] += 1
     r.tpot_s = min(r.tpot_s, state.services[service].tpot_s)
-    r.weight = max(r.weight, state.services[service].weight)
     state.settings[0].clock += 1
     r.since = state.settings[0].clock
     state.settings[0].touched = replica

@@ -67,6 +67,11 @@ class Engine(_Part):
     scheduling: Literal["fcfs", "priority"] = Field(
         default="fcfs", description="Order of waiting requests in the engine."
     )
+    reserve_prompt: Switch = Field(
+        default=True,
+        description="Admit a prompt only if KV blocks for all of it are free, not just for its first chunk "
+        "(vLLM: scheduler_reserve_full_isl).",
+    )
     memory_fraction: Number = Field(default=0.9, gt=0, le=1, description="Part of the memory the engine may use.")
     max_context: Positive | None = Field(
         default=None,

@@ -43,6 +43,8 @@ def simulate(
     `replicas`, one per pool, replace the compiled ones. The same inputs and seed give the same bits.
     Raises InputError where the trace can't be run on the fleet.
     """
+    if bins < 1:
+        raise ValueError(f"bins is {bins}, not at least 1")
     dispatch = policy or fleet.dispatch
     check(trace)
     if replicas is None:
@@ -88,8 +90,17 @@ def check(trace: Trace) -> None:
         problems.append(Problem("arrivals must be finite seconds >= 0", where=trace.source))
     elif not trace.closed_loop and (np.diff(by_clock) < 0).any():
         problems.append(Problem("requests are not in the order of arrival", where=trace.source))
-    if (trace.after >= np.arange(len(trace))).any():
-        problems.append(Problem("a request waits for one that stands behind it", where=trace.source))
+    if (trace.after >= np.arange(len(trace))).any() or (trace.after < -1).any():
+        problems.append(Problem("a request waits for one that does not stand before it", where=trace.source))
+    if not (np.isfinite(trace.think_s) & (trace.think_s >= 0)).all():
+        problems.append(Problem("think times must be finite seconds >= 0", where=trace.source))
+    if not (trace.cancel_s > 0).all():
+        problems.append(Problem("clients give up after seconds > 0, or inf", where=trace.source))
+    for name, column, known in (("region", trace.region, trace.regions), ("service", trace.service, trace.services)):
+        if len(column) and not (column.min() >= 0 and column.max() < len(known)):
+            problems.append(Problem(f"a {name} is not one of the {len(known)} named", where=trace.source))
+    if len(trace.blocks) and trace.blocks.min() < 0:
+        problems.append(Problem("prefix block ids must be >= 0", where=trace.source))
     if not len(trace):
         problems.append(Problem("holds no requests", where=trace.source))
     if problems:
@@ -112,6 +123,9 @@ def _result(
         column = q[name]
         column[column < 0.0] = np.nan
     status = np.where(q.status == UNBORN, Status.UNREACHED, q.status).astype(np.uint8)
+    # a first token that was still on its way when the client left was never seen
+    unseen = (status == Status.CANCELLED) & (q.first > q.finish)
+    q.first[unseen] = np.nan
     sent = q.replica >= 0
     return Result(
         fleet=fleet,

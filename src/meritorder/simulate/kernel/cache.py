@@ -39,8 +39,12 @@ def insert(sim: SimState, replica: int, unit: int) -> None:
     """Add a unit that is not there yet, with one user."""
     cache = sim.caches[replica]
     slot = cache.vacant
+    if slot >= 0:
+        cache.vacant = sim.slots[cache.first + slot].next
+    else:
+        slot = cache.fresh
+        cache.fresh += 1
     s = sim.slots[cache.first + slot]
-    cache.vacant = s.next
     s.unit = unit
     s.users = 1
     at = home(unit, cache.mask)

@@ -10,7 +10,7 @@ from meritorder.simulate.kernel import finish_heap
 from meritorder.simulate.kernel.blocks import take
 from meritorder.simulate.kernel.event_heap import add_event
 from meritorder.simulate.kernel.jump import iterations_until, total
-from meritorder.simulate.kernel.lists import rank_of, stop_waiting, wait_before
+from meritorder.simulate.kernel.lists import last_of_equals, rank_of, stop_waiting, wait_before
 from meritorder.simulate.kernel.memory import (
     AT_ENGINE,
     DECODING,
@@ -126,9 +126,6 @@ def pass_boundary(fleet: FleetState, sim: SimState, replica: int, time: float) -
         q = sim.requests[i]
         if q.status == DECODING or q.status == PREFILLING:
             cancel_running(fleet, sim, replica, i)
-        elif q.status == WAITING:
-            # preempted between the client's word and now
-            cancel_waiting(fleet, sim, replica, i)
         i = q.next_cancel
 
 
@@ -158,7 +155,8 @@ def arrive(fleet: FleetState, sim: SimState, request: int, time: float) -> bool:
     q.status = WAITING
     q.queued = time
     blocked = e.waiting > 0 and p.by_priority == 0
-    wait_before(sim, replica, rank_of(p.by_priority, sim, request), request, NOBODY)
+    rank = rank_of(p.by_priority, sim, request)
+    wait_before(sim, replica, rank, request, last_of_equals(sim, replica, rank, request, p.by_priority))
     if e.n == 0:
         e.now = time
         return True

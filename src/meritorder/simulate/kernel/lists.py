@@ -63,6 +63,18 @@ def wait_before(sim: SimState, replica: int, rank: int, request: int, before: in
 
 
 @inlined
+def last_of_equals(sim: SimState, replica: int, rank: int, request: int, by_priority: int) -> int:
+    """Who stands behind a request that has just come: by priority those of the same time but later in the trace."""
+    before = NOBODY
+    if by_priority != 0:
+        last = sim.waiting[replica * sim.clock[0].classes + rank].tail
+        while last >= 0 and sim.requests[last].queued == sim.requests[request].queued and last > request:
+            before = last
+            last = sim.requests[last].previous
+    return before
+
+
+@inlined
 def wait_again(sim: SimState, replica: int, rank: int, request: int, by_priority: int) -> None:
     """A preempted request waits: at the very front, or by priority where it stood by its arrival."""
     before = sim.waiting[replica * sim.clock[0].classes + rank].head

@@ -95,6 +95,8 @@ def run(fleet: FleetState, sim: SimState, most: int) -> bool:
             engine = sim.requests[there].replica
         if engine >= 0:
             set_key(sim.timeline, 0, len(sim.timeline) >> 1, engine, schedule(fleet, sim, engine))
+        if born >= 0 or there >= 0 or engine >= 0:
+            c.now = time
         settle(fleet)
         c.handled += 1
     return True

@@ -81,7 +81,8 @@ CACHE = np.dtype(
         ("table", "i8"),  # its hash table is table[table : table + mask + 1]
         ("mask", "i8"),
         ("capacity", "i8"),
-        ("vacant", "i4"),  # first unused slot, linked by `next`
+        ("fresh", "i8"),  # slots from here on were never used (and their memory never touched)
+        ("vacant", "i4"),  # slots that were used and are free again, linked by `next`
         ("oldest", "i4"),  # of those that nobody uses: evicted first
         ("newest", "i4"),
         ("evictable", "i4"),

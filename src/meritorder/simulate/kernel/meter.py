@@ -12,19 +12,19 @@ def halve_resolution(sim: SimState) -> None:
     pools, bins = sim.series.shape
     for pool in range(pools):
         for k in range(bins):
-            b = sim.series[pool, k]
-            if 2 * k + 1 < bins:
-                x, y = sim.series[pool, 2 * k], sim.series[pool, 2 * k + 1]
-                b.energy_j = x.energy_j + y.energy_j
-                b.busy_s = x.busy_s + y.busy_s
-                b.running_s = x.running_s + y.running_s
-                b.kv_token_s = x.kv_token_s + y.kv_token_s
-                b.prompt_tokens = x.prompt_tokens + y.prompt_tokens
-                b.output_tokens = x.output_tokens + y.output_tokens
-                b.iterations = x.iterations + y.iterations
-            else:
-                b.energy_j = b.busy_s = b.running_s = b.kv_token_s = 0.0
-                b.prompt_tokens = b.output_tokens = b.iterations = 0.0
+            b = sim.series[pool, k >> 1]
+            x = sim.series[pool, k]
+            joules, busy, running, kv = x.energy_j, x.busy_s, x.running_s, x.kv_token_s
+            prompt, output, iterations = x.prompt_tokens, x.output_tokens, x.iterations
+            x.energy_j = x.busy_s = x.running_s = x.kv_token_s = 0.0
+            x.prompt_tokens = x.output_tokens = x.iterations = 0.0
+            b.energy_j += joules
+            b.busy_s += busy
+            b.running_s += running
+            b.kv_token_s += kv
+            b.prompt_tokens += prompt
+            b.output_tokens += output
+            b.iterations += iterations
     sim.clock[0].bin_s *= 2.0
 
 
@@ -47,11 +47,13 @@ def meter(
         halve_resolution(sim)
     width = sim.clock[0].bin_s
     seconds = stop - start
-    k = int(start / width)
-    last = int(stop / width)
+    # rounding may name the bin behind the last
+    k = min(int(start / width), bins - 1)
+    last = min(int(stop / width), bins - 1)
+    alone = k == last
     while k <= last:
-        part = min(stop, (k + 1) * width) - max(start, k * width)
-        share = part / seconds if last > int(start / width) else 1.0
+        part = seconds if alone else min(stop, (k + 1) * width) - max(start, k * width)
+        share = 1.0 if alone else part / seconds
         b = sim.series[pool, k]
         b.energy_j += joules * share
         b.busy_s += part

@@ -127,7 +127,7 @@ def _caches(fleet: Fleet, state: FleetState, trace: Trace) -> tuple[Records, Rec
     """Prefix caches of all replicas: as many slots as units fit, and a hash table four times as large."""
     count = len(state.replicas)
     caches = records(count, CACHE)
-    caches.oldest[:] = caches.newest[:] = NOBODY
+    caches.oldest[:] = caches.newest[:] = caches.vacant[:] = NOBODY
     if not state.pools.prefix_caching.any():
         return caches, records(0, SLOT), np.zeros(0, np.int32)
     for index, name in enumerate(fleet.pools):
@@ -140,20 +140,12 @@ def _caches(fleet: Fleet, state: FleetState, trace: Trace) -> tuple[Records, Rec
                     fix=f"give a divisor of {trace.block_tokens}, or prefix_caching: false",
                 )
             )
-    unique = trace.unique_blocks
-    slots = tables = 0
-    for r in range(count):
-        p = state.pools[state.replicas[r].pool]
-        capacity = 0
-        if p.prefix_caching:
-            capacity = min(int(p.kv_blocks * p.block_tokens) // trace.block_tokens, unique)
-        c = caches[r]
-        c.first, c.capacity, c.table = slots, capacity, tables
-        size = 1 << (4 * capacity).bit_length()
-        c.mask = size - 1
-        slots += capacity
-        tables += size
-    result = records(slots, SLOT)
-    # the vacant slots of each cache form a chain
-    result.next[:] = np.arange(1, slots + 1) - np.repeat(caches.first, caches.capacity)
-    return caches, result, np.zeros(tables, np.int32)
+    pools = state.pools
+    held = pools.kv_blocks * pools.block_tokens // trace.block_tokens
+    capacity = np.where(pools.prefix_caching != 0, np.minimum(held, trace.unique_blocks), 0)
+    size = np.array([1 << (4 * int(slots)).bit_length() for slots in capacity], np.int64)
+    of = state.replicas.pool
+    caches.capacity[:], caches.mask[:] = capacity[of], size[of] - 1
+    caches.first[:] = np.cumsum(capacity[of]) - capacity[of]
+    caches.table[:] = np.cumsum(size[of]) - size[of]
+    return caches, records(int(capacity[of].sum()), SLOT), np.zeros(int(size[of].sum()), np.int32)

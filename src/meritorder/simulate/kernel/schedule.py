@@ -4,7 +4,7 @@ Running requests first, in the order of admission: a decoding one gets 1 token, 
 (there is at most one, the last) gets what the token budget leaves. A request that finds no free KV block preempts the
 last one admitted, or by priority the least important, last arrived; a preempted request gives up its KV cache and
 recomputes it later. Then, unless anyone was preempted, waiting requests are admitted while seats, budget and blocks
-last; several prompts may share an iteration.
+last (blocks for the whole prompt, unless `reserve_prompt` is off); several prompts may share an iteration.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def make_room(fleet: FleetState, sim: SimState, replica: int) -> None:
 
 @inlined
 def admit(fleet: FleetState, sim: SimState, replica: int, request: int, budget: int) -> bool:
-    """Schedule the first chunk of a waiting request, if its blocks are there."""
+    """Schedule the first chunk of a waiting request, if blocks are there for it or, where so set, for all of it."""
     e = sim.engines[replica]
     q = sim.requests[request]
     pool = fleet.replicas[replica].pool
@@ -160,6 +160,8 @@ def admit(fleet: FleetState, sim: SimState, replica: int, request: int, budget: 
     chunk = min(target - computed, budget)
     want = blocks_for(computed + chunk, p.block_tokens) - units * per_unit
     held = unused_units(sim, replica, request, units) * per_unit if units > 0 else 0
+    if p.reserve_prompt != 0 and blocks_for(target, p.block_tokens) - units * per_unit + held > e.free:
+        return False
     if want + held > e.free:
         return False
     stop_waiting(sim, replica, rank_of(p.by_priority, sim, request), request)

@@ -8,7 +8,7 @@ import numpy as np
 
 from meritorder.dispatch import choose as names
 from meritorder.dispatch import reasons
-from meritorder.dispatch.merit_order import TRIES, marginal_usd, most_in_flight
+from meritorder.dispatch.merit_order import TRIES, harm_to_others, marginal_usd, most_in_flight
 from meritorder.dispatch.predict import delay_s, tpot_s, ttft_s
 from meritorder.dispatch.state import UNORDERED, FleetState
 from meritorder.dispatch.update import order_key
@@ -172,13 +172,12 @@ class Dispatcher:
                     break
                 late = max(ttft / s.ttft_s - g.margin, 0.0) if s.ttft_s < np.inf else 0.0
                 slow = max(tpot / s.tpot_s - g.margin, 0.0) if s.tpot_s < np.inf else 0.0
-                others = max(tpot / promised - g.margin, 0.0) if promised < np.inf else 0.0
-                harm = s.weight * (late + slow + max(full - g.margin, 0.0)) + state.replicas[replica].weight * others
+                harm = s.weight * (late + slow + max(full - g.margin, 0.0)) + harm_to_others(state, replica, tpot)
                 harmful.append((harm, replica, there, ttft))
         if feasible:
             _, replica, there = min(feasible, key=lambda f: f[0])
             return replica, there, reasons.CHEAPEST_PREFIX if there else reasons.CHEAPEST
-        _, replica, there, ttft = min(harmful, key=lambda h: h[0])
-        if s.sheds and ttft > s.ttft_s:
+        _, replica, there, _ = min(harmful, key=lambda h: h[0])
+        if s.sheds and min(h[3] for h in harmful) > s.ttft_s:
             return -1, 0, reasons.SHED
         return replica, there, reasons.LEAST_HARM

@@ -71,6 +71,7 @@ class Engine:
     def __init__(self, pool: Pool, replica: Replica, unit_tokens: int) -> None:
         self.table = replica.table
         self.block = replica.block_tokens
+        self.reserve_prompt = pool.engine.reserve_prompt
         self.by_priority = pool.engine.scheduling == "priority"
         self.unit_tokens = unit_tokens if pool.engine.prefix_caching else 0
         self.unit_blocks = self.unit_tokens // self.block if self.unit_tokens else 0
@@ -195,7 +196,8 @@ class Engine:
             chunk = min(target - computed, budget)
             want = self.blocks(computed + chunk) - len(hits) * self.unit_blocks
             idle = sum(unit in self.cache.unused for unit in hits) * self.unit_blocks
-            if want + idle > self.free():
+            whole = self.blocks(target) - len(hits) * self.unit_blocks
+            if (whole if self.reserve_prompt else want) + idle > self.free():
                 break
             self.waiting.pop(0)
             self.running.append(r)

@@ -189,9 +189,6 @@ class Oracle:
                 engine.running.remove(r)
                 engine.release(r)
                 self.end(r, Status.CANCELLED, 0)
-            elif r.place == "waiting":
-                engine.waiting.remove(r)
-                self.end(r, Status.CANCELLED, 0)
         engine.cancels.clear()
         engine.schedule(now)
 
