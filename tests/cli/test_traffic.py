@@ -55,7 +55,9 @@ def test_slice_scale_and_mix(source: Path, tmp_path: Path, capsys: pytest.Captur
         (["convert", "{source}", "{folder}"], "is a directory"),
         (["slice", "{source}", "out.parquet", "--from", "900"], "no request from 900"),
         (["scale", "{source}", "out.parquet", "--factor", "-1"], "--factor: is -1"),
+        (["scale", "{source}", "out.parquet", "--factor", "1e-12"], "--factor: leaves none of 300 requests"),
         (["mix", "out.parquet", "{source}"], "names no service"),
+        (["mix", "out.parquet", "a={source}", "a={source}"], 'the name "a" stands twice'),
         (["fetch", "azure"], "no public trace"),
     ],
 )

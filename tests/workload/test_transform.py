@@ -163,7 +163,7 @@ def test_a_mix_joins_blocks_to_the_coarsest_and_says_so() -> None:
     assert np.diff(mixed.block_start).tolist() == [2, 2, 2]
     assert mixed.blocks.tolist() == [0, 1, 2, 3, 0, 1]
     assert any("joined to blocks of 32" in warning for warning in mixed.warnings)
-    with pytest.raises(InputError, match="names"):
+    with pytest.raises(InputError, match="stands twice"):
         mix([fine, coarse], ["same", "same"])
 
 

@@ -47,7 +47,9 @@ def table(title: str, columns: Iterable[str]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    heading = Text(title, style="bold") if title else None
+    heading = (
+        Text(title, style="bold", no_wrap=True, overflow="ignore") if title else None
+    )  # may be wider than the table
     result = Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for number, column in enumerate(columns):
         if column.startswith(">"):  # a number stays on a line with its unit, and shows where it had no room

@@ -172,10 +172,10 @@ def scale(
     as_json: Json = False,
 ) -> None:
     """Change the rate by adding or leaving out whole sessions, so that bursts stay bursts."""
-    from meritorder.workload.transform import scale_rate
+    from meritorder.cli.traffic_choice import scaled
 
     trace = _read(source, format, as_json)
-    _write(scale_rate(trace, factor, seed, share_blocks=share_blocks, dilate=dilate), target, as_json)
+    _write(scaled(trace, factor, seed, share_blocks=share_blocks, dilate=dilate), target, as_json)
 
 
 @app.command()

@@ -44,8 +44,20 @@ def choose(
             trace = transform.slice(trace, *span)
     if rate is not None:
         with _about("--rate"):
-            trace = transform.scale_rate(trace, _factor(trace, rate), seed=seed)
+            trace = scaled(trace, _factor(trace, rate), seed)
     return trace if limit is None else rows.first(trace, limit)
+
+
+def scaled(trace: Trace, factor: float, seed: int, *, share_blocks: bool = False, dilate: bool = False) -> Trace:
+    """`transform.scale_rate`, which must leave something. Raises InputError."""
+    from meritorder.problems import InputError, Problem
+    from meritorder.workload.transform import scale_rate
+
+    result = scale_rate(trace, factor, seed, share_blocks=share_blocks, dilate=dilate)
+    if not len(result):
+        what = f"leaves none of {len(trace):,} requests"
+        raise InputError(Problem(what, "--factor", fix="choose more, or more traffic to choose from"))
+    return result
 
 
 def parse_window(text: str) -> tuple[float, float]:

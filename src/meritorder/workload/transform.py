@@ -74,10 +74,9 @@ def mix(traces: Sequence[Trace], names: Sequence[str]) -> Trace:
     Services that a trace had before are replaced. Prefix blocks of different size are made as coarse as the coarsest.
     Raises InputError where block sizes don't divide each other, or names are doubled.
     """
-    if len(names) != len(traces) or len(set(names)) != len(names):
-        raise InputError(
-            Problem(f"{len(names)} names for {len(traces)} traces", "--name", fix="give each trace one name")
-        )
+    twice = sorted({name for name in names if list(names).count(name) > 1})
+    if twice:
+        raise InputError(Problem(f'the name "{twice[0]}" stands twice', "TRACES", fix="give each trace its own name"))
     sizes = sorted({trace.block_tokens for trace in traces if trace.has_blocks})
     notes = []
     if len(sizes) > 1:
