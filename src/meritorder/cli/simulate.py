@@ -132,17 +132,20 @@ def _run(
     from meritorder.simulate.store import run_of
 
     _compile(fleet, trace, replicas, seed)
-    ended = [0] * len(policies)
+    done = [0.0] * len(policies)
     stopped = False
-    label = f"simulating {trace.duration_s / 60:,.0f} min" if trace.duration_s > 90 else "simulating"
+    span_s = trace.duration_s
+    label = f"simulating {span_s / 60:,.0f} min" if span_s > 90 else f"simulating {span_s:,.0f} s"
     with progress(label, quiet) as advance, ThreadPoolExecutor(min(threads, len(policies))) as pool:
 
         def tell(index: int) -> Callable[[float, int], None]:
             def told(now_s: float, count: int) -> None:
                 if stopped:
                     raise KeyboardInterrupt
-                ended[index] = count
-                advance(sum(ended) / (len(trace) * len(policies)))
+                # virtual time; where turns wait for one another nobody knows when it ends, so requests
+                part = count / len(trace) if trace.closed_loop or span_s <= 0 else now_s / span_s
+                done[index] = min(part, 1.0)
+                advance(sum(done) / len(policies))
 
             return told
 

@@ -19,17 +19,21 @@ def decode_s(state: FleetState, pool: int, batch: int, kv_tokens: float) -> floa
 
 
 @inlined
+def chunks(state: FleetState, pool: int, batch: int, new: int) -> tuple[int, int, int]:
+    """How `new` prompt tokens are cut beside `batch` sequences: tokens of a whole chunk, how many, and of the last."""
+    chunk = max(state.pools[pool].token_budget - batch, 1)
+    full = (new - 1) // chunk
+    return chunk, full, new - full * chunk
+
+
+@inlined
 def prefill_s(state: FleetState, pool: int, batch: int, kv_tokens: float, new: int, pairs: float) -> float:
     """Seconds until `new` prompt tokens are computed beside `batch` decoding sequences, in chunks of the budget.
 
     `pairs`: token pairs that attend to one another in all.
     """
     p = state.pools[pool]
-    chunk = p.token_budget - batch
-    if chunk < 1:
-        chunk = 1
-    full = (new - 1) // chunk
-    rest = new - full * chunk
+    chunk, full, rest = chunks(state, pool, batch, new)
     b = state.batches[p.batches + batch]
     decode = b.decode_s + b.decode_kv_s * kv_tokens
     last = state.tokens[p.tokens + batch + rest].step_s + state.tokens[p.tokens + rest].prefill_s + decode
@@ -44,11 +48,7 @@ def prefill_s(state: FleetState, pool: int, batch: int, kv_tokens: float, new: i
 def prefill_j(state: FleetState, pool: int, batch: int, new: int, pairs: float) -> float:
     """Joules above idle that `new` prompt tokens add to a replica with `batch` decoding sequences."""
     p = state.pools[pool]
-    chunk = p.token_budget - batch
-    if chunk < 1:
-        chunk = 1
-    full = (new - 1) // chunk
-    rest = new - full * chunk
+    chunk, full, rest = chunks(state, pool, batch, new)
     alone = state.tokens[p.tokens + batch].step_j if batch > 0 else 0.0
     joules = state.tokens[p.tokens + batch + rest].step_j - alone + state.tokens[p.tokens + rest].prefill_j
     if full > 0:
