@@ -1,7 +1,7 @@
 """Fit the traffic presets to published traces: `python -m scripts.fit_presets ../shared/traces [--report]`.
 
-Writes src/meritorder/workload/presets/*.yaml. Each preset is fitted twice: to one half of its trace, to judge it on the
-other half (printed by --report, kept in the preset under `fit`), and to the whole, which is what is shipped.
+Writes src/meritorder/workload/synthesis/presets/*.yaml. Each preset is fitted twice: to one half of its trace, to judge
+it on the other half (printed by --report, kept in the preset under `fit`), and to the whole, which is what is shipped.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from scripts.fitting import azure, mooncake, servegen, sources, weka
 from scripts.fitting.judge import Row, median, numbers, spec, table
 
 from meritorder.files import write_text
-from meritorder.workload.spec import parse_spec
-from meritorder.workload.synthesize import synthesize
+from meritorder.workload.synthesis.spec import parse_spec
+from meritorder.workload.synthesis.synthesize import synthesize
 from meritorder.workload.trace import Trace
 
-PRESETS = Path(__file__).parent.parent / "src/meritorder/workload/presets"
+PRESETS = Path(__file__).parent.parent / "src/meritorder/workload/synthesis/presets"
 RUNS = 25
 
 

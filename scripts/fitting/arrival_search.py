@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from meritorder.workload.arrivals import arrivals
-from meritorder.workload.spec import Client
-from meritorder.workload.statistics import arrival_statistics
+from meritorder.workload.statistics.measures import arrival_statistics
+from meritorder.workload.synthesis.arrivals import arrivals
+from meritorder.workload.synthesis.spec import Client
 
 Statistics = dict[str, float]
 # Lengths don't matter here.

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from meritorder.workload.describe import describe
-from meritorder.workload.spec import TrafficSpec
+from meritorder.workload.statistics.describe import describe
+from meritorder.workload.synthesis.spec import TrafficSpec
 from meritorder.workload.trace import Trace
 
 Row = dict[str, float]

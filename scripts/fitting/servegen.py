@@ -13,8 +13,8 @@ from scripts.fitting.arrival_search import statistics
 from scripts.fitting.judge import Row
 from scripts.fitting.tables import rounded, weighted_quantiles
 
-from meritorder.workload.arrivals import arrivals, mean_rate, renewals
-from meritorder.workload.spec import Gaps, TrafficSpec
+from meritorder.workload.synthesis.arrivals import arrivals, mean_rate, renewals
+from meritorder.workload.synthesis.spec import Gaps, TrafficSpec
 
 Numbers = npt.NDArray[np.float64]
 WINDOW_S = 600

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as parquet
 
-from meritorder.workload.prefix import reuse
 from meritorder.workload.read import read
+from meritorder.workload.statistics.prefix import reuse
 from meritorder.workload.trace import Trace
 
 Numbers = npt.NDArray[np.float64]

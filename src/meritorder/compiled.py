@@ -17,8 +17,11 @@ from meritorder import __version__
 
 F = TypeVar("F", bound=Callable[..., object])
 
-# Every folder that holds compiled functions: a change in any of them makes a new cache.
-_SOURCES = ("compiled.py", "dispatch", "simulate/kernel", "workload/chain.py", "workload/prefix.py")
+# Every folder or file that holds compiled functions: a change in any of them makes a new cache.
+_SOURCES = (
+    *("compiled.py", "dispatch", "simulate/kernel"),
+    *("workload/statistics/prefix.py", "workload/synthesis/chain.py"),
+)
 
 
 @cache

@@ -15,9 +15,9 @@ from test_parquet import assert_same
 from meritorder.problems import InputError
 from meritorder.workload import formats
 from meritorder.workload.convert import convert
-from meritorder.workload.options import Options
 from meritorder.workload.parquet import read_parquet
 from meritorder.workload.read import read
+from meritorder.workload.reading.options import Options
 
 STREAMED = ("azure-2023", "azure-2024", "azure-lmm", "burstgpt-1", "burstgpt-3", "vidur", "chutes")
 

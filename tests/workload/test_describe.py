@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from meritorder.workload.describe import describe
 from meritorder.workload.read import read
-from meritorder.workload.statistics import index_of_dispersion, spearman, weighted_quantiles, window_counts
+from meritorder.workload.statistics.describe import describe
+from meritorder.workload.statistics.measures import index_of_dispersion, spearman, weighted_quantiles, window_counts
+from meritorder.workload.statistics.traps import grid_step, traps
 from meritorder.workload.trace import make_trace
-from meritorder.workload.traps import grid_step, traps
 
 
 def said(value: float, like: str) -> bool:

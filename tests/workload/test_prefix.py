@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meritorder.workload.prefix import hit_curve, reuse, reuse_gaps
 from meritorder.workload.read import read
+from meritorder.workload.statistics.prefix import hit_curve, reuse, reuse_gaps
 from meritorder.workload.trace import Trace, make_trace
 
 BLOCK = 16

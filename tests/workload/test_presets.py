@@ -9,10 +9,10 @@ import pytest
 
 from meritorder.cli.main import run
 from meritorder.problems import InputError
-from meritorder.workload import presets
-from meritorder.workload.describe import describe
 from meritorder.workload.read import read
-from meritorder.workload.synthesize import synthesize
+from meritorder.workload.statistics.describe import describe
+from meritorder.workload.synthesis import presets
+from meritorder.workload.synthesis.synthesize import synthesize
 
 EVERY = (
     "azure-2023-code",

@@ -12,8 +12,8 @@ import zstandard
 from native_files import AZURE_2023, BURSTGPT_1, MOONCAKE, NATIVE, VIDUR, lines, text
 
 from meritorder.problems import InputError
-from meritorder.workload.peek import peek
 from meritorder.workload.read import read, recognise
+from meritorder.workload.reading.peek import peek
 from meritorder.workload.trace import Trace
 
 TEXTS = ("azure-2023", "azure-lmm", "burstgpt-3", "vidur", "mooncake", "bailian", "weka-json", "tracelab", "copilot")

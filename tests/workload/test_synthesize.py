@@ -10,12 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meritorder.problems import InputError
-from meritorder.workload.arrivals import RateCurve, _remembered, arrivals, mean_rate, renewals, through, weibull_shape
-from meritorder.workload.distribution import Distribution, link_ranks
-from meritorder.workload.prefix import reuse
-from meritorder.workload.spec import Client, Gaps, TrafficSpec, parse_spec
-from meritorder.workload.statistics import index_of_dispersion, spearman
-from meritorder.workload.synthesize import expected_rate, synthesize
+from meritorder.workload.statistics.measures import index_of_dispersion, spearman
+from meritorder.workload.statistics.prefix import reuse
+from meritorder.workload.synthesis.arrivals import (
+    RateCurve,
+    _remembered,
+    arrivals,
+    mean_rate,
+    renewals,
+    through,
+    weibull_shape,
+)
+from meritorder.workload.synthesis.distribution import Distribution, link_ranks
+from meritorder.workload.synthesis.spec import Client, Gaps, TrafficSpec, parse_spec
+from meritorder.workload.synthesis.synthesize import expected_rate, synthesize
 from meritorder.workload.trace import Trace
 
 LENGTHS = {"prompt_tokens": {"exponential": 500}, "output_tokens": {"exponential": 100}}

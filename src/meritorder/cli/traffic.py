@@ -93,7 +93,7 @@ def convert(
     from meritorder.cli.output import print_json, progress
     from meritorder.cli.traffic_choice import parse_window
     from meritorder.workload.convert import convert as convert_trace
-    from meritorder.workload.options import Options
+    from meritorder.workload.reading.options import Options
 
     started = time.perf_counter()
     with progress(f"Converting {source}", quiet=as_json) as advance:

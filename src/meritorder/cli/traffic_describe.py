@@ -28,8 +28,8 @@ def command(
     much of the prompts a prefix cache of any size would have held.
     """
     from meritorder.cli.output import print_json, progress
-    from meritorder.workload.describe import CACHE_TOKENS, describe
     from meritorder.workload.find import find
+    from meritorder.workload.statistics.describe import CACHE_TOKENS, describe
 
     sizes = CACHE_TOKENS if cache_tokens is None else _sizes(cache_tokens)
     with progress(f"Reading {source}", quiet=as_json) as advance:

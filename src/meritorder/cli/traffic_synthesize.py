@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from meritorder.workload.spec import TrafficSpec
+    from meritorder.workload.synthesis.spec import TrafficSpec
 
 
 def command(
@@ -31,7 +31,7 @@ def command(
 
     from meritorder.cli.output import print_json, progress, results
     from meritorder.workload.parquet import write
-    from meritorder.workload.synthesize import synthesize
+    from meritorder.workload.synthesis.synthesize import synthesize
 
     if workload is None:
         _list(as_json)
@@ -54,8 +54,8 @@ def _spec(workload: str) -> TrafficSpec:
     from pathlib import Path
 
     from meritorder.problems import InputError, Problem, did_you_mean
-    from meritorder.workload import presets
-    from meritorder.workload.spec import load_spec
+    from meritorder.workload.synthesis import presets
+    from meritorder.workload.synthesis.spec import load_spec
 
     path = Path(workload)
     if path.exists() or path.suffix in (".yaml", ".yml"):
@@ -82,8 +82,8 @@ def _seconds(duration: str | None) -> float | None:
 def _list(as_json: bool) -> None:
     from meritorder.cli.output import print_json, results, table
     from meritorder.report.text import number
-    from meritorder.workload import presets
-    from meritorder.workload.synthesize import expected_rate
+    from meritorder.workload.synthesis import presets
+    from meritorder.workload.synthesis.synthesize import expected_rate
 
     specs = [presets.load(name) for name in presets.names()]
     if as_json:

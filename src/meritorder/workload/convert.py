@@ -10,11 +10,11 @@ import numpy as np
 
 from meritorder.files import replacing
 from meritorder.problems import InputError, Problem
-from meritorder.workload.intake import Intake
-from meritorder.workload.options import Options
 from meritorder.workload.parquet import metadata_of, to_table, write
-from meritorder.workload.peek import Peek, peek
 from meritorder.workload.read import check_options, pieces, read_with, recognise, wants_links
+from meritorder.workload.reading.intake import Intake
+from meritorder.workload.reading.options import Options
+from meritorder.workload.reading.peek import Peek, peek
 from meritorder.workload.trace import Trace, make_trace
 
 # Row-wise formats without block ids over the whole file: a batch can be written and forgotten.

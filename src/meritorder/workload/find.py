@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from meritorder.problems import InputError, Problem, did_you_mean
-from meritorder.workload import presets
 from meritorder.workload.fetch import TRACES, locate
 from meritorder.workload.read import read
 from meritorder.workload.rows import first, opened
-from meritorder.workload.synthesize import expected_rate, synthesize
+from meritorder.workload.synthesis import presets
+from meritorder.workload.synthesis.synthesize import expected_rate, synthesize
 from meritorder.workload.trace import Trace
 
 _HOW = {

@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from meritorder.files import replacing
 from meritorder.problems import InputError, Problem
-from meritorder.workload.faults import Faults
-from meritorder.workload.options import Options
-from meritorder.workload.peek import Peek
-from meritorder.workload.source import reading
+from meritorder.workload.reading.faults import Faults
+from meritorder.workload.reading.options import Options
+from meritorder.workload.reading.peek import Peek
+from meritorder.workload.reading.source import reading
 from meritorder.workload.trace import Trace, make_trace, renumber
 
 NAME = "merit"

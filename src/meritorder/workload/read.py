@@ -11,9 +11,9 @@ import numpy as np
 
 from meritorder.problems import InputError, Problem, did_you_mean
 from meritorder.workload import formats
-from meritorder.workload.intake import Intake, closed_loop, jitter
-from meritorder.workload.options import Options
-from meritorder.workload.peek import Peek, peek
+from meritorder.workload.reading.intake import Intake, closed_loop, jitter
+from meritorder.workload.reading.options import Options
+from meritorder.workload.reading.peek import Peek, peek
 from meritorder.workload.rows import by_time, join, take
 from meritorder.workload.trace import Trace
 
@@ -191,7 +191,7 @@ def _read_rows(looked: Peek, module: ModuleType, options: Options) -> Trace:
 
 def _grid(trace: Trace) -> tuple[str, ...]:
     """A grid of a second and more hides how bursty the traffic was, or fakes bursts when it is replayed."""
-    from meritorder.workload.traps import grid_step
+    from meritorder.workload.statistics.traps import grid_step
 
     step = grid_step(trace.arrival_s[trace.after < 0])
     if step is None or step < 1:

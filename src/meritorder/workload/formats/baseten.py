@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from meritorder.problems import InputError, Problem
-from meritorder.workload.faults import Faults
 from meritorder.workload.formats.parquet_rows import batches, numbers, since_1970
-from meritorder.workload.intake import Draft
-from meritorder.workload.options import Options
-from meritorder.workload.peek import Peek
-from meritorder.workload.source import Source
+from meritorder.workload.reading.faults import Faults
+from meritorder.workload.reading.intake import Draft
+from meritorder.workload.reading.options import Options
+from meritorder.workload.reading.peek import Peek
+from meritorder.workload.reading.source import Source
 from meritorder.workload.trace import Longs
 
 NAME = "baseten"

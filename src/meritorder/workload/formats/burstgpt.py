@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from meritorder.workload.faults import Faults
 from meritorder.workload.formats.csv_rows import Cells, batches, numbers
-from meritorder.workload.intake import Draft
-from meritorder.workload.options import Options
-from meritorder.workload.peek import Peek
-from meritorder.workload.source import Source
+from meritorder.workload.reading.faults import Faults
+from meritorder.workload.reading.intake import Draft
+from meritorder.workload.reading.options import Options
+from meritorder.workload.reading.peek import Peek
+from meritorder.workload.reading.source import Source
 from meritorder.workload.trace import Floats
 
 NAME = "burstgpt"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from meritorder.workload.faults import Faults
 from meritorder.workload.formats.parquet_rows import batches, numbers, since_1970
-from meritorder.workload.intake import Draft
-from meritorder.workload.options import Options
-from meritorder.workload.peek import Peek
-from meritorder.workload.source import Source
+from meritorder.workload.reading.faults import Faults
+from meritorder.workload.reading.intake import Draft
+from meritorder.workload.reading.options import Options
+from meritorder.workload.reading.peek import Peek
+from meritorder.workload.reading.source import Source
 
 NAME = "chutes"
 LOOKS_FOR = "Parquet columns started_at, it, ot"

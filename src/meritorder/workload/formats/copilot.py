@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from meritorder.workload.faults import Faults, shown
 from meritorder.workload.formats.json_rows import Record, records
 from meritorder.workload.formats.session_calls import SessionCalls, nanoseconds
-from meritorder.workload.intake import Draft
-from meritorder.workload.options import Options
-from meritorder.workload.peek import Peek
-from meritorder.workload.source import Source
+from meritorder.workload.reading.faults import Faults, shown
+from meritorder.workload.reading.intake import Draft
+from meritorder.workload.reading.options import Options
+from meritorder.workload.reading.peek import Peek
+from meritorder.workload.reading.source import Source
 
 NAME = "copilot"
 LOOKS_FOR = "JSON lines with session_id and turns[].llm_calls[]"

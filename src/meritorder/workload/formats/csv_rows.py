@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from meritorder.problems import InputError, Problem
-from meritorder.workload.faults import Faults, shown
-from meritorder.workload.source import Source, reading
+from meritorder.workload.reading.faults import Faults, shown
+from meritorder.workload.reading.source import Source, reading
 from meritorder.workload.trace import Longs
 
 _BLOCK_BYTES = 4 << 20

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from meritorder.workload.faults import Faults, shown
-from meritorder.workload.source import Source
+from meritorder.workload.reading.faults import Faults, shown
+from meritorder.workload.reading.source import Source
 from meritorder.workload.trace import Longs
 
 Record = dict[str, Any]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from meritorder.workload.faults import Faults
-from meritorder.workload.source import Source, reading
+from meritorder.workload.reading.faults import Faults
+from meritorder.workload.reading.source import Source, reading
 from meritorder.workload.trace import Longs
 
 _ROWS = 1 << 17

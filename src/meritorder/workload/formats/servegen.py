@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from meritorder.problems import InputError, Problem, did_you_mean
-from meritorder.workload.faults import Faults, shown
-from meritorder.workload.options import Options
-from meritorder.workload.peek import Peek
-from meritorder.workload.source import open_source, reading
+from meritorder.workload.reading.faults import Faults, shown
+from meritorder.workload.reading.options import Options
+from meritorder.workload.reading.peek import Peek
+from meritorder.workload.reading.source import open_source, reading
 from meritorder.workload.trace import Floats, Trace
 
 NAME = "servegen"

@@ -13,7 +13,7 @@ import numpy as np
 
 from meritorder.problems import InputError, Problem
 from meritorder.workload.formats.servegen import LENGTH_WINDOW_S, RATE_WINDOW_S, Client, Pmf
-from meritorder.workload.options import Options
+from meritorder.workload.reading.options import Options
 from meritorder.workload.trace import Floats, Trace, make_trace
 
 _DEFAULT_START_S, _DEFAULT_SPAN_S = 36_000.0, 3_600.0

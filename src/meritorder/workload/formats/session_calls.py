@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from meritorder.workload.faults import Faults
 from meritorder.workload.formats.json_rows import column
-from meritorder.workload.intake import Draft
+from meritorder.workload.reading.faults import Faults
+from meritorder.workload.reading.intake import Draft
 from meritorder.workload.trace import Longs
 
 _LAST_S = 9.2e9  # nanoseconds since 1970 fit 64 bits until 2261

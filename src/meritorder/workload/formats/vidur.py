@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meritorder.workload.faults import Faults
 from meritorder.workload.formats.csv_rows import batches, numbers
-from meritorder.workload.intake import Draft
-from meritorder.workload.options import Options
-from meritorder.workload.peek import Peek
-from meritorder.workload.source import Source
+from meritorder.workload.reading.faults import Faults
+from meritorder.workload.reading.intake import Draft
+from meritorder.workload.reading.options import Options
+from meritorder.workload.reading.peek import Peek
+from meritorder.workload.reading.source import Source
 
 NAME = "vidur"
 LOOKS_FOR = "CSV columns arrived_at, num_prefill_tokens, num_decode_tokens"

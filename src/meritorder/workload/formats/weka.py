@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from meritorder.problems import InputError, Problem
-from meritorder.workload.faults import Faults, shown
 from meritorder.workload.formats.json_rows import column
 from meritorder.workload.formats.parquet_rows import numbers
 from meritorder.workload.formats.weka_calls import Calls, to_trace
-from meritorder.workload.options import Options
-from meritorder.workload.peek import Peek
-from meritorder.workload.source import Source, open_source, reading
+from meritorder.workload.reading.faults import Faults, shown
+from meritorder.workload.reading.options import Options
+from meritorder.workload.reading.peek import Peek
+from meritorder.workload.reading.source import Source, open_source, reading
 from meritorder.workload.trace import Ints, Trace
 
 NAME = "weka"
@@ -51,7 +51,7 @@ def matches(peek: Peek) -> bool:
 
 
 def _is_folder_of(peek: Peek) -> bool:
-    from meritorder.workload.peek import peek as look
+    from meritorder.workload.reading.peek import peek as look
 
     first = min(name for name in peek.names if name.endswith(_ENDINGS))
     inside = look(peek.source.path / first)

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from meritorder.workload.faults import Faults, check_times, check_tokens
-from meritorder.workload.options import Options
+from meritorder.workload.reading.faults import Faults, check_times, check_tokens
+from meritorder.workload.reading.options import Options
 from meritorder.workload.trace import Floats, Ints, Longs, Trace, make_trace, renumber
 
 _SAME_CALLS = 3  # sessions that share so many (in, out, api_time) and more than 30 % are near-duplicates

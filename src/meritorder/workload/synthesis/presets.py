@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from meritorder.problems import InputError, Problem, did_you_mean
 from meritorder.units import FROM_FILE
-from meritorder.workload.spec import TrafficSpec
+from meritorder.workload.synthesis.spec import TrafficSpec
 
 _FOLDER = "presets"
 
@@ -15,7 +15,7 @@ _FOLDER = "presets"
 @cache
 def names() -> tuple[str, ...]:
     """All presets there are, in alphabetical order."""
-    folder = files("meritorder.workload") / _FOLDER
+    folder = files("meritorder.workload.synthesis") / _FOLDER
     return tuple(sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml")))
 
 
@@ -25,7 +25,7 @@ def load(name: str) -> TrafficSpec:
 
     if name not in names():
         raise InputError(Problem(f'there is no traffic preset "{name}"', fix=did_you_mean(name, names())))
-    text = (files("meritorder.workload") / _FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
+    text = (files("meritorder.workload.synthesis") / _FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
     # Long tables of our own making: PyYAML's C parser, where it was built with it, reads them many times faster.
     data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     return TrafficSpec.model_validate(data, context=FROM_FILE)

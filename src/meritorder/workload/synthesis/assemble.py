@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from meritorder.problems import InputError, Problem
-from meritorder.workload.chain import chain_blocks
-from meritorder.workload.sessions import Turns
-from meritorder.workload.shared_text import SharedTexts
-from meritorder.workload.spec import Client, TrafficSpec
+from meritorder.workload.synthesis.chain import chain_blocks
+from meritorder.workload.synthesis.sessions import Turns
+from meritorder.workload.synthesis.shared_text import SharedTexts
+from meritorder.workload.synthesis.spec import Client, TrafficSpec
 from meritorder.workload.trace import Longs, Trace
 
 _MOST_TOKENS = 2**31 - 1

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from meritorder.workload.faults import Faults, check_times, check_tokens
+from meritorder.workload.reading.faults import Faults, check_times, check_tokens
 from meritorder.workload.trace import Floats, Ints, Longs, Trace, make_trace
 
 Numbers = npt.NDArray[Any]
@@ -200,7 +200,7 @@ def jitter(trace: Trace, seed: int) -> Trace:
     Sorted uniform draws in a bin are what a Poisson process looks like there. A trace without such a grid is
     returned with a warning.
     """
-    from meritorder.workload.traps import grid_step
+    from meritorder.workload.statistics.traps import grid_step
 
     clock = trace.after < 0
     step = grid_step(trace.arrival_s[clock])

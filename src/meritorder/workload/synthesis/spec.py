@@ -11,7 +11,7 @@ from meritorder.fleet.document import decode, read_document
 from meritorder.fleet.wording import plain
 from meritorder.problems import InputError, Problem
 from meritorder.units import FROM_FILE, Seconds
-from meritorder.workload.distribution import Distribution
+from meritorder.workload.synthesis.distribution import Distribution
 
 
 def _at_least(least: float) -> AfterValidator:

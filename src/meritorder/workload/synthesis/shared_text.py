@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from meritorder.workload.spec import Client, TrafficSpec
+from meritorder.workload.synthesis.spec import Client, TrafficSpec
 from meritorder.workload.trace import Ints, Longs
 
 # A path names the variant of each layer from the front: (("system", 3), ("tools", 0)).

@@ -14,12 +14,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from meritorder.problems import InputError, Problem
-from meritorder.workload.arrivals import arrivals, mean_rate
-from meritorder.workload.assemble import Part, assemble
-from meritorder.workload.distribution import link_ranks
-from meritorder.workload.sessions import MOST_REQUESTS, Turns, converse, whole
-from meritorder.workload.shared_text import SharedTexts
-from meritorder.workload.spec import Client, TrafficSpec
+from meritorder.workload.synthesis.arrivals import arrivals, mean_rate
+from meritorder.workload.synthesis.assemble import Part, assemble
+from meritorder.workload.synthesis.distribution import link_ranks
+from meritorder.workload.synthesis.sessions import MOST_REQUESTS, Turns, converse, whole
+from meritorder.workload.synthesis.shared_text import SharedTexts
+from meritorder.workload.synthesis.spec import Client, TrafficSpec
 from meritorder.workload.trace import Longs, Trace
 
 

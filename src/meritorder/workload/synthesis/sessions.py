@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from meritorder.problems import InputError, Problem
-from meritorder.workload.spec import Client, Context, Rewrite, Sessions
+from meritorder.workload.synthesis.spec import Client, Context, Rewrite, Sessions
 from meritorder.workload.trace import Floats, Longs
 
 MOST_REQUESTS = 300_000_000  # what a large machine's memory holds

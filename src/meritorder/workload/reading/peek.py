@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from meritorder.problems import InputError, Problem
-from meritorder.workload.source import MAX_LINE_BYTES, Source, open_source, reading
+from meritorder.workload.reading.source import MAX_LINE_BYTES, Source, open_source, reading
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from meritorder.workload.spec import Client, Diurnal, Drift, Gaps, OnOff, Windows
+from meritorder.workload.synthesis.spec import Client, Diurnal, Drift, Gaps, OnOff, Windows
 from meritorder.workload.trace import Floats
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from meritorder.workload.statistics import spearman
+from meritorder.workload.statistics.measures import spearman
 from meritorder.workload.trace import Floats, Trace
 
 # Real request traces have |Spearman| <= 0.1; only constructed ones are far off.

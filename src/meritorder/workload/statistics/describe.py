@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from meritorder.workload.prefix import Reuse, hit_curve, reuse, reuse_gaps
-from meritorder.workload.statistics import arrival_statistics, length_statistics, spearman, weighted_quantiles
+from meritorder.workload.statistics.measures import arrival_statistics, length_statistics, spearman, weighted_quantiles
+from meritorder.workload.statistics.prefix import Reuse, hit_curve, reuse, reuse_gaps
+from meritorder.workload.statistics.traps import traps
 from meritorder.workload.trace import Longs, Trace
-from meritorder.workload.traps import traps
 
 # Sizes of the published Mooncake table: 1,000 to 100,000 blocks of 512 tokens.
 CACHE_TOKENS = (512_000, 1_024_000, 2_560_000, 5_120_000, 10_240_000, 25_600_000, 51_200_000)
