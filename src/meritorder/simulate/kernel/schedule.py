@@ -9,6 +9,8 @@ last (blocks for the whole prompt, unless `reserve_prompt` is off); several prom
 
 from __future__ import annotations
 
+import numpy as np
+
 from meritorder.compiled import compiled, inlined
 from meritorder.dispatch.state import FleetState
 from meritorder.simulate.kernel import finish_heap
@@ -184,66 +186,62 @@ def admit(fleet: FleetState, sim: SimState, replica: int, request: int, budget: 
 
 
 @inlined
-def schedule(fleet: FleetState, sim: SimState, replica: int) -> float:
-    """Decide what the engine does from `now` on. Returns the time of its next boundary; infinity: idle."""
+def keep_running(fleet: FleetState, sim: SimState, replica: int) -> tuple[bool, int]:
+    """Give those who run the KV blocks that the coming iteration needs.
+
+    Returns whether anybody was preempted for it, and the blocks that decoding sequences have taken: none where
+    nothing but decoding is to be done, since a jump pays for its blocks when it ends.
+    """
     e = sim.engines[replica]
     pool = fleet.replicas[replica].pool
     p = fleet.pools[pool]
-    block = p.block_tokens
     units = unit_blocks(fleet, sim, pool)
-    first_phase = replica * sim.clock[0].phases
-    e.n = 0
-    e.single = 0
-    e.chunk = 0
-    if e.running == 0 and e.waiting == 0:
-        return float("inf")
-    preempted = False
-    paid = False
     while True:
-        # running requests
-        want = needed_next(sim.phases, first_phase, block, e.iteration) if e.decoding > 0 else 0
-        part = 0
+        want = 0
+        if e.decoding > 0:
+            want = needed_next(sim.phases, replica * sim.clock[0].phases, p.block_tokens, e.iteration)
+        more = part = 0
         i = e.prefilling
         if i >= 0:
             q = sim.requests[i]
             part = min(sim.prompt[i] + q.generated - q.computed, p.token_budget - e.decoding)
-            more = blocks_for(q.computed + part, block) - blocks_for(q.computed, block) if part > 0 else 0
-        else:
-            more = 0
-        if want + more > e.free:
-            make_room(fleet, sim, replica)
-            preempted = True
-            if e.running == 0:
-                preempted = False
-                continue
-            paid = True
-        elif i >= 0 or e.waiting > 0:
-            take(sim, replica, want, units)
-            paid = True
             if part > 0:
-                take(sim, replica, more, units)
-                sim.requests[i].chunk = part
-                if units > 0:
-                    publish(sim, replica, i, sim.requests[i].computed + part, units)
-            elif i >= 0:
-                sim.requests[i].chunk = 0
-        break
-    chunks = 0
-    if e.prefilling >= 0:
-        chunks = sim.requests[e.prefilling].chunk
-    # waiting requests
-    if not preempted:
-        budget = p.token_budget - e.decoding - chunks
-        while budget > 0 and e.waiting > 0 and e.running < p.max_sequences:
-            i = first_waiting(sim, replica)
-            if not admit(fleet, sim, replica, i, budget):
-                break
-            budget -= sim.requests[i].chunk
-            chunks += sim.requests[i].chunk
-    if chunks == 0 and not preempted:
-        if paid:
-            e.free += want
-        return jump(fleet, sim, replica)
+                more = blocks_for(q.computed + part, p.block_tokens) - blocks_for(q.computed, p.block_tokens)
+        if want + more <= e.free:
+            break
+        make_room(fleet, sim, replica)
+        if e.running > 0:
+            return True, 0
+        # nobody is left to run, so this is no iteration: begin anew with those who wait
+    if i < 0 and e.waiting == 0:
+        return False, 0
+    take(sim, replica, want + more, units)
+    if i >= 0:
+        sim.requests[i].chunk = part
+        if units > 0:
+            publish(sim, replica, i, sim.requests[i].computed + part, units)
+    return False, want
+
+
+@inlined
+def admit_waiting(fleet: FleetState, sim: SimState, replica: int, budget: int) -> int:
+    """Admit waiting requests while seats, token budget and blocks last. Returns the prompt tokens scheduled."""
+    e = sim.engines[replica]
+    seats = fleet.pools[fleet.replicas[replica].pool].max_sequences
+    tokens = 0
+    while tokens < budget and e.waiting > 0 and e.running < seats:
+        i = first_waiting(sim, replica)
+        if not admit(fleet, sim, replica, i, budget - tokens):
+            break
+        tokens += sim.requests[i].chunk
+    return tokens
+
+
+@inlined
+def price(fleet: FleetState, sim: SimState, replica: int, chunks: int) -> None:
+    """Seconds and joules of one iteration with `chunks` prompt tokens beside those who decode."""
+    e = sim.engines[replica]
+    p = fleet.pools[fleet.replicas[replica].pool]
     pairs = 0.0
     i = e.prefilling
     while i >= 0:
@@ -255,8 +253,27 @@ def schedule(fleet: FleetState, sim: SimState, replica: int) -> float:
     batch = fleet.batches[p.batches + e.decoding]
     e.seconds = tokens.step_s + alone.prefill_s + batch.decode_s + batch.decode_kv_s * e.kv + p.pair_s * pairs
     e.joules = tokens.step_j + alone.prefill_j + batch.decode_j + batch.decode_kv_j * e.kv + p.pair_j * pairs
-    e.n = 1
-    e.single = 1
+
+
+@inlined
+def schedule(fleet: FleetState, sim: SimState, replica: int) -> float:
+    """Decide what the engine does from `now` on. Returns the time of its next boundary; infinity: idle."""
+    e = sim.engines[replica]
+    e.n = e.single = e.chunk = 0
+    if e.running == 0 and e.waiting == 0:
+        return np.inf
+    preempted, taken = keep_running(fleet, sim, replica)
+    chunks = 0
+    if e.prefilling >= 0:
+        chunks = sim.requests[e.prefilling].chunk
+    if not preempted:
+        budget = fleet.pools[fleet.replicas[replica].pool].token_budget - e.decoding - chunks
+        chunks += admit_waiting(fleet, sim, replica, budget)
+        if chunks == 0:
+            e.free += taken
+            return jump(fleet, sim, replica)
+    price(fleet, sim, replica, chunks)
+    e.n = e.single = 1
     e.chunk = chunks
     return float(e.now + e.seconds)
 
@@ -267,7 +284,7 @@ def jump(fleet: FleetState, sim: SimState, replica: int) -> float:
     e = sim.engines[replica]
     p = fleet.pools[fleet.replicas[replica].pool]
     if e.decoding == 0:
-        return float("inf")
+        return np.inf
     left = sim.heap[e.heap].finish_it - e.iteration
     free = e.free
     per_unit = unit_blocks(fleet, sim, fleet.replicas[replica].pool)
