@@ -7,7 +7,6 @@ Native folder: `chunk-N-trace.csv` (start_s, rate, cv, pattern, arg1, arg2; no h
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from meritorder.problems import InputError, Problem, did_you_mean
+from meritorder.workload.formats.servegen_client import Client, Pmf
+from meritorder.workload.formats.servegen_draw import draw
 from meritorder.workload.reading.faults import Faults, shown
 from meritorder.workload.reading.options import Options
 from meritorder.workload.reading.peek import Peek
@@ -26,8 +27,6 @@ NAME = "servegen"
 LOOKS_FOR = (
     "folder with chunk-N-trace.csv + chunk-N-dataset.json, or servegen_rates.parquet + servegen_token_pmfs.parquet"
 )
-RATE_WINDOW_S = 600.0
-LENGTH_WINDOW_S = 21_600.0
 # Published clients have Gamma shapes from 0.007 and Weibull shapes from 0.15; far below, one gap in millions is not 0.
 _LEAST_SHAPE = {"Gamma": 1e-3, "Weibull": 0.1}
 _MOST_SHAPE = 1e6
@@ -35,19 +34,6 @@ _SHAPE_FIX = "give a shape from 0.001 (Gamma) or 0.1 (Weibull) to 1e6"
 _PATTERNS = tuple(_LEAST_SHAPE)
 _RATES, _PMFS = "servegen_rates.parquet", "servegen_token_pmfs.parquet"
 _CHUNK = re.compile(r"chunk-(\d+)-trace\.csv(?:\.gz|\.zst)?")
-
-Pmf = tuple[Floats, Floats]  # values, cumulated probabilities ending at 1
-
-
-@dataclass
-class Client:
-    """One client's windows: arrays over its rate windows, and length distributions by window start and field."""
-
-    start_s: Floats
-    rate: Floats  # requests/s
-    shape: Floats
-    weibull: npt.NDArray[np.bool_]  # else Gamma
-    pmfs: dict[float, dict[str, Pmf]] = field(default_factory=dict)
 
 
 def matches(peek: Peek) -> bool:
@@ -59,8 +45,6 @@ def matches(peek: Peek) -> bool:
 
 def read(peek: Peek, options: Options) -> Trace:
     """Requests drawn for `options.window_s` (default: an hour from 36,000 s, or from the start of shorter data)."""
-    from meritorder.workload.formats.servegen_draw import draw
-
     path = peek.source.path
     folder = path if path.is_dir() else path.parent
     if path.is_file() or _RATES in peek.names:

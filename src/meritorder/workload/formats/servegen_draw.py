@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from meritorder.problems import InputError, Problem
-from meritorder.workload.formats.servegen import LENGTH_WINDOW_S, RATE_WINDOW_S, Client, Pmf
+from meritorder.workload.formats.servegen_client import LENGTH_WINDOW_S, RATE_WINDOW_S, Client, Pmf
 from meritorder.workload.reading.options import Options
 from meritorder.workload.trace import Floats, Trace, make_trace
 
