@@ -26,6 +26,8 @@ NUMBERS = (
     "finish_s",
     "preemptions",
     "hit_tokens",
+    "session",
+    "turn",
 )
 # Columns that hold indices: into services, pools (-1: never dispatched), `Status` and `REASONS`.
 INDICES = ("service", "pool", "status", "reason")
@@ -34,7 +36,7 @@ LATENCIES = ("ttft_s", "tpot_s", "e2e_s", "queue_s")
 
 def columns(result: Result) -> Columns:
     """`NUMBERS` and `INDICES` of a result (n each), not copied."""
-    of_trace = ("prompt_tokens", "output_tokens")
+    of_trace = ("prompt_tokens", "output_tokens", "session", "turn")
     return {key: getattr(result.trace if key in of_trace else result, key) for key in (*NUMBERS, *INDICES)}
 
 
