@@ -7,20 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
-from meritorder.problems import InputError, Problem
-from meritorder.workload.formats.json_rows import Record, block_lists, column, records
+from meritorder.workload.formats.hashed_lines import KEYS, HashedLines, doubt_unit, read_lines
+from meritorder.workload.formats.json_rows import Record
 from meritorder.workload.reading.faults import Faults, shown
 from meritorder.workload.reading.intake import Draft
 from meritorder.workload.reading.options import Options
 from meritorder.workload.reading.peek import Peek
 from meritorder.workload.reading.source import Source
-from meritorder.workload.trace import Floats
 
 NAME = "bailian"
 LOOKS_FOR = "JSON lines with chat_id, parent_chat_id, timestamp (s), input_length, output_length"
-_KEYS = ("timestamp", "input_length", "output_length")
 _BLOCK_TOKENS = 16
 # The published traces have some requests a second; one a minute means that seconds are milliseconds.
 _SUSPICIOUS_GAP_S = 300.0
@@ -28,31 +24,16 @@ _SUSPICIOUS_GAP_S = 300.0
 
 def matches(peek: Peek) -> bool:
     """Whether this is a Bailian trace."""
-    return peek.kind == "json" and peek.has("chat_id", *_KEYS)
+    return peek.kind == "json" and peek.has("chat_id", *KEYS)
 
 
 def drafts(source: Source, options: Options, notes: list[str]) -> Iterator[Draft]:
     """All rows at once: ids of blocks and chats reach over the whole file."""
-    lines, rows = [], []
-    for line, record in records(source, options.limit):
-        lines.append(line)
-        rows.append(record)
-    faults = Faults(source.name)
-    time = column([r.get("timestamp") for r in rows], lines, "timestamp", faults, "seconds")
-    prompt = column([r.get("input_length") for r in rows], lines, "input_length", faults, "a whole number of tokens")
-    output = column([r.get("output_length") for r in rows], lines, "output_length", faults, "a whole number of tokens")
-    faults.check()
-    start, blocks = block_lists([r.get("hash_ids") for r in rows], prompt, lines, "hash_ids", _BLOCK_TOKENS, faults)
-    root = _chats(rows, lines, faults, notes)
-    faults.check()
-    _check_unit(source, time.astype(np.float64), options, notes)
-    yield Draft(
-        *(np.array(lines, np.int64), time, prompt, output, 1.0, "seconds", _KEYS),
-        session=list(root),
-        block_start=start,
-        blocks=blocks,
-        block_tokens=_BLOCK_TOKENS if len(blocks) else 0,
-    )
+    found = read_lines(source, options, "seconds", _BLOCK_TOKENS)
+    root = _chats(found.records, found.lines, found.faults, notes)
+    found.faults.check()
+    _check_unit(found, source, options, notes)
+    yield found.draft(1.0, session=list(root))
 
 
 def _chats(rows: list[Record], lines: list[int], faults: Faults, notes: list[str]) -> list[int]:
@@ -76,15 +57,9 @@ def _chats(rows: list[Record], lines: list[int], faults: Faults, notes: list[str
     return root
 
 
-def _check_unit(source: Source, time: Floats, options: Options, notes: list[str]) -> None:
-    if len(time) < 10 or not np.isfinite(time).all():
-        return
-    gap = float(time.max() - time.min()) / (len(time) - 1)
-    if gap < _SUSPICIOUS_GAP_S:
-        return
-    what = f"taken as seconds it makes one request in {gap:,.0f} s: it looks like milliseconds"
-    if options.forced:
-        notes.append(f"timestamp: {what}")
-        return
-    fix = "divide timestamps by 1000, or say `--format bailian` where they really are seconds"
-    raise InputError(Problem(what, source.name, "timestamp", fix))
+def _check_unit(found: HashedLines, source: Source, options: Options, notes: list[str]) -> None:
+    gap = found.span() / max(len(found.lines) - 1, 1)
+    if gap >= _SUSPICIOUS_GAP_S:
+        what = f"taken as seconds it makes one request in {gap:,.0f} s: it looks like milliseconds"
+        fix = "divide timestamps by 1000, or say `--format bailian` where they really are seconds"
+        doubt_unit(source, options, notes, what, fix)

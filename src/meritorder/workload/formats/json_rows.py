@@ -53,35 +53,3 @@ def column(
             what = "is missing" if value is None else f"is {shown(value)}"
             faults.add(int(lines[i]), name, what, f"give {right}")
     return result
-
-
-def block_lists(
-    lists: Sequence[object],
-    prompts: npt.NDArray[Any],
-    lines: Sequence[int],
-    name: str,
-    block_tokens: int,
-    faults: Faults,
-) -> tuple[Longs, Longs]:
-    """Lists of block ids as offsets (n+1) and ids; a list may not name more blocks than its prompt fills."""
-    counts = np.zeros(len(lists), np.int64)
-    for i, ids in enumerate(lists):
-        if isinstance(ids, list):
-            counts[i] = len(ids)
-        elif ids is not None:
-            faults.add(lines[i], name, f"is {shown(ids)}", "give a list of block ids")
-    most = np.ceil(np.asarray(prompts, np.float64) / block_tokens)
-    for i in np.flatnonzero((counts > most) & (most > 0)).tolist():
-        what = f"has {counts[i]:,} ids for a prompt of {prompts[i]:,} tokens, which fills {most[i]:,.0f} blocks"
-        faults.add(lines[i], name, what, f"a block has {block_tokens} tokens in this format")
-    start = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
-    flat = [ids for ids in lists if isinstance(ids, list)]
-    try:
-        joined = np.fromiter((block for ids in flat for block in ids), np.int64, count=int(start[-1]))
-    except (TypeError, ValueError, OverflowError):
-        joined = np.zeros(int(start[-1]), np.int64)
-        for i, ids in enumerate(lists):
-            bad = [x for x in ids if not isinstance(x, int) or abs(x) >= 2**63] if isinstance(ids, list) else []
-            if bad:
-                faults.add(lines[i], name, f"holds {shown(bad[0])}", "block ids are whole numbers")
-    return start, joined
