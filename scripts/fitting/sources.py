@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow.parquet as parquet
 
 from meritorder.workload.read import read
+from meritorder.workload.rows import gather_blocks
 from meritorder.workload.statistics.prefix import reuse
 from meritorder.workload.trace import Trace
 
@@ -40,10 +41,7 @@ def between(trace: Trace, start_s: float, end_s: float) -> Trace:
 
 def pick(trace: Trace, kept: Places) -> Trace:
     """These requests in this order, without links between them."""
-    sizes = np.diff(trace.block_start)[kept]
-    start = np.concatenate(([0], np.cumsum(sizes)))
-    at = np.repeat(trace.block_start[:-1][kept] - start[:-1], sizes) + np.arange(start[-1])
-    blocks = trace.blocks[at]
+    start, blocks = gather_blocks(trace.block_start, trace.blocks, kept)
     return replace(
         trace,
         arrival_s=trace.arrival_s[kept],

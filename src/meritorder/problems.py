@@ -44,3 +44,18 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         match = next(n for n in names if n.lower() == near[0])
         return f'did you mean "{match}"?'
     return "known: " + (", ".join(names) if names else "none")
+
+
+def said(value: object, most: int = 40) -> str:
+    """A value of a YAML file as a message names it: texts quoted, in `most` characters at most."""
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    text = str(value)
+    text = text if len(text) <= most else text[: most - 3] + "..."
+    return f'"{text}"' if isinstance(value, str) else text

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BeforeValidator, PlainSerializer, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from meritorder.problems import InputError, Problem, did_you_mean
+from meritorder.problems import InputError, Problem, did_you_mean, said
 
 # Base unit -> every unit of the same kind with its size in base units, smallest to largest where `show` picks by size.
 UNITS: dict[str, dict[str, str]] = {
@@ -95,10 +95,10 @@ def _parse(value: object, unit: str, bare: bool) -> float:
     """`parse`, where `bare` lets a number without unit stand for itself."""
     example = f"write for example {_EXAMPLES[unit]}" if unit else "write a number"
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise _NotAQuantity(f"is {_said(value)}, not a quantity", example)
+        raise _NotAQuantity(f"is {said(value)}, not a quantity", example)
     match = _QUANTITY.fullmatch(value if isinstance(value, str) else repr(value))
     if match is None:
-        raise _NotAQuantity(f"is {_said(value)}, not a quantity", example)
+        raise _NotAQuantity(f"is {said(value)}, not a quantity", example)
     number, name = match.groups()
     sizes = UNITS.get(unit, {})
     name = _ALIASES.get(name, name)
@@ -117,22 +117,8 @@ def _parse(value: object, unit: str, bare: bool) -> float:
     except ArithmeticError:
         result = math.inf
     if not math.isfinite(result):
-        raise _NotAQuantity(f"is {_said(value)}, beyond what a number can hold", example)
+        raise _NotAQuantity(f"is {said(value)}, beyond what a number can hold", example)
     return result
-
-
-def _said(value: object) -> str:
-    if value is None:
-        return "empty"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list | tuple):
-        return "a list"
-    text = str(value)
-    text = text if len(text) <= 40 else text[:37] + "..."
-    return f'"{text}"' if isinstance(value, str) else text
 
 
 # Validation context of files: there a quantity must carry its unit. Python code gives SI floats.
@@ -147,7 +133,7 @@ def _quantity(unit: str, *, minimum: float | None = 0.0, named: bool = False) ->
         try:
             result = _parse(value, unit, bare)
             if minimum is not None and result < minimum:
-                raise _NotAQuantity(f"is {_said(value)}", f"give {minimum:g} {unit} or more")
+                raise _NotAQuantity(f"is {said(value)}", f"give {minimum:g} {unit} or more")
         except _NotAQuantity as error:
             raise PydanticCustomError("quantity", "{what}", {"what": error.what, "fix": error.fix}) from None
         return result

@@ -14,7 +14,7 @@ from meritorder.fleet.crosscheck import cross_check
 from meritorder.fleet.document import Document, read_document
 from meritorder.fleet.extend import extend, read_file
 from meritorder.fleet.schema import Fleet
-from meritorder.fleet.wording import plain
+from meritorder.fleet.wording import in_words
 from meritorder.problems import InputError, Problem, did_you_mean
 from meritorder.units import FROM_FILE
 
@@ -57,8 +57,7 @@ def _resolve(document: Document, name: str) -> Fleet:
     try:
         fleet = Fleet.model_validate(data, context=FROM_FILE)
     except ValidationError as error:
-        faults = [plain(detail, data, Fleet) for detail in error.errors(include_url=False)]
-        problems += [document.problem(fault.path, fault.what, fault.fix) for fault in faults]
+        problems += in_words(error, document, data, Fleet)
     if problems:
         raise InputError(sorted(dict.fromkeys(problems), key=_place))
     return _without_unused(fleet)

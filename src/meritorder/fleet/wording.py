@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, TypeAlias
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from meritorder.fleet.crosscheck import Fault
-from meritorder.fleet.document import KeyPath
-from meritorder.problems import did_you_mean
+from meritorder.fleet.document import Document, KeyPath
+from meritorder.problems import Problem, did_you_mean, said
 
 Schema: TypeAlias = Mapping[str, Any]
 
@@ -30,7 +30,13 @@ _BOUNDS = {
 }
 
 
-def plain(error: ErrorDetails, data: Any, model: type[BaseModel]) -> Fault:
+def in_words(error: ValidationError, document: Document, data: Any, model: type[BaseModel]) -> list[Problem]:
+    """All that `model` found wrong in `data`, which came from `document`, each with its line."""
+    faults = [_plain(detail, data, model) for detail in error.errors(include_url=False)]
+    return [document.problem(fault.path, fault.what, fault.fix) for fault in faults]
+
+
+def _plain(error: ErrorDetails, data: Any, model: type[BaseModel]) -> Fault:
     """The fault that `error` stands for, raised when `model` validated `data`."""
     kind, context = error["type"], error.get("ctx", {})
     path = _key_path(error, data)
@@ -67,17 +73,7 @@ def plain(error: ErrorDetails, data: Any, model: type[BaseModel]) -> Fault:
 
 
 def _shown(value: object) -> str:
-    if value is None:
-        return "empty"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list | tuple):
-        return "a list"
-    text = f"{value:g}" if isinstance(value, float) else str(value)
-    text = text if len(text) <= 60 else text[:57] + "..."
-    return f'"{text}"' if isinstance(value, str) else text
+    return f"{value:g}" if isinstance(value, float) else said(value, most=60)
 
 
 def _key_path(error: ErrorDetails, data: Any) -> KeyPath:

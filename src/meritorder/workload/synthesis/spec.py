@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from meritorder.fleet.document import decode, read_document
-from meritorder.fleet.wording import plain
+from meritorder.fleet.wording import in_words
 from meritorder.problems import InputError, Problem
 from meritorder.units import FROM_FILE, Seconds
 from meritorder.workload.synthesis.distribution import Distribution
@@ -241,8 +241,7 @@ def parse_spec(text: str, name: str) -> TrafficSpec:
     try:
         spec = TrafficSpec.model_validate(data, context=FROM_FILE)
     except ValidationError as error:
-        faults = [plain(detail, data, TrafficSpec) for detail in error.errors(include_url=False)]
-        problems += [document.problem(fault.path, fault.what, fault.fix) for fault in faults]
+        problems += in_words(error, document, data, TrafficSpec)
     if problems:
         raise InputError(dict.fromkeys(problems))
     return spec
