@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meritorder.simulate.kernel.phases import affordable, needed, needed_next
+from meritorder.simulate.kernel.phases import affordable, due_after, needed
 
 lengths = st.lists(st.integers(1, 500), min_size=1, max_size=20)
 block = st.sampled_from([1, 2, 3, 16, 64])
@@ -26,14 +26,16 @@ def counted(lengths: list[int], block: int, n: int) -> int:
 @given(lengths, block, st.integers(0, 10**6), st.integers(0, 300))
 def test_needed(lengths: list[int], block: int, iteration: int, n: int) -> None:
     phases = histogram(lengths, block, iteration)
-    assert needed(phases, 3, block, iteration, len(lengths), n) == counted(lengths, block, n)
-    assert needed_next(phases, 3, block, iteration) == counted(lengths, block, 1)
+    due = -iteration % block
+    assert needed(phases, 3, block, due, len(lengths), n) == counted(lengths, block, n)
+    assert phases[3 + due] == counted(lengths, block, 1)
+    assert due_after(due, block, n) == -(iteration + n) % block
 
 
 @given(lengths, block, st.integers(0, 10**6), st.integers(0, 400), st.integers(1, 300))
 def test_affordable(lengths: list[int], block: int, iteration: int, free: int, most: int) -> None:
     phases = histogram(lengths, block, iteration)
-    n = affordable(phases, 3, block, iteration, len(lengths), free, most)
+    n = affordable(phases, 3, block, -iteration % block, len(lengths), free, most)
     assert 0 <= n <= most
     assert counted(lengths, block, n) <= free
     assert n == most or counted(lengths, block, n + 1) > free

@@ -22,7 +22,7 @@ from meritorder.simulate.kernel.memory import (
     SimState,
 )
 from meritorder.simulate.kernel.meter import meter
-from meritorder.simulate.kernel.phases import needed
+from meritorder.simulate.kernel.phases import due_after, needed
 from meritorder.simulate.kernel.schedule import jump_seconds, stop_running, unit_blocks
 
 COMPLETED, CANCELLED = 1, 4  # of result.Status
@@ -84,11 +84,12 @@ def pass_boundary(fleet: FleetState, sim: SimState, replica: int, time: float) -
         base = fleet.tokens[p.tokens + e.decoding].step_j + batch.decode_j
         joules = total(base, batch.decode_kv_j, e.kv, e.decoding, n)
         first_phase = replica * sim.clock[0].phases
-        blocks = needed(sim.phases, first_phase, p.block_tokens, e.iteration, e.decoding, n)
+        blocks = needed(sim.phases, first_phase, p.block_tokens, e.due, e.decoding, n)
         take(sim, replica, blocks, unit_blocks(fleet, sim, pool))
     made = float(n * e.decoding)
     sim.clock[0].iterations += n
     e.iteration += n
+    e.due = due_after(e.due, p.block_tokens, n)
     e.kv += e.decoding * n
     started = e.now
     kv = (p.kv_blocks - 0.5 * (free + e.free)) * p.block_tokens
@@ -114,7 +115,7 @@ def pass_boundary(fleet: FleetState, sim: SimState, replica: int, time: float) -
             finish_heap.push(sim.heap, e.heap, e.decoding, q.finish_it, i)
             e.decoding += 1
             e.kv += q.computed
-            phase = (q.computed - e.iteration) % p.block_tokens
+            phase = (q.computed + e.due) % p.block_tokens
             sim.phases[replica * sim.clock[0].phases + phase] += 1
         i = following
     meter(sim, pool, started, time, joules, running, kv, float(e.chunk), made, float(n))

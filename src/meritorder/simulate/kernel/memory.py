@@ -27,6 +27,7 @@ ENGINE = np.dtype(
         ("free", "i8"),  # KV blocks free, those of evictable cached prefixes included
         ("heap", "i8"),  # offset of its finish heap
         ("decoding", "i4"),
+        ("due", "i4"),  # phase of the sequences that need a KV block in the coming iteration, see phases.py
         ("running", "i4"),  # decoding and prefilling
         ("waiting", "i4"),
         ("head", "i4"),  # running requests in the order of admission
@@ -107,6 +108,7 @@ CLOCK = np.dtype(
     [
         ("now", "f8"),
         ("bin_s", "f8"),
+        ("bins_per_s", "f8"),
         ("arrived", "i8"),  # requests of the trace that have been sent by the clock
         ("pending", "i8"),  # events in the heap
         ("order", "i8"),  # events ever

@@ -26,6 +26,7 @@ def halve_resolution(sim: SimState) -> None:
             b.output_tokens += output
             b.iterations += iterations
     sim.clock[0].bin_s *= 2.0
+    sim.clock[0].bins_per_s *= 0.5
 
 
 @inlined
@@ -45,11 +46,11 @@ def meter(
     bins = sim.series.shape[1]
     while stop >= bins * sim.clock[0].bin_s:
         halve_resolution(sim)
-    width = sim.clock[0].bin_s
+    width, per_s = sim.clock[0].bin_s, sim.clock[0].bins_per_s
     seconds = stop - start
     # rounding may name the bin behind the last
-    k = min(int(start / width), bins - 1)
-    last = min(int(stop / width), bins - 1)
+    k = min(int(start * per_s), bins - 1)
+    last = min(int(stop * per_s), bins - 1)
     alone = k == last
     while k <= last:
         part = seconds if alone else min(stop, (k + 1) * width) - max(start, k * width)

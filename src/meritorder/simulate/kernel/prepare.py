@@ -63,6 +63,7 @@ def prepare(
     clock = records(1, CLOCK)
     c = clock[0]
     c.bin_s = max(trace.duration_s, 1e-3) / bins * 1.05
+    c.bins_per_s = 1.0 / c.bin_s
     c.unit_tokens = trace.block_tokens
     c.classes, c.phases, c.unfinished = classes, phases, n
     delayed = bool(

@@ -34,7 +34,7 @@ from meritorder.simulate.kernel.lists import (
     wait_again,
 )
 from meritorder.simulate.kernel.memory import DECODING, PREFILLING, WAITING, SimState
-from meritorder.simulate.kernel.phases import affordable, needed_next
+from meritorder.simulate.kernel.phases import affordable
 
 
 @inlined
@@ -56,7 +56,7 @@ def stop_running(fleet: FleetState, sim: SimState, replica: int, request: int) -
         finish_heap.remove(sim.heap, e.heap, e.decoding, request)
         e.decoding -= 1
         e.kv -= tokens
-        sim.phases[replica * sim.clock[0].phases + (tokens - e.iteration) % block] -= 1
+        sim.phases[replica * sim.clock[0].phases + (tokens + e.due) % block] -= 1
     elif e.prefilling == request:
         e.prefilling = q.next
     give_back(sim, replica, request, tokens, block, unit_blocks(fleet, sim, pool))
@@ -199,7 +199,7 @@ def keep_running(fleet: FleetState, sim: SimState, replica: int) -> tuple[bool, 
     while True:
         want = 0
         if e.decoding > 0:
-            want = needed_next(sim.phases, replica * sim.clock[0].phases, p.block_tokens, e.iteration)
+            want = sim.phases[replica * sim.clock[0].phases + e.due]
         more = part = 0
         i = e.prefilling
         if i >= 0:
@@ -292,7 +292,7 @@ def jump(fleet: FleetState, sim: SimState, replica: int) -> float:
         # who waits may need less space once its own cached prefix is evicted: look again before that
         free -= sim.caches[replica].evictable * per_unit
     first_phase = replica * sim.clock[0].phases
-    e.n = max(affordable(sim.phases, first_phase, p.block_tokens, e.iteration, e.decoding, free, left), 1)
+    e.n = max(affordable(sim.phases, first_phase, p.block_tokens, e.due, e.decoding, free, left), 1)
     return float(e.now + jump_seconds(fleet, sim, replica, e.n))
 
 
