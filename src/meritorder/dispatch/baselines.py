@@ -11,6 +11,7 @@ from meritorder.compiled import inlined
 from meritorder.dispatch.predict import delay_s, tpot_s, ttft_s
 from meritorder.dispatch.reasons import FASTEST, PREFIX, RANDOM, REQUESTS, TURN
 from meritorder.dispatch.state import FleetState
+from meritorder.dispatch.tournament import smallest
 
 
 @inlined
@@ -51,6 +52,13 @@ def nth_fitting(state: FleetState, service: int, total: int, n: int) -> int:
 
 
 @inlined
+def first_of(state: FleetState, pool: int) -> int:
+    """The replica of a pool that stands first in its order."""
+    p = state.pools[pool]
+    return int(p.first + smallest(state.keys, p.tree, p.tree_size))
+
+
+@inlined
 def choose_in_turn(state: FleetState, service: int, total: int) -> tuple[int, int, int]:
     """round-robin: the replicas of a service one after the other."""
     s = state.services[service]
@@ -85,9 +93,8 @@ def choose_fewest(state: FleetState, service: int, total: int, reason: int) -> t
     best, least = -1, np.inf
     for c in range(s.first, s.first + s.count):
         p = state.pools[state.choices[c].pool]
-        root = state.nodes[p.tree + 1]
-        if total <= p.max_context and root.key < least:
-            best, least = int(p.first + root.leaf), root.key
+        if total <= p.max_context and state.keys[p.tree + 1] < least:
+            best, least = first_of(state, state.choices[c].pool), state.keys[p.tree + 1]
     return best, 0, reason
 
 
@@ -138,7 +145,7 @@ def choose_fastest(
         p = state.pools[pool]
         if total > p.max_context:
             continue
-        replica = int(p.first + state.nodes[p.tree + 1].leaf)
+        replica = first_of(state, pool)
         r = state.replicas[replica]
         tpot = tpot_s(state, pool, r.in_flight + 1, r.context + prompt + 0.5 * expected, expected)
         seconds = ttft_s(state, replica, prompt, 0, tpot) + delay_s(state, pool, region, prompt) + expected * tpot

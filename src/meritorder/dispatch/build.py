@@ -31,7 +31,7 @@ from meritorder.dispatch.state import (
     UNORDERED,
     FleetState,
 )
-from meritorder.dispatch.tournament import new_nodes, tree_size
+from meritorder.dispatch.tournament import new_tree, tree_size
 from meritorder.dispatch.update import order_all
 from meritorder.fleet.dispatch import Dispatch
 from meritorder.fleet.schema import Fleet
@@ -75,14 +75,14 @@ def build_state(
     pools = records(len(counts), POOL)
     tokens: list[Records] = []
     batches: list[Records] = []
-    nodes: list[Records] = []
+    keys: list[Records] = []
     levels = words = 0
     for index, (pool, replica) in enumerate(zip(fleet.pools.values(), replicas, strict=True)):
         p, site, table = pools[index], fleet.sites[pool.site], replica.table
         p.first, p.count, p.site = firsts[index], pool.replicas, sites.index(pool.site)
         p.max_sequences, p.token_budget = table.max_sequences, table.token_budget
         p.block_tokens, p.kv_blocks, p.max_context = replica.block_tokens, replica.kv_blocks, replica.max_context
-        p.tokens, p.batches, p.tree = (sum(map(len, part)) for part in (tokens, batches, nodes))
+        p.tokens, p.batches, p.tree = (sum(map(len, part)) for part in (tokens, batches, keys))
         p.tree_size = tree_size(pool.replicas)
         p.levels, p.level_words = levels, words
         levels += table.max_sequences + 1
@@ -99,7 +99,7 @@ def build_state(
         p.mean_new, p.mean_output, p.mean_square = EXPECTED_PROMPT, EXPECTED_OUTPUT, 2 * EXPECTED_OUTPUT**2
         tokens.append(_rows(TOKENS, table.step_s, table.prefill_s, table.step_j, table.prefill_j))
         batches.append(_rows(BATCH, table.decode_s, table.decode_kv_s, table.decode_j, table.decode_kv_j))
-        nodes.append(new_nodes(pool.replicas))
+        keys.append(new_tree(pool.replicas))
     services, choices = _services(fleet)
     state = FleetState(
         pools=pools,
@@ -109,7 +109,7 @@ def build_state(
         choice_of=_choice_of(services, choices, len(pools)),
         tokens=_joined(tokens),
         batches=_joined(batches),
-        nodes=_joined(nodes),
+        keys=np.concatenate(keys),
         levels=records(levels, LEVEL),
         level_words=np.zeros(words, np.int64),
         mix=np.zeros((sum(counts), len(services)), np.int32),

@@ -25,6 +25,7 @@ from __future__ import annotations
 import numpy as np
 
 from meritorder.compiled import compiled, inlined
+from meritorder.dispatch.baselines import first_of
 from meritorder.dispatch.levels import level_at_most
 from meritorder.dispatch.predict import delay_s, prefill_j, tpot_s, ttft_s
 from meritorder.dispatch.reasons import CHEAPEST, CHEAPEST_PREFIX, LEAST_HARM, SHED
@@ -157,7 +158,7 @@ def choose_in_merit_order(
                     continue
                 replica = int(state.levels[p.levels + level].head)
             else:
-                replica = int(p.first + state.nodes[p.tree + 1].leaf)
+                replica = first_of(state, pool)
             there = cached if replica == near else 0
             r = state.replicas[replica]
             tpot = tpot_s(state, pool, r.in_flight + 1, r.context + prompt + 0.5 * expected, expected)

@@ -29,7 +29,7 @@ POOL = np.dtype(
         ("max_context", "i8"),
         ("tokens", "i8"),  # offset into `tokens`
         ("batches", "i8"),  # offset into `batches`
-        ("tree", "i8"),  # offset into `nodes`
+        ("tree", "i8"),  # offset into `keys`
         ("tree_size", "i8"),
         ("levels", "i8"),  # offset into `levels`: one list of replicas per number in flight
         ("level_words", "i8"),  # offset into `level_words`: which of these lists hold anybody
@@ -130,7 +130,7 @@ class FleetState(NamedTuple):
     choice_of: Records  # i4 [services, pools]: index into `choices`, -1 where a pool may not serve a service
     tokens: Records  # TOKENS, by pool
     batches: Records  # BATCH, by pool
-    nodes: Records  # tournament.NODE, by pool
+    keys: Records  # f8: tournament trees over the replicas of each pool
     levels: Records  # LEVEL, by pool
     level_words: Records  # i8 bit masks, by pool
     mix: Records  # i4 [replicas, services]: requests in flight

@@ -1,30 +1,22 @@
-"""A tournament tree: who is smallest among many, with O(log n) per change and O(1) per question.
+"""A tournament tree: who is smallest among many, with O(log n) per change and per question.
 
-A tree over `size` leaves (a power of two) is 2 * size nodes from `first` on; node 1 is the root, leaf i is node
-size + i. Of equal keys the leftmost leaf wins, so that a run is reproducible.
+A tree over `size` leaves (a power of two) is 2 * size keys from `first` on: key 1 is the root, leaf i is key size + i,
+and every key is the smaller of the two below it. Of equal keys the leftmost leaf is named, so that a run is
+reproducible. Who wins can't be predicted, so there is no branch on it.
 """
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from meritorder.compiled import inlined
-from meritorder.dispatch.records import Records, records
-
-NODE = np.dtype([("key", np.float64), ("leaf", np.int64)])
+from meritorder.dispatch.records import Records
 
 
-def new_nodes(leaves: int) -> Records:
-    """Nodes of a tree over `leaves` leaves, all with key infinity."""
-    size = tree_size(leaves)
-    nodes = records(2 * size, NODE)
-    nodes.key[:] = np.inf
-    leaf = np.arange(2 * size)
-    while (leaf < size).any():
-        leaf = np.where((leaf < size) & (leaf > 0), 2 * leaf, leaf)
-        leaf[0] = size
-    nodes.leaf[:] = leaf - size
-    return nodes
+def new_tree(leaves: int) -> npt.NDArray[np.float64]:
+    """A tree over `leaves` leaves, all with key infinity."""
+    return np.full(2 * tree_size(leaves), np.inf)
 
 
 def tree_size(leaves: int) -> int:
@@ -33,20 +25,21 @@ def tree_size(leaves: int) -> int:
 
 
 @inlined
-def set_key(nodes: Records, first: int, size: int, leaf: int, key: float) -> None:
+def set_key(keys: Records, first: int, size: int, leaf: int, key: float) -> None:
     """Give `leaf` the key `key` and replay its matches up to the root."""
     node = size + leaf
-    nodes[first + node].key = key
-    winner = leaf
+    keys[first + node] = key
     while node > 1:
-        other = nodes[first + (node ^ 1)]
-        # the left one of a pair wins a draw
-        if other.key < key or (other.key == key and (node & 1) == 1):
-            key = other.key
-            winner = other.leaf
+        key = min(key, keys[first + (node ^ 1)])
         node >>= 1
-        above = nodes[first + node]
-        if above.key == key and above.leaf == winner:
-            return
-        above.key = key
-        above.leaf = winner
+        keys[first + node] = key
+
+
+@inlined
+def smallest(keys: Records, first: int, size: int) -> int:
+    """The leaf with the smallest key, the leftmost on a draw."""
+    least = keys[first + 1]
+    node = 1
+    while node < size:
+        node = 2 * node + int(keys[first + 2 * node] != least)
+    return node - size

@@ -40,7 +40,7 @@ def reorder(state: FleetState, replica: int) -> None:
     r = state.replicas[replica]
     p = state.pools[r.pool]
     if state.settings[0].order != 0:
-        set_key(state.nodes, p.tree, p.tree_size, replica - p.first, order_key(state, replica))
+        set_key(state.keys, p.tree, p.tree_size, replica - p.first, order_key(state, replica))
     if state.settings[0].by_level != 0:
         level = min(r.in_flight, p.max_sequences)
         if level != r.level:

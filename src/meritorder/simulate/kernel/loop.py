@@ -13,7 +13,7 @@ from meritorder.dispatch.choose import choose
 from meritorder.dispatch.prefixes import own
 from meritorder.dispatch.reasons import TOO_LONG
 from meritorder.dispatch.state import FleetState
-from meritorder.dispatch.tournament import set_key
+from meritorder.dispatch.tournament import set_key, smallest
 from meritorder.dispatch.update import room_for, sent, settle
 from meritorder.simulate.kernel.engine import arrive, give_up, pass_boundary, send
 from meritorder.simulate.kernel.event_heap import add_event, drop_first
@@ -67,7 +67,7 @@ def run(fleet: FleetState, sim: SimState, most: int) -> bool:
             born = sim.starts[c.arrived] if closed_loop else c.arrived
             arrival = sim.arrival_s[born]
         event = sim.events[0].time if c.pending > 0 else np.inf
-        time = sim.timeline[1].key
+        time = sim.timeline[1]
         if arrival <= event and arrival <= time:
             if born < 0:
                 return False
@@ -87,7 +87,7 @@ def run(fleet: FleetState, sim: SimState, most: int) -> bool:
                 there = i
         else:
             born = NOBODY
-            engine = sim.timeline[1].leaf
+            engine = smallest(sim.timeline, 0, len(sim.timeline) >> 1)
             pass_boundary(fleet, sim, engine, time)
         if born >= 0 and dispatch(fleet, sim, born, time):
             there = born

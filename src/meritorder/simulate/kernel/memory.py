@@ -130,7 +130,7 @@ class SimState(NamedTuple):
     waiting: Records  # LIST [replicas * classes]
     heap: Records  # FINISH: finish heaps of all engines
     phases: Records  # i4 [replicas * phases]: decoding sequences by (tokens - iteration) mod block size
-    timeline: Records  # tournament.NODE: next boundary of each engine
+    timeline: Records  # f8: tournament tree over the next boundary of each engine
     events: Records  # EVENT heap
     clock: Records  # CLOCK, one record
     caches: Records  # CACHE [replicas]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from meritorder.dispatch.records import Records, records
 from meritorder.dispatch.state import FleetState
-from meritorder.dispatch.tournament import new_nodes
+from meritorder.dispatch.tournament import new_tree
 from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
 from meritorder.problems import InputError, Problem
@@ -77,7 +77,7 @@ def prepare(
         waiting=waiting,
         heap=records(int(seats.sum()), FINISH),
         phases=np.zeros(count * phases, np.int32),
-        timeline=new_nodes(count),
+        timeline=new_tree(count),
         events=records(events, EVENT),
         clock=clock,
         caches=caches,
