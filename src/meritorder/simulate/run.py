@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from meritorder.dispatch.build import build_state
 from meritorder.dispatch.state import FleetState
 from meritorder.fleet.dispatch import Dispatch
 from meritorder.fleet.schema import Fleet
@@ -19,6 +18,7 @@ from meritorder.simulate.kernel.memory import UNBORN, SimState
 from meritorder.simulate.kernel.prepare import prepare
 from meritorder.simulate.result import SERIES, Result, Status
 from meritorder.simulate.services import services_of
+from meritorder.simulate.start import start
 from meritorder.workload.trace import Trace
 
 # Events between two calls of `progress`: some tens of milliseconds.
@@ -50,15 +50,7 @@ def simulate(
     if replicas is None:
         replicas = tuple(compile_replica(fleet, name) for name in fleet.pools)
     service = services_of(fleet, trace, seed)
-    state = build_state(
-        fleet,
-        replicas,
-        dispatch,
-        regions=trace.regions,
-        prefix_tokens=trace.block_tokens,
-        prefix_blocks=trace.unique_blocks,
-        seed=seed,
-    )
+    state = start(fleet, replicas, dispatch, trace, seed)
     sim = prepare(fleet, state, replicas, trace, service, bins)
     run(state, sim, 0)  # compiles or loads machine code, which is no part of the kernel's time
     wall_s = 0.0

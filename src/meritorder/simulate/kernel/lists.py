@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 from meritorder.compiled import inlined
+from meritorder.dispatch.records import Records
 from meritorder.simulate.kernel.memory import NOBODY, SimState
+
+
+@inlined
+def unlink(sim: SimState, ends: Records, request: int) -> None:
+    """Take a request out of the list between `ends.head` and `ends.tail`."""
+    q = sim.requests[request]
+    if q.previous >= 0:
+        sim.requests[q.previous].next = q.next
+    else:
+        ends.head = q.next
+    if q.next >= 0:
+        sim.requests[q.next].previous = q.previous
+    else:
+        ends.tail = q.previous
 
 
 @inlined
@@ -25,15 +40,7 @@ def append_running(sim: SimState, replica: int, request: int) -> None:
 def remove_running(sim: SimState, replica: int, request: int) -> None:
     """Take a request out of those that run."""
     e = sim.engines[replica]
-    q = sim.requests[request]
-    if q.previous >= 0:
-        sim.requests[q.previous].next = q.next
-    else:
-        e.head = q.next
-    if q.next >= 0:
-        sim.requests[q.next].previous = q.previous
-    else:
-        e.tail = q.previous
+    unlink(sim, e, request)
     e.running -= 1
 
 
@@ -92,15 +99,7 @@ def wait_again(sim: SimState, replica: int, rank: int, request: int, by_priority
 def stop_waiting(sim: SimState, replica: int, rank: int, request: int) -> None:
     """Take a request out of its waiting list."""
     queue = sim.waiting[replica * sim.clock[0].classes + rank]
-    q = sim.requests[request]
-    if q.previous >= 0:
-        sim.requests[q.previous].next = q.next
-    else:
-        queue.head = q.next
-    if q.next >= 0:
-        sim.requests[q.next].previous = q.previous
-    else:
-        queue.tail = q.previous
+    unlink(sim, queue, request)
     sim.engines[replica].waiting -= 1
 
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from meritorder.dispatch.build import build_state
 from meritorder.dispatch.reasons import SHED as SHED_REASON
 from meritorder.dispatch.reasons import TOO_LONG
 from meritorder.dispatch.update import answered, ended, room_for, sent
@@ -23,6 +22,7 @@ from meritorder.simulate.oracle.dispatch import Dispatcher
 from meritorder.simulate.oracle.engine import Engine, Request
 from meritorder.simulate.result import Status
 from meritorder.simulate.services import services_of
+from meritorder.simulate.start import start
 from meritorder.workload.trace import Trace
 
 
@@ -39,15 +39,7 @@ class Oracle:
     ) -> None:
         self.fleet, self.trace = fleet, trace
         dispatch = policy or fleet.dispatch
-        self.state = build_state(
-            fleet,
-            replicas,
-            dispatch,
-            regions=trace.regions,
-            prefix_tokens=trace.block_tokens,
-            prefix_blocks=trace.unique_blocks,
-            seed=seed,
-        )
+        self.state = start(fleet, replicas, dispatch, trace, seed)
         self.dispatcher = Dispatcher(self.state, seed)
         self.pools = list(fleet.pools.values())
         self.engines = [
