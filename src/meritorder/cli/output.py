@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from meritorder.problems import Problem
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from rich.console import Console
     from rich.table import Table
 
@@ -113,3 +115,19 @@ def progress(label: str, quiet: bool = False) -> Iterator[Callable[[float], None
         if show.ident is not None:
             show.join()
         bar.stop()
+
+
+@contextmanager
+def on_ctrl_c(stop: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Call `stop` on Ctrl-C meanwhile; without effect outside the main thread, where signals don't arrive."""
+    import signal
+    import threading
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

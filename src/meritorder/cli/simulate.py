@@ -127,7 +127,7 @@ def _run(
     """Run every policy on the same traffic, several at a time; each result is the same whatever runs beside it."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from meritorder.cli.output import progress
+    from meritorder.cli.output import on_ctrl_c, progress
     from meritorder.simulate.run import simulate
     from meritorder.simulate.store import run_of
 
@@ -153,12 +153,19 @@ def _run(
             chosen = policies[index]
             return run_of(simulate(fleet, trace, chosen, seed=seed, replicas=replicas, progress=tell(index)))
 
-        try:
-            return list(pool.map(one, range(len(policies))))
-        except BaseException:  # Ctrl-C, or a policy that failed: the others needn't go on
+        def stop(*_: object) -> None:
+            # what runs is told, too: an exception may come up where nobody lets it through (a finaliser)
+            nonlocal stopped
             stopped = True
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+            raise KeyboardInterrupt
+
+        with on_ctrl_c(stop):
+            try:
+                return list(pool.map(one, range(len(policies))))
+            except BaseException:  # Ctrl-C, or a policy that failed: the others needn't go on
+                stopped = True
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
 
 def _compile(fleet: Fleet, trace: Trace, replicas: tuple[Replica, ...], seed: int) -> None:
