@@ -37,6 +37,8 @@ _ALIASES = {
     **{"FLOPS": "FLOP/s", "GFLOPS": "GFLOP/s", "TFLOPS": "TFLOP/s", "PFLOPS": "PFLOP/s", "kg/MWh": "g/kWh"},
 }
 
+JOULES_PER_KWH = float(UNITS["J"]["kWh"])
+
 # Units that `parse` knows but `show` leaves alone: the same size is said with another prefix.
 _NEVER_SHOWN = {"Wh", "kWh", "MWh", "KiB", "MiB", "GiB", "TiB", "d", "USD/MWh", "g/kWh", "USD/t"}
 

@@ -21,7 +21,7 @@ def empty_cache(capacity: int) -> SimState:
     sim = prepare(case.fleet, state, case.replicas, case.trace, np.zeros(len(case.trace), np.int32), 8)
     caches = sim.caches[:1].copy()
     caches[0].first = caches[0].table = 0
-    caches[0].capacity, caches[0].mask = capacity, (1 << (4 * capacity).bit_length()) - 1
+    caches[0].mask = (1 << (4 * capacity).bit_length()) - 1
     slots = np.zeros(capacity, sim.slots.dtype).view(np.recarray)
     return sim._replace(caches=caches, slots=slots, table=np.zeros(caches[0].mask + 1, np.int32))
 

@@ -36,12 +36,11 @@ from meritorder.dispatch.update import order_all
 from meritorder.fleet.dispatch import Dispatch
 from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
+from meritorder.units import JOULES_PER_KWH
 
 # What a router expects before it has seen a request; outputs as if exponential (mean square twice the squared mean).
 EXPECTED_OUTPUT = 256.0
 EXPECTED_PROMPT = 512.0
-
-JOULES_PER_KWH = 3.6e6
 
 _ORDER = {
     LEAST_REQUEST: BY_REQUESTS,
@@ -146,7 +145,7 @@ def _services(fleet: Fleet) -> tuple[Records, Records]:
         allowed = service.pools or names
         s.ttft_s = service.slo.ttft or np.inf
         s.tpot_s = 1.0 / service.slo.token_rate if service.slo.token_rate else np.inf
-        s.priority, s.weight = service.priority, 2.0**-service.priority
+        s.weight = 2.0**-service.priority
         s.sheds = service.overload == "shed"
         s.mean_output, s.mean_square = EXPECTED_OUTPUT, 2 * EXPECTED_OUTPUT**2
         s.first = len(pools)

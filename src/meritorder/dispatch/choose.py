@@ -71,9 +71,9 @@ def choose(
         if known > 0:
             near = state.owner[blocks[start + known - 1]]
             cached = min(known * g.prefix_tokens, prompt - 1)
+    expected = float(output) if g.oracle_length != 0 else s.mean_output
     policy = g.policy
     if policy == MERIT_ORDER:
-        expected = float(output) if g.oracle_length != 0 else s.mean_output
         return choose_in_merit_order(state, service, region, prompt, total, expected, near, cached)
     if policy == ROUND_ROBIN:
         return choose_in_turn(state, service, total)
@@ -87,5 +87,4 @@ def choose(
         return choose_of_several(state, service, total)
     if policy == PREFIX_AFFINITY:
         return choose_prefix(state, service, prompt, total, near, cached)
-    expected = float(output) if g.oracle_length != 0 else s.mean_output
     return choose_fastest(state, service, region, prompt, total, expected)

@@ -73,7 +73,6 @@ SERVICE = np.dtype(
         ("ttft_s", "f8"),  # target; infinity: none
         ("tpot_s", "f8"),  # target: 1 / token rate; infinity: none
         ("weight", "f8"),  # of harm to this service: 2^-priority
-        ("priority", "i4"),
         ("sheds", "i4"),  # may be refused when nobody can serve it acceptably
         ("first", "i4"),  # its pools are choices[first : first + count]
         ("count", "i4"),

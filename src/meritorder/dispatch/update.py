@@ -9,6 +9,7 @@ import numpy as np
 
 from meritorder.compiled import compiled, inlined
 from meritorder.dispatch.predict import tpot_s, ttft_s
+from meritorder.dispatch.records import Records
 from meritorder.dispatch.state import BY_REQUESTS, BY_TOKENS, FleetState
 from meritorder.dispatch.tournament import set_key
 
@@ -154,6 +155,15 @@ def answered(state: FleetState, replica: int, new: int) -> None:
 
 
 @inlined
+def learn(means: Records, output: int) -> None:
+    """One more output length for the running means of a service or a pool."""
+    means.ended += 1
+    weight = min(means.ended + 1, MEMORY)
+    means.mean_output += (output - means.mean_output) / weight
+    means.mean_square += (float(output) * output - means.mean_square) / weight
+
+
+@inlined
 def ended(state: FleetState, replica: int, service: int, new: int, room: int, output: int, answered: bool) -> None:
     """A request has ended after `output` tokens; `answered`: it had its first token before."""
     r = state.replicas[replica]
@@ -168,13 +178,8 @@ def ended(state: FleetState, replica: int, service: int, new: int, room: int, ou
     if state.mix[replica, service] == 0:
         tighten(state, replica)
     if output > 0:
-        s = state.services[service]
-        s.ended += 1
-        s.mean_output += (output - s.mean_output) / min(s.ended + 1, MEMORY)
-        s.mean_square += (float(output) * output - s.mean_square) / min(s.ended + 1, MEMORY)
-        p.ended += 1
-        p.mean_output += (output - p.mean_output) / min(p.ended + 1, MEMORY)
-        p.mean_square += (float(output) * output - p.mean_square) / min(p.ended + 1, MEMORY)
+        learn(state.services[service], output)
+        learn(p, output)
     state.settings[0].clock += 1
     r.since = state.settings[0].clock
     state.settings[0].touched = replica

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from meritorder.units import JOULES_PER_KWH
+
 if TYPE_CHECKING:
     from meritorder.simulate.result import Result
 
 Floats = npt.NDArray[np.float64]
-
-JOULES_PER_KWH = 3.6e6
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +45,7 @@ class Trace:
         """Number of requests."""
         return len(self.arrival_s)
 
-    @property
+    @cached_property
     def closed_loop(self) -> bool:
         """Whether any request waits for the end of another."""
         return bool((self.after >= 0).any())
@@ -54,12 +55,12 @@ class Trace:
         """Whether prompts carry prefix block ids."""
         return self.block_tokens > 0
 
-    @property
+    @cached_property
     def unique_blocks(self) -> int:
         """Number of distinct prefix blocks."""
         return int(self.blocks.max()) + 1 if len(self.blocks) else 0
 
-    @property
+    @cached_property
     def duration_s(self) -> float:
         """Seconds from the first to the last arrival that the clock knows."""
         known = self.arrival_s[~np.isnan(self.arrival_s)]

@@ -7,7 +7,6 @@ of an engine counts what cached prefixes without a user hold, too: they are evic
 from __future__ import annotations
 
 from meritorder.compiled import inlined
-from meritorder.dispatch.state import FleetState
 from meritorder.simulate.kernel.cache import evict_oldest, find, insert, leave, use
 from meritorder.simulate.kernel.memory import DECODING, SimState
 
@@ -54,7 +53,7 @@ def give_back(sim: SimState, replica: int, request: int, tokens: int, block: int
 
 
 @inlined
-def cached_units(fleet: FleetState, sim: SimState, replica: int, request: int, target: int) -> int:
+def cached_units(sim: SimState, replica: int, request: int, target: int) -> int:
     """Leading prefix blocks of a prompt that are in the cache; at least one token is left to compute."""
     unit_tokens = sim.clock[0].unit_tokens
     first = sim.block_start[request]

@@ -13,6 +13,8 @@ from meritorder.simulate.kernel.jump import iterations_until, total
 from meritorder.simulate.kernel.lists import last_of_equals, rank_of, stop_waiting, wait_before
 from meritorder.simulate.kernel.memory import (
     AT_ENGINE,
+    CANCELLED,
+    COMPLETED,
     DECODING,
     IN_TRANSIT,
     NEXT_TURN,
@@ -23,9 +25,7 @@ from meritorder.simulate.kernel.memory import (
 )
 from meritorder.simulate.kernel.meter import meter
 from meritorder.simulate.kernel.phases import due_after, needed
-from meritorder.simulate.kernel.schedule import jump_seconds, stop_running, unit_blocks
-
-COMPLETED, CANCELLED = 1, 4  # of result.Status
+from meritorder.simulate.kernel.schedule import decode_terms, stop_running, unit_blocks
 
 
 @inlined
@@ -56,18 +56,12 @@ def finish(fleet: FleetState, sim: SimState, replica: int, request: int) -> None
 
 
 @compiled
-def cancel_running(fleet: FleetState, sim: SimState, replica: int, request: int) -> None:
-    """The client of a running request has given up; `finish` holds when."""
+def cancel(fleet: FleetState, sim: SimState, request: int) -> None:
+    """A request ends because its client has given up; `finish` holds when. Its engine has let go of it."""
     q = sim.requests[request]
-    was_answered = q.first >= 0.0
-    made = q.generated
-    if q.status == DECODING:
-        made = sim.output[request] - (q.finish_it - sim.engines[replica].iteration)
-    stop_running(fleet, sim, replica, request)
-    q.generated = made
     q.status = CANCELLED
     sim.clock[0].unfinished -= 1
-    ended(fleet, replica, sim.service[request], q.new, q.room, 0, was_answered)
+    ended(fleet, q.replica, sim.service[request], q.new, q.room, 0, q.first >= 0.0)
 
 
 @inlined
@@ -126,7 +120,8 @@ def pass_boundary(fleet: FleetState, sim: SimState, replica: int, time: float) -
     while i >= 0:
         q = sim.requests[i]
         if q.status == DECODING or q.status == PREFILLING:
-            cancel_running(fleet, sim, replica, i)
+            stop_running(fleet, sim, replica, i)
+            cancel(fleet, sim, i)
         i = q.next_cancel
 
 
@@ -136,13 +131,11 @@ def interrupt(fleet: FleetState, sim: SimState, replica: int, time: float) -> No
     e = sim.engines[replica]
     if e.single != 0 or e.n <= 1:
         return
-    p = fleet.pools[fleet.replicas[replica].pool]
-    batch = fleet.batches[p.batches + e.decoding]
-    base = fleet.tokens[p.tokens + e.decoding].step_s + batch.decode_s
-    n = iterations_until(base, batch.decode_kv_s, e.kv, e.decoding, time - e.now)
+    base, slope = decode_terms(fleet, sim, replica)
+    n = iterations_until(base, slope, e.kv, e.decoding, time - e.now)
     if n < e.n:
         e.n = n
-        boundary = e.now + jump_seconds(fleet, sim, replica, n)
+        boundary = e.now + total(base, slope, e.kv, e.decoding, n)
         set_key(sim.timeline, 0, len(sim.timeline) >> 1, replica, boundary)
 
 
@@ -168,28 +161,17 @@ def arrive(fleet: FleetState, sim: SimState, request: int, time: float) -> bool:
 
 
 @compiled
-def cancel_waiting(fleet: FleetState, sim: SimState, replica: int, request: int) -> None:
-    """The client of a waiting request has given up."""
-    q = sim.requests[request]
-    p = fleet.pools[fleet.replicas[replica].pool]
-    stop_waiting(sim, replica, rank_of(p.by_priority, sim, request), request)
-    q.status = CANCELLED
-    sim.clock[0].unfinished -= 1
-    ended(fleet, replica, sim.service[request], q.new, q.room, 0, q.first >= 0.0)
-
-
-@compiled
 def give_up(fleet: FleetState, sim: SimState, request: int, time: float) -> None:
     """A client cancels its request, wherever it is: between two iterations at the earliest where it runs."""
     q = sim.requests[request]
     if q.status == IN_TRANSIT:
-        q.status = CANCELLED
-        sim.clock[0].unfinished -= 1
         q.finish = time
-        ended(fleet, q.replica, sim.service[request], q.new, q.room, 0, False)
+        cancel(fleet, sim, request)
     elif q.status == WAITING:
         q.finish = time
-        cancel_waiting(fleet, sim, q.replica, request)
+        by_priority = fleet.pools[fleet.replicas[q.replica].pool].by_priority
+        stop_waiting(sim, q.replica, rank_of(by_priority, sim, request), request)
+        cancel(fleet, sim, request)
         interrupt(fleet, sim, q.replica, time)
     elif q.status == PREFILLING or q.status == DECODING:
         e = sim.engines[q.replica]

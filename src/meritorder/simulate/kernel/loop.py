@@ -17,10 +17,8 @@ from meritorder.dispatch.tournament import set_key, smallest
 from meritorder.dispatch.update import room_for, sent, settle
 from meritorder.simulate.kernel.engine import arrive, give_up, pass_boundary, send
 from meritorder.simulate.kernel.event_heap import add_event, drop_first
-from meritorder.simulate.kernel.memory import GIVE_UP, IN_TRANSIT, NEXT_TURN, NOBODY, SimState
+from meritorder.simulate.kernel.memory import GIVE_UP, IN_TRANSIT, NEXT_TURN, NOBODY, REJECTED, SHED, SimState
 from meritorder.simulate.kernel.schedule import schedule
-
-REJECTED, SHED = 2, 3  # of result.Status
 
 
 @inlined

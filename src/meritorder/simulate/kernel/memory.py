@@ -7,12 +7,15 @@ from typing import NamedTuple
 import numpy as np
 
 from meritorder.dispatch.records import Records
+from meritorder.simulate.result import SERIES, Status
 
 # What stands for "nobody" in a linked list.
 NOBODY = -1
 
-# Where a request is, beyond the final states of `result.Status`.
+# Where a request is: still under way, or how it ended.
 UNBORN, IN_TRANSIT, WAITING, PREFILLING, DECODING = 0, 11, 12, 13, 14
+COMPLETED, REJECTED = int(Status.COMPLETED), int(Status.TOO_LONG)
+SHED, CANCELLED = int(Status.SHED), int(Status.CANCELLED)
 
 # The engine of one replica. Between two boundaries it runs `n` iterations: one that was priced when scheduled
 # (`single`), or a jump over decode iterations that all hold the same sequences.
@@ -62,7 +65,6 @@ REQUEST = np.dtype(
         ("next_cancel", "i4"),
         ("status", "u1"),
         ("reason", "u1"),
-        ("cancelled", "u1"),
     ]
 )
 
@@ -78,10 +80,9 @@ EVENT = np.dtype([("time", "f8"), ("order", "i8"), ("request", "i4"), ("kind", "
 # The prefix cache of one replica, and one cached block ("unit": a prefix block of the trace) in it.
 CACHE = np.dtype(
     [
-        ("first", "i8"),  # its slots are slots[first : first + capacity]
+        ("first", "i8"),  # its slots follow from here in `slots`
         ("table", "i8"),  # its hash table is table[table : table + mask + 1]
         ("mask", "i8"),
-        ("capacity", "i8"),
         ("fresh", "i8"),  # slots from here on were never used (and their memory never touched)
         ("vacant", "i4"),  # slots that were used and are free again, linked by `next`
         ("oldest", "i4"),  # of those that nobody uses: evicted first
@@ -91,18 +92,8 @@ CACHE = np.dtype(
 )
 SLOT = np.dtype([("unit", "i4"), ("users", "i4"), ("previous", "i4"), ("next", "i4")])
 
-# One bin of a pool's series; the fields are result.SERIES.
-BIN = np.dtype(
-    [
-        ("energy_j", "f8"),
-        ("busy_s", "f8"),
-        ("running_s", "f8"),
-        ("kv_token_s", "f8"),
-        ("prompt_tokens", "f8"),
-        ("output_tokens", "f8"),
-        ("iterations", "f8"),
-    ]
-)
+# One bin of a pool's series.
+BIN = np.dtype([(name, "f8") for name in SERIES])
 
 CLOCK = np.dtype(
     [

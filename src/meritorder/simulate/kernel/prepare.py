@@ -146,7 +146,7 @@ def _caches(fleet: Fleet, state: FleetState, trace: Trace) -> tuple[Records, Rec
     capacity = np.where(pools.prefix_caching != 0, np.minimum(held, trace.unique_blocks), 0)
     size = np.array([1 << (4 * int(slots)).bit_length() for slots in capacity], np.int64)
     of = state.replicas.pool
-    caches.capacity[:], caches.mask[:] = capacity[of], size[of] - 1
+    caches.mask[:] = size[of] - 1
     caches.first[:] = np.cumsum(capacity[of]) - capacity[of]
     caches.table[:] = np.cumsum(size[of]) - size[of]
     return caches, records(int(capacity[of].sum()), SLOT), np.zeros(int(size[of].sum()), np.int32)

@@ -157,7 +157,7 @@ def admit(fleet: FleetState, sim: SimState, replica: int, request: int, budget: 
     p = fleet.pools[pool]
     per_unit = unit_blocks(fleet, sim, pool)
     target = sim.prompt[request] + q.generated
-    units = cached_units(fleet, sim, replica, request, target) if per_unit > 0 else 0
+    units = cached_units(sim, replica, request, target) if per_unit > 0 else 0
     computed = units * sim.clock[0].unit_tokens
     chunk = min(target - computed, budget)
     want = blocks_for(computed + chunk, p.block_tokens) - units * per_unit
@@ -279,6 +279,15 @@ def schedule(fleet: FleetState, sim: SimState, replica: int) -> float:
 
 
 @inlined
+def decode_terms(fleet: FleetState, sim: SimState, replica: int) -> tuple[float, float]:
+    """Seconds of an iteration of those who decode, without their KV tokens, and seconds per KV token."""
+    p = fleet.pools[fleet.replicas[replica].pool]
+    decoding = sim.engines[replica].decoding
+    batch = fleet.batches[p.batches + decoding]
+    return fleet.tokens[p.tokens + decoding].step_s + batch.decode_s, batch.decode_kv_s
+
+
+@inlined
 def jump(fleet: FleetState, sim: SimState, replica: int) -> float:
     """Run decode iterations up to the next one that ends, or as far as the KV blocks carry."""
     e = sim.engines[replica]
@@ -293,14 +302,5 @@ def jump(fleet: FleetState, sim: SimState, replica: int) -> float:
         free -= sim.caches[replica].evictable * per_unit
     first_phase = replica * sim.clock[0].phases
     e.n = max(affordable(sim.phases, first_phase, p.block_tokens, e.due, e.decoding, free, left), 1)
-    return float(e.now + jump_seconds(fleet, sim, replica, e.n))
-
-
-@inlined
-def jump_seconds(fleet: FleetState, sim: SimState, replica: int, n: int) -> float:
-    """Seconds of the first n iterations of the present jump."""
-    e = sim.engines[replica]
-    p = fleet.pools[fleet.replicas[replica].pool]
-    batch = fleet.batches[p.batches + e.decoding]
-    base = fleet.tokens[p.tokens + e.decoding].step_s + batch.decode_s
-    return total(base, batch.decode_kv_s, e.kv, e.decoding, n)
+    base, slope = decode_terms(fleet, sim, replica)
+    return float(e.now + total(base, slope, e.kv, e.decoding, e.n))
