@@ -64,6 +64,13 @@ def cancel(fleet: FleetState, sim: SimState, request: int) -> None:
     ended(fleet, q.replica, sim.service[request], q.new, q.room, 0, q.first >= 0.0)
 
 
+@compiled
+def cancel_running(fleet: FleetState, sim: SimState, replica: int, request: int) -> None:
+    """The same for a request that still runs. Rare, so kept out of the hot path's code."""
+    stop_running(fleet, sim, replica, request)
+    cancel(fleet, sim, request)
+
+
 @inlined
 def pass_boundary(fleet: FleetState, sim: SimState, replica: int, time: float) -> None:
     """The iterations under way have ended at `time`: hand out tokens, end requests."""
@@ -120,8 +127,7 @@ def pass_boundary(fleet: FleetState, sim: SimState, replica: int, time: float) -
     while i >= 0:
         q = sim.requests[i]
         if q.status == DECODING or q.status == PREFILLING:
-            stop_running(fleet, sim, replica, i)
-            cancel(fleet, sim, i)
+            cancel_running(fleet, sim, replica, i)
         i = q.next_cancel
 
 
