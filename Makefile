@@ -63,7 +63,7 @@ bench: setup ## measure every published figure of speed and memory; writes docs/
 
 lock: setup ## bring requirements.lock up to date with pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@$(BIN)/uv pip compile --universal --generate-hashes --group dev pyproject.toml -o requirements.lock --quiet \
+	@$(BIN)/uv pip compile --universal --generate-hashes --group dev --extra local --extra postgres pyproject.toml -o requirements.lock --quiet \
 		--custom-compile-command "make lock"
 
 clean: ## remove everything that was made here, .venv included

@@ -36,6 +36,8 @@ def cross_check(data: dict[str, Any], models: Collection[str], accelerators: Col
     for name, service in services.items():
         yield from _known(("services", name, "model"), service.get("model"), "model", models)
         yield from _served(name, service, pools, models)
+    for name, pool in pools.items():
+        yield from _one_address_each(name, pool)
     yield from _shares(services)
 
 
@@ -60,6 +62,15 @@ def _served(
                 yield Fault(path, f'pool "{pool}" serves {pools[pool].get("model")}, not {model}', fix)
     elif isinstance(model, str) and model in models and all(pool.get("model") != model for pool in pools.values()):
         yield Fault(("services", name, "model"), f"no pool serves {model}", f"add a pool with `model: {model}`")
+
+
+def _one_address_each(name: str, pool: dict[str, Any]) -> Iterator[Fault]:
+    """The gateway needs an address for every replica."""
+    endpoint, replicas = pool.get("endpoint"), pool.get("replicas")
+    urls = endpoint.get("urls") if isinstance(endpoint, dict) else None
+    if isinstance(urls, list) and isinstance(replicas, int) and len(urls) != replicas:
+        what = f"has {len(urls)} addresses for {replicas} replicas"
+        yield Fault(("pools", name, "endpoint", "urls"), what, "give one for each, or change `replicas`")
 
 
 def _shares(services: dict[str, dict[str, Any]]) -> Iterator[Fault]:

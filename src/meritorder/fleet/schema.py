@@ -6,13 +6,15 @@ The order of every mapping is the index order of all arrays.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic import Field, Strict, model_validator
 
 from meritorder.catalog.accelerator import Accelerator
 from meritorder.catalog.model import KvPrecision, ModelSpec, Precision
 from meritorder.fleet.dispatch import Dispatch, MeritOrder
+from meritorder.fleet.gateway import Endpoint, Gateway, Live
+from meritorder.fleet.part import Degree, Name, Number, Part, Positive, Switch
 from meritorder.units import (
     Bytes,
     KgPerKwh,
@@ -22,20 +24,10 @@ from meritorder.units import (
     UsdPerKg,
     UsdPerKwh,
     UsdPerMtok,
+    Watts,
 )
 
-Name: TypeAlias = Annotated[str, Field(pattern=r"^[\w][\w .+/:-]{0,79}$")]
-Positive: TypeAlias = Annotated[int, Strict(), Field(ge=1, le=2**31 - 1)]
-Degree: TypeAlias = Annotated[int, Strict(), Field(ge=1, le=4096)]
-Number: TypeAlias = Annotated[float, Strict()]
-Switch: TypeAlias = Annotated[bool, Strict()]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Site(_Part):
+class Site(Part):
     """A place with its electricity: what power costs and emits there, and how far clients are."""
 
     pue: Number = Field(
@@ -48,9 +40,12 @@ class Site(_Part):
         description="Network round trip from each client region of the trace to this site, for example `40 ms`; "
         "the key `default` holds for regions not named, 0 where there is none.",
     )
+    power_limit: Watts | None = Field(
+        default=None, gt=0, description="Most IT power that the gateway may use there, predicted; absent: no limit."
+    )
 
 
-class Engine(_Part):
+class Engine(Part):
     """Settings of the inference engine of one replica, in vLLM's terms."""
 
     max_sequences: Positive = Field(default=256, description="Most sequences in one iteration (vLLM: max_num_seqs).")
@@ -95,7 +90,7 @@ class Engine(_Part):
         return self
 
 
-class MeasuredCoefficients(_Part):
+class MeasuredCoefficients(Part):
     """A machine given by its measured iteration times instead of a catalog name.
 
     `t = host_s + per_token_s*(B+P) + per_sequence_s*B + per_kv_token_s*K + per_pair_s*A` for `B` decoding sequences
@@ -127,7 +122,7 @@ class MeasuredCoefficients(_Part):
         return self
 
 
-class Pool(_Part):
+class Pool(Part):
     """Replicas of one kind: accelerator, model, parallelism and engine settings at one site."""
 
     site: Name = Field(description="Name under `sites`.")
@@ -149,6 +144,14 @@ class Pool(_Part):
     usd_per_hour: UsdPerHour | None = Field(
         default=None, description="Cost of a whole replica, USD per hour, energy not included; absent: the catalog's."
     )
+    usd_per_mtok_prompt: UsdPerMtok = Field(
+        default=0.0, description="Price of a million prompt tokens, where the pool is a metered API."
+    )
+    usd_per_mtok_output: UsdPerMtok = Field(default=0.0, description="The same of a million output tokens.")
+    max_in_flight: Positive | None = Field(
+        default=None, description="Most requests that the gateway may have in flight in the pool; absent: no limit."
+    )
+    endpoint: Endpoint | None = Field(default=None, description="Where its replicas listen, for `merit serve`.")
 
     @model_validator(mode="after")
     def _one_machine(self) -> Self:
@@ -159,7 +162,7 @@ class Pool(_Part):
         return self
 
 
-class Slo(_Part):
+class Slo(Part):
     """Service level: targets that a share of the requests must meet, all together; absent targets hold always."""
 
     ttft: Seconds | None = Field(
@@ -171,7 +174,7 @@ class Slo(_Part):
     percentile: Number = Field(default=0.95, gt=0, le=1, description="Share of requests that must meet both targets.")
 
 
-class Service(_Part):
+class Service(Part):
     """A product that customers buy: a model with a service level, a priority and a value."""
 
     model: Name = Field(description="Name in the catalog or under `models`.")
@@ -192,6 +195,7 @@ class Service(_Part):
     )
     pools: tuple[Name, ...] | None = Field(default=None, min_length=1, description="Only these pools may serve it.")
     patience: Seconds | None = Field(default=None, gt=0, description="The client cancels this long after it asked.")
+    live: Live = Field(default=Live(), description="How `merit serve` treats it.")
 
     @model_validator(mode="after")
     def _share_or_match(self) -> Self:
@@ -200,7 +204,7 @@ class Service(_Part):
         return self
 
 
-class Fleet(_Part):
+class Fleet(Part):
     """A fleet with all names resolved: every model and accelerator that is used is in it."""
 
     name: str = Field(default="", max_length=200, description="Shown in reports; absent: the file's name.")
@@ -215,6 +219,7 @@ class Fleet(_Part):
     carbon_price_usd_per_kg: UsdPerKg = Field(
         default=0.0, description="Price of carbon that dispatch counts, USD per kg CO2."
     )
+    gateway: Gateway = Field(default=Gateway(), description="How `merit serve` listens and whom it lets in.")
 
     @model_validator(mode="after")
     def _fill_in_weights(self) -> Self:
