@@ -89,19 +89,19 @@ class FakeControl:
         self.now: State = state or small_state()
         self.keyring: FakeKeyring | None = FakeKeyring()
         self.told: list[tuple[Any, ...]] = []
-        self.problems: list[str] = []
+        self.problems: list[Problem] = []
         self.recent: list[Decision] = []
 
     def state(self) -> State:
         return self.now
 
-    def metrics(self) -> tuple[str, bytes]:
-        return "text/plain; version=0.0.4", b"merit_up 1\n"
+    def metrics(self) -> bytes:
+        return b"merit_up 1\n"
 
     def decisions(self, most: int) -> list[Decision]:
         return self.recent[:most]
 
-    async def reload(self) -> list[str]:
+    async def reload(self) -> list[Problem]:
         self.told.append(("reload",))
         return self.problems
 

@@ -6,6 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 from tests.serve.admin.admin_control import FakeControl
 
+from meritorder.problems import Problem
 from meritorder.serve.admin.app import make_app
 
 PAGES = {"/": ("text/html; charset=utf-8", b"<h1>live</h1>")}
@@ -69,10 +70,10 @@ def test_wrong_limits_are_told_and_change_nothing(
 
 def test_reload_says_what_is_wrong(admin: TestClient, control: FakeControl) -> None:
     assert admin.post("/reload").json() == {"problems": []}
-    control.problems = ["fleet.yaml:3: pools: is empty"]
+    control.problems = [Problem("is empty", where="fleet.yaml:3", key="pools")]
     answer = admin.post("/reload")
     assert answer.status_code == 409
-    assert answer.json() == {"problems": control.problems}
+    assert answer.json() == {"problems": ["fleet.yaml:3: pools: is empty"]}
 
 
 def test_drain_is_accepted(admin: TestClient, control: FakeControl) -> None:

@@ -20,6 +20,7 @@ from meritorder.serve.admin.guard import Guard
 from meritorder.serve.admin.keyring import Keyring
 from meritorder.units import parse
 
+_PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 _MOST_BODY = 64_000
 _MOST_DECISIONS = 1000
 _MOST_LIMIT = 2**31 - 1
@@ -35,8 +36,7 @@ def make_app(control: Control, pages: Mapping[str, tuple[str, bytes]], *, loopba
     """
 
     async def metrics(request: Request) -> Response:
-        kind, text = control.metrics()
-        return Response(text, media_type=kind)
+        return Response(control.metrics(), media_type=_PROMETHEUS)
 
     async def state(request: Request) -> Response:
         return _json(control.state())
@@ -47,7 +47,7 @@ def make_app(control: Control, pages: Mapping[str, tuple[str, bytes]], *, loopba
 
     async def reload(request: Request) -> Response:
         problems = await control.reload()
-        return _json({"problems": problems}, 409 if problems else 200)
+        return _json({"problems": [str(problem) for problem in problems]}, 409 if problems else 200)
 
     async def drain(request: Request) -> Response:
         control.drain()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from meritorder.problems import Problem
 from meritorder.serve.admin.keyring import Keyring
 from meritorder.serve.admin.state import Decision, State
 
@@ -16,13 +17,13 @@ class Control(Protocol):
     def state(self) -> State:
         """Everything as it is now."""
 
-    def metrics(self) -> tuple[str, bytes]:
-        """Content type and text of the metrics in Prometheus' format."""
+    def metrics(self) -> bytes:
+        """The metrics in Prometheus' text format."""
 
     def decisions(self, most: int) -> list[Decision]:
         """The latest requests that ended, newest first."""
 
-    async def reload(self) -> list[str]:
+    async def reload(self) -> list[Problem]:
         """Read the fleet file again and take it over; returns what is wrong in it, and then nothing has changed."""
 
     def drain(self) -> None:
