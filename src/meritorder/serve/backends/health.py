@@ -1,0 +1,222 @@
+"""Whether a backend may be used: a circuit breaker fed by real requests, looks at its health, and its own refusals.
+
+    up ---failures---> open ---an answer to a look, after a pause---> half-open ---a good request---> starting ---> up
+     \\--silent to looks---> down ---an answer to a look---> starting
+
+All of it is one worker's opinion, told to dispatch as it changes; nothing here waits or asks the backend anything.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import Literal, Protocol, TypeAlias
+
+State: TypeAlias = Literal["up", "open", "half-open", "starting", "draining", "down"]
+
+FAILURES = 3  # in a row: open
+RATE = 0.5  # failures among the recent requests: open
+ENOUGH = 10.0  # recent requests that a rate or a mean needs
+HALF_LIFE_S = 10.0  # what is recent
+OPEN_S = 2.0  # first pause; doubles each time that it did not help
+MOST_OPEN_S = 60.0
+QUIET_S = 5.0  # half-open for so long without any failure: nobody asked, so go on
+STARTING_S = 10.0  # from one request at a time to as many as it takes
+MISSES = 2  # looks in a row without an answer: down
+PAUSE_S = 1.0  # first pause after a refusal without Retry-After; doubles
+MOST_PAUSE_S = 30.0
+MOST_RETRY_AFTER_S = 600.0  # however long the backend says: after this it is asked again
+
+logger = logging.getLogger("meritorder.backends")
+
+
+class Dispatch(Protocol):
+    """What dispatch is told of a replica."""
+
+    def usable(self, replica: int, on: bool) -> None:
+        """Whether requests may be sent there."""
+
+    def most(self, replica: int, requests: int | None) -> None:
+        """Most requests in flight there; None: as many as the engine takes."""
+
+    def foreign(self, replica: int, running: int, waiting: int) -> None:
+        """Requests of others there."""
+
+
+class Recent:
+    """Requests of the recent past: how many were well and how many not, and their mean TTFT. Older ones count less."""
+
+    __slots__ = ("_at", "bad", "good", "ttft_sum")
+
+    def __init__(self) -> None:
+        self.good = self.bad = self.ttft_sum = self._at = 0.0
+
+    def add(self, now: float, good: float, bad: float, ttft_s: float = 0.0) -> None:
+        """One more request, or (0, 0): let what is there age until now."""
+        keep = math.exp2((self._at - now) / HALF_LIFE_S)
+        self._at = now
+        self.good = self.good * keep + good
+        self.bad = self.bad * keep + bad
+        self.ttft_sum = self.ttft_sum * keep + ttft_s
+
+    @property
+    def rate(self) -> float | None:
+        """Part that failed; None: too few to say."""
+        count = self.good + self.bad
+        return self.bad / count if count >= ENOUGH else None
+
+    @property
+    def ttft_s(self) -> float | None:
+        """Mean time to first token; None: too few to say."""
+        return self.ttft_sum / self.good if self.good >= ENOUGH else None
+
+
+class Health:
+    """One backend's. `full`: requests in flight that its engine takes. Times are those of the event loop's clock."""
+
+    __slots__ = (
+        *("_answered", "_dispatch", "_full", "_index", "_misses", "_name", "_open_s", "_pause_s", "_row", "_since"),
+        *("_until", "paused_until", "recent", "state", "usable", "why"),
+    )
+
+    def __init__(self, dispatch: Dispatch, index: int, name: str, full: int) -> None:
+        self.state: State = "up"
+        self.usable = True
+        self.why = ""  # why it is not up, in words
+        self.paused_until = 0.0  # it asked to be left alone until then; 0: it did not
+        self.recent = Recent()
+        self._dispatch, self._index, self._name, self._full = dispatch, index, name, full
+        self._row = 0  # failures in a row
+        self._misses = 0  # looks without an answer in a row
+        self._answered = False  # ever, to anything
+        self._open_s = OPEN_S
+        self._pause_s = PAUSE_S
+        self._since = self._until = 0.0  # of the state; until: no sooner half-open
+
+    # what requests say
+
+    def ok(self, now: float, ttft_s: float) -> None:
+        """A request got its first token (or its whole answer) after `ttft_s`."""
+        self._answered = True
+        self._row = 0
+        self._misses = 0
+        self.recent.add(now, 1.0, 0.0, ttft_s)
+        if self.state == "up":
+            if not self.paused_until:
+                self._pause_s = PAUSE_S
+        elif self.state in ("half-open", "down"):
+            self._start(now)
+
+    def failed(self, now: float, why: str) -> None:
+        """A request failed through the backend's fault: no connection, a cut, a 5xx, frozen."""
+        self._row += 1
+        self.recent.add(now, 0.0, 1.0)
+        if self.state == "half-open":
+            self._open(now, why)
+        elif self.state in ("up", "starting"):
+            rate = self.recent.rate
+            if self._row >= FAILURES or (rate is not None and rate >= RATE):
+                self._open(now, why)
+
+    def throttled(self, now: float, retry_after_s: float | None) -> None:
+        """It said 429 or 503: nothing is broken, but it wants no requests for a while."""
+        self._answered = True
+        if self.state in ("open", "down", "draining"):
+            return
+        if retry_after_s is None:
+            retry_after_s = self._pause_s
+            if not self.paused_until:  # those already under way say it too, and don't count again
+                self._pause_s = min(2 * self._pause_s, MOST_PAUSE_S)
+        until = now + min(max(retry_after_s, 0.0), MOST_RETRY_AFTER_S)
+        if until > self.paused_until:
+            self.paused_until = until
+        self._may(False)
+
+    # what looks at its health say
+
+    @property
+    def wants_looks(self) -> bool:
+        """Whether only a look at it can bring it back."""
+        return self.state in ("open", "half-open", "down")
+
+    def answered(self, now: float) -> None:
+        """A look at it was answered."""
+        self._answered = True
+        self._misses = 0
+        if self.state == "down":
+            self._start(now)
+        elif self.state == "open" and now >= self._until:
+            self._to("half-open", now, self.why)
+            self._row = 0
+            self._dispatch.most(self._index, 1)
+            self._may(True)
+        elif self.state == "half-open" and now - self._since >= QUIET_S:
+            self._start(now)
+
+    def silent(self, now: float, why: str, *, sure: bool) -> None:
+        """A look at it was not. `sure`: nothing listens there, so that one look is enough."""
+        self._misses += 1
+        if self.state in ("down", "draining"):
+            return
+        if sure or self._misses >= MISSES or not self._answered:
+            self._to("down", now, why)
+            self.paused_until = 0.0
+            self._may(False)
+
+    # what its peers, the operator and the time say
+
+    def eject(self, now: float, why: str) -> None:
+        """It is far worse than the others of its pool."""
+        self._open(now, why)
+
+    def drain(self, now: float) -> None:
+        """It gets no new requests any more."""
+        self._to("draining", now, "asked to drain")
+        self.paused_until = 0.0
+        self._may(False)
+
+    def declare(self) -> None:
+        """Tell dispatch again what it should know."""
+        self._dispatch.usable(self._index, self.usable)
+        self._dispatch.most(self._index, None)
+
+    def tick(self, now: float) -> None:
+        """Let time pass: several times a second."""
+        if self.paused_until:
+            if now < self.paused_until:
+                return
+            self.paused_until = 0.0
+            self._start(now)
+        elif self.state == "starting":
+            part = (now - self._since) / STARTING_S
+            if part < 1.0:
+                self._dispatch.most(self._index, max(1, int(self._full * part)))
+            else:
+                self._to("up", now, "")
+                self._open_s = OPEN_S
+                self._dispatch.most(self._index, None)
+
+    def _open(self, now: float, why: str) -> None:
+        self._to("open", now, why)
+        self._until = now + self._open_s
+        self._open_s = min(2 * self._open_s, MOST_OPEN_S)
+        self.paused_until = 0.0
+        self._may(False)
+
+    def _start(self, now: float) -> None:
+        self._to("starting", now, "")
+        self._row = 0
+        self.recent = Recent()
+        self._dispatch.most(self._index, 1)
+        self._may(True)
+
+    def _to(self, state: State, now: float, why: str) -> None:
+        if state != self.state:
+            level = logging.WARNING if state in ("open", "down") else logging.INFO
+            logger.log(level, "backend %s is %s%s", self._name, state, f": {why}" if why else "")
+        self.state, self.why, self._since = state, why, now
+
+    def _may(self, usable: bool) -> None:
+        if usable != self.usable:
+            self.usable = usable
+            self._dispatch.usable(self._index, usable)

@@ -1,0 +1,44 @@
+"""vLLM's own server; names as in vLLM 0.32, and that of the KV cache also as it was before V1."""
+
+from meritorder.serve.backends.kinds.kind import CHAT, COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, RESPONSES, Kind
+from meritorder.serve.backends.prometheus_text import histogram_mean, labels_of, mean, ratio, total
+from meritorder.serve.backends.readings import Readings
+
+
+def read(text: bytes, now: float) -> Readings | None:
+    """Its gauges stand once per data-parallel rank (label `engine`): counts are summed, the KV share is the mean."""
+    queued, running = total(text, b"vllm:num_requests_waiting"), total(text, b"vllm:num_requests_running")
+    if queued is None or running is None:
+        return None
+    kv_used = mean(text, b"vllm:kv_cache_usage_perc")
+    return Readings(
+        queued=int(queued),
+        running=int(running),
+        taken=now,
+        kv_used=mean(text, b"vllm:gpu_cache_usage_perc") if kv_used is None else kv_used,
+        kv_tokens=_kv_tokens(text),
+        hit_rate=ratio(total(text, b"vllm:prefix_cache_hits_total"), total(text, b"vllm:prefix_cache_queries_total")),
+        ttft_s=histogram_mean(text, b"vllm:time_to_first_token_seconds"),
+        tpot_s=histogram_mean(text, b"vllm:request_time_per_output_token_seconds"),
+    )
+
+
+def _kv_tokens(text: bytes) -> int | None:
+    tokens = 0
+    for labels in labels_of(text, b"vllm:cache_config_info"):
+        try:
+            whole = labels.get(b"kv_cache_size_tokens")
+            tokens += int(whole) if whole else int(labels[b"num_gpu_blocks"]) * int(labels[b"block_size"])
+        except (KeyError, ValueError):  # "None" until the cache is made
+            return None
+    return tokens or None
+
+
+VLLM = Kind(
+    name="vllm",
+    apis=frozenset({CHAT, COMPLETIONS, RESPONSES, EMBEDDINGS, MESSAGES, COUNT_TOKENS}),
+    health_path="/health",
+    metrics_path="/metrics",
+    read=read,
+    continuation="continue_final_message",
+)
