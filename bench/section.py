@@ -21,6 +21,7 @@ class Section:
     header: list[str]
     rows: list[list[str]] = field(default_factory=list)
     raw: dict[str, Any] = field(default_factory=dict)
+    after: str = ""  # below the table
 
     def add(self, name: str, values: Sequence[float], *cells: str) -> None:
         """A row whose figures are kept under `name`."""
@@ -35,7 +36,8 @@ class Section:
     def markdown(self) -> str:
         """The section as Markdown."""
         lines = [f"## {self.title}", "", self.text.strip(), "", _row(self.header), _row(["---"] * len(self.header))]
-        return "\n".join([*lines, *(_row(row) for row in self.rows)])
+        lines += [_row(row) for row in self.rows]
+        return "\n".join([*lines, "", self.after] if self.after else lines)
 
 
 def save(section: Section, name: str) -> None:

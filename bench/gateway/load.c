@@ -36,7 +36,7 @@ struct connection {
 struct samples { float *at; size_t have, room; };
 
 static struct samples latency, first_byte, one_way;
-static long requests, errors, cut, events;
+static long requests, errors, cut, events, all_requests, all_events;
 static long long begin, count_from, finish;
 static struct sockaddr_in target;
 static char *message;
@@ -87,6 +87,7 @@ static void scan(struct connection *c, const char *data, long length, long long 
                 c->stamp = c->stamp * 10 + b - '0';
                 if (++c->digits == 19) {
                     c->digits = -1;
+                    all_events++;
                     if (now >= count_from) { events++; note(&one_way, (now - c->stamp) / 1e6); }
                 }
             } else c->digits = -1;
@@ -97,6 +98,7 @@ static void scan(struct connection *c, const char *data, long length, long long 
 }
 
 static void over(struct connection *c, long long now, int good) {
+    all_requests++;
     if (now >= count_from && now <= finish) {
         requests++;
         if (c->status != 200) errors++;
@@ -223,7 +225,7 @@ int main(int argc, char **argv) {
         }
     }
     double counted = (finish - count_from) / 1e9;
-    printf("{\"requests\": %ld, \"errors\": %ld, \"cut\": %ld, \"events\": %ld, \"requests_per_s\": %.1f, \"events_per_s\": %.1f", requests, errors, cut, events, requests / counted, events / counted);
+    printf("{\"requests\": %ld, \"errors\": %ld, \"cut\": %ld, \"events\": %ld, \"all_requests\": %ld, \"all_events\": %ld, \"requests_per_s\": %.1f, \"events_per_s\": %.1f", requests, errors, cut, events, all_requests, all_events, requests / counted, events / counted);
     tell("latency", &latency);
     tell("first_byte", &first_byte);
     tell("one_way", &one_way);
