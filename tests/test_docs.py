@@ -169,11 +169,14 @@ def test_yaml_parses(page: Path) -> None:
 
 def test_the_fleet_file_page_names_every_key() -> None:
     """Every key of the schema stands in docs/fleet-file.md, every parameter of a policy in docs/policies.md."""
-    from meritorder.fleet import schema
+    from meritorder.fleet import gateway, schema
     from meritorder.fleet.dispatch import POLICIES
 
     fleet_page = (ROOT / "docs" / "fleet-file.md").read_text()
-    for part in (schema.Site, schema.Pool, schema.Engine, schema.MeasuredCoefficients, schema.Service, schema.Slo):
+    of_pools = (schema.Pool, schema.Engine, schema.MeasuredCoefficients, gateway.Endpoint)
+    of_services = (schema.Service, schema.Slo, gateway.Live, gateway.Deadlines, gateway.Queue)
+    of_gateways = (gateway.Gateway, gateway.Tls, gateway.DoorLimits)
+    for part in (schema.Site, *of_pools, *of_services, *of_gateways):
         for key in part.model_fields:
             assert f"`{key}`" in fleet_page, f"{part.__name__}.{key} is not described"
     for key in schema.Fleet.model_fields:
