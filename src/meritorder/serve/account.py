@@ -47,6 +47,7 @@ class Account:
         "stream",
         "tenant",
         "tier",
+        "traceparent",
         "usd",
         "wall",
         "why",
@@ -57,6 +58,7 @@ class Account:
         self.api = api  # "chat", "completions", "responses", "embeddings", "messages"
         self.received = received  # its headers were complete
         self.wall = wall  # the same, Unix time
+        self.traceparent = b""  # the client's W3C trace context, empty without
         self.caller = ""  # id of the API key, "" without
         self.tenant = ""
         self.model = ""  # as the client wrote it

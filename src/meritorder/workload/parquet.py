@@ -103,14 +103,24 @@ def metadata_of(trace: Trace) -> dict[bytes, bytes]:
 
 def read_parquet(path: str | Path) -> Trace:
     """The trace in one of our own files. Raises InputError that names rows where its values can't be."""
+    path = Path(path)
+    table, said = load(path)
+    return trace_of(table, said, path)
+
+
+def load(path: Path) -> tuple[Any, dict[str, Any]]:
+    """The Arrow table in a file, and what its metadata say. Raises InputError."""
     import pyarrow.parquet as pq
 
-    path = Path(path)
     with reading(path):
         file = pq.ParquetFile(path)
         table = file.read()
         raw = {**(file.metadata.metadata or {}), **(table.schema.metadata or {})}.get(_KEY)
-    said = _said(raw, path)
+    return table, _said(raw, path)
+
+
+def trace_of(table: Any, said: dict[str, Any], path: Path) -> Trace:
+    """The trace in an Arrow table of our columns. Raises InputError where its values can't be."""
     names = set(table.column_names)
     missing = [name for name in _REQUIRED if name not in names]
     if missing:
@@ -163,6 +173,7 @@ def _said(raw: bytes | None, path: Path) -> dict[str, Any]:
             and all(isinstance(said.get(name, []), list) for name in ("services", "regions", "warnings"))
             and all(isinstance(x, str) for name in ("services", "regions", "warnings") for x in said.get(name, []))
             and isinstance(said.get("source", ""), str)
+            and isinstance(said.get("began", 0.0), int | float)
         )
     except orjson.JSONDecodeError:
         good = False

@@ -16,6 +16,7 @@ def every() -> tuple[ModuleType, ...]:
         chutes,
         copilot,
         mooncake,
+        recorded,
         servegen,
         tracelab,
         vidur,
@@ -24,7 +25,7 @@ def every() -> tuple[ModuleType, ...]:
 
     return (
         *(parquet, azure, burstgpt, mooncake, bailian, weka, servegen),
-        *(vidur, tracelab, copilot, chutes, baseten),
+        *(vidur, tracelab, copilot, chutes, baseten, recorded),
     )
 
 
