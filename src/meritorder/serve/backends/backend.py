@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import replace
 
 from meritorder.fleet.gateway import Endpoint
-from meritorder.fleet.schema import Fleet
+from meritorder.fleet.schema import Engine, Fleet, Pool
 from meritorder.problems import InputError, Problem
 from meritorder.serve.backends.health import Dispatch, Health, State
 from meritorder.serve.backends.kinds import KINDS, Kind
 from meritorder.serve.backends.queue_time import QueueTime
 from meritorder.serve.backends.readings import Readings, Timings
 from meritorder.serve.backends.secret import read_secret
+from meritorder.serve.books.state import default_most
 from meritorder.serve.http.client import Upstream
 
 
@@ -22,7 +23,21 @@ class Backend:
     """One replica: where it is, what it is, what it said of itself last, and whether it may be used."""
 
     __slots__ = (
-        *("_clock", "fleet_model", "full", "headers", "health", "index", "kind", "model", "models", "name", "pool"),
+        *(
+            "_clock",
+            "_dispatch",
+            "at_once",
+            "fleet_model",
+            "headers",
+            "health",
+            "index",
+            "kind",
+            "model",
+            "models",
+            "name",
+            "named_model",
+            "pool",
+        ),
         *("queue_time", "readings", "site", "upstream", "url"),
     )
 
@@ -36,10 +51,10 @@ class Backend:
         kind: Kind,
         url: str,
         upstream: Upstream,
-        model: str | None,
+        named_model: str | None,
         fleet_model: str,
         headers: bytes,
-        full: int,
+        engine: Engine,
         dispatch: Dispatch,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
@@ -47,15 +62,17 @@ class Backend:
         self.name = name  # "pool/0"
         self.pool, self.site, self.kind = pool, site, kind
         self.url, self.upstream = url, upstream
-        self.model = model  # as it is named there; None: not known yet
+        self.named_model = named_model  # as the fleet file says it is named there
+        self.model = named_model  # as it is named there, as far as known
         self.models: tuple[str, ...] = ()  # all that it says it serves
         self.fleet_model = fleet_model  # as it is named in the fleet file
         self.headers = headers  # raw lines that every request to it carries; secret
-        self.full = full  # requests in flight that its engine takes
+        self.at_once = engine.max_sequences  # requests that its engine runs at a time
         self.readings: Readings | None = None  # the last, if it is fresh; of the worker that watches only
         self.queue_time = QueueTime()
-        self.health = Health(dispatch, index, name, full)
+        self.health = Health(dispatch, index, name, default_most(engine))
         self._clock = loop.time
+        self._dispatch = dispatch
 
     def __repr__(self) -> str:
         return f"Backend({self.name}, {self.state})"  # never the headers
@@ -87,6 +104,10 @@ class Backend:
         if timings.queue_s is not None:
             self.queue_time.add(self._clock(), timings)
 
+    def tell_load(self, running: int, waiting: int) -> None:
+        """Tell dispatch how many requests are there, whoever sent them."""
+        self._dispatch.foreign(self.index, running, waiting)
+
     def drain(self) -> None:
         """It gets no new requests any more."""
         self.health.drain(self._clock())
@@ -116,28 +137,9 @@ def make_backends(
             problems.append(Problem("is missing, so nothing can be sent there", key=key, fix=fix))
             continue
         try:
-            headers = _headers(pool.endpoint, key, environ)
-            _check(pool.endpoint, key, pool.replicas)
+            backends += _of_pool(pool_name, pool, pool.endpoint, len(backends), dispatcher, loop, environ)
         except InputError as error:
             problems += error.problems
-            continue
-        for number, url in enumerate(pool.endpoint.urls):
-            backend = Backend(
-                len(backends),
-                f"{pool_name}/{number}",
-                pool=pool_name,
-                site=pool.site,
-                kind=KINDS[pool.endpoint.kind],
-                url=url,
-                upstream=Upstream(url, loop=loop, ca=pool.endpoint.ca),
-                model=pool.endpoint.model,
-                fleet_model=pool.model,
-                headers=headers,
-                full=pool.engine.max_sequences + max(1, pool.engine.max_sequences // 4),
-                dispatch=dispatcher,
-                loop=loop,
-            )
-            backends.append(backend)
     if problems:
         for backend in backends:
             backend.close()
@@ -147,18 +149,50 @@ def make_backends(
     return backends
 
 
-def _headers(endpoint: Endpoint, key: str, environ: Mapping[str, str]) -> bytes:
-    if endpoint.key is None:
-        return b""
-    return b"authorization: Bearer " + read_secret(endpoint.key, f"{key}.key", environ).encode("ascii") + b"\r\n"
+def _of_pool(
+    name: str,
+    pool: Pool,
+    endpoint: Endpoint,
+    first: int,
+    dispatcher: Dispatch,
+    loop: asyncio.AbstractEventLoop,
+    environ: Mapping[str, str],
+) -> list[Backend]:
+    """The backends of one pool; the first has index `first`."""
+    key = f"pools.{name}.endpoint"
+    _check(endpoint, key, pool.replicas)
+    headers = b""
+    if endpoint.key is not None:
+        secret = read_secret(endpoint.key, f"{key}.key", environ)
+        headers = b"authorization: Bearer " + secret.encode("ascii") + b"\r\n"
+    try:
+        upstreams = [Upstream(url, loop=loop, ca=endpoint.ca) for url in endpoint.urls]
+    except InputError as error:
+        raise InputError(replace(problem, key=f"{key}.ca") for problem in error.problems) from error
+    return [
+        Backend(
+            first + number,
+            f"{name}/{number}",
+            pool=name,
+            site=pool.site,
+            kind=KINDS[endpoint.kind],
+            url=url,
+            upstream=upstream,
+            named_model=endpoint.model,
+            fleet_model=pool.model,
+            headers=headers,
+            engine=pool.engine,
+            dispatch=dispatcher,
+            loop=loop,
+        )
+        for number, (url, upstream) in enumerate(zip(endpoint.urls, upstreams, strict=True))
+    ]
 
 
 def _check(endpoint: Endpoint, key: str, replicas: int) -> None:
     """What would otherwise show at the first request only."""
     if len(endpoint.urls) != replicas:
         raise InputError(Problem(f"has {len(endpoint.urls)} addresses for {replicas} replicas", key=f"{key}.urls"))
-    if twice := [url for url in endpoint.urls if url.rstrip("/").endswith("/v1")]:
-        fix = f"write {twice[0].rstrip('/').removesuffix('/v1')}"
-        raise InputError(Problem(f"{twice[0]} ends in /v1, which is added by itself", key=f"{key}.urls", fix=fix))
-    if endpoint.ca is not None and not Path(endpoint.ca).is_file():
-        raise InputError(Problem(f"there is no file {endpoint.ca}", key=f"{key}.ca", fix="give a PEM file"))
+    if wrong := [url.rstrip("/") for url in endpoint.urls if url.rstrip("/").endswith("/v1")]:
+        fix = f"write {wrong[0].removesuffix('/v1')}"
+        raise InputError(Problem(f"{wrong[0]} ends in /v1, which is added by itself", key=f"{key}.urls", fix=fix))

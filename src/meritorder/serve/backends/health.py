@@ -25,6 +25,7 @@ STARTING_S = 10.0  # from one request at a time to as many as it takes
 MISSES = 2  # looks in a row without an answer: down
 PAUSE_S = 1.0  # first pause after a refusal without Retry-After; doubles
 MOST_PAUSE_S = 30.0
+EJECTED_S = 30.0  # pause of one that was only worse than its peers
 MOST_RETRY_AFTER_S = 600.0  # however long the backend says: after this it is asked again
 
 logger = logging.getLogger("meritorder.backends")
@@ -40,7 +41,7 @@ class Dispatch(Protocol):
         """Most requests in flight there; None: as many as the engine takes."""
 
     def foreign(self, replica: int, running: int, waiting: int) -> None:
-        """Requests of others there."""
+        """How many requests its engine runs and has waiting, whoever sent them; dispatch takes off our own."""
 
 
 class Recent:
@@ -75,7 +76,7 @@ class Health:
     """One backend's. `full`: requests in flight that its engine takes. Times are those of the event loop's clock."""
 
     __slots__ = (
-        *("_answered", "_dispatch", "_full", "_index", "_misses", "_name", "_open_s", "_pause_s", "_row", "_since"),
+        *("_dispatch", "_full", "_heard", "_index", "_misses", "_name", "_open_s", "_pause_s", "_row", "_since"),
         *("_until", "paused_until", "recent", "state", "usable", "why"),
     )
 
@@ -88,7 +89,7 @@ class Health:
         self._dispatch, self._index, self._name, self._full = dispatch, index, name, full
         self._row = 0  # failures in a row
         self._misses = 0  # looks without an answer in a row
-        self._answered = False  # ever, to anything
+        self._heard = 0.0  # last sign of life; 0: none ever
         self._open_s = OPEN_S
         self._pause_s = PAUSE_S
         self._since = self._until = 0.0  # of the state; until: no sooner half-open
@@ -97,7 +98,7 @@ class Health:
 
     def ok(self, now: float, ttft_s: float) -> None:
         """A request got its first token (or its whole answer) after `ttft_s`."""
-        self._answered = True
+        self._heard = now
         self._row = 0
         self._misses = 0
         self.recent.add(now, 1.0, 0.0, ttft_s)
@@ -120,7 +121,7 @@ class Health:
 
     def throttled(self, now: float, retry_after_s: float | None) -> None:
         """It said 429 or 503: nothing is broken, but it wants no requests for a while."""
-        self._answered = True
+        self._heard = now
         if self.state in ("open", "down", "draining"):
             return
         if retry_after_s is None:
@@ -141,7 +142,7 @@ class Health:
 
     def answered(self, now: float) -> None:
         """A look at it was answered."""
-        self._answered = True
+        self._heard = now
         self._misses = 0
         if self.state == "down":
             self._start(now)
@@ -153,12 +154,14 @@ class Health:
         elif self.state == "half-open" and now - self._since >= QUIET_S:
             self._start(now)
 
-    def silent(self, now: float, why: str, *, sure: bool) -> None:
-        """A look at it was not. `sure`: nothing listens there, so that one look is enough."""
+    def silent(self, now: float, why: str, *, since: float, sure: bool) -> None:
+        """A look at it, begun at `since`, was not. `sure`: nothing listens there, so that one look is enough."""
+        if self._heard >= since:
+            return  # it is only too busy for looks
         self._misses += 1
         if self.state in ("down", "draining"):
             return
-        if sure or self._misses >= MISSES or not self._answered:
+        if sure or self._misses >= MISSES or not self._heard:
             self._to("down", now, why)
             self.paused_until = 0.0
             self._may(False)
@@ -168,6 +171,7 @@ class Health:
     def eject(self, now: float, why: str) -> None:
         """It is far worse than the others of its pool."""
         self._open(now, why)
+        self._until = now + EJECTED_S
 
     def drain(self, now: float) -> None:
         """It gets no new requests any more."""
@@ -186,7 +190,7 @@ class Health:
             if now < self.paused_until:
                 return
             self.paused_until = 0.0
-            self._start(now)
+            self._start(now, part=0.5)  # it was not broken, only full
         elif self.state == "starting":
             part = (now - self._since) / STARTING_S
             if part < 1.0:
@@ -203,11 +207,13 @@ class Health:
         self.paused_until = 0.0
         self._may(False)
 
-    def _start(self, now: float) -> None:
+    def _start(self, now: float, part: float = 0.0) -> None:
+        """From `part` of what it takes, to all of it."""
         self._to("starting", now, "")
+        self._since -= part * STARTING_S
         self._row = 0
         self.recent = Recent()
-        self._dispatch.most(self._index, 1)
+        self._dispatch.most(self._index, max(1, int(self._full * part)))
         self._may(True)
 
     def _to(self, state: State, now: float, why: str) -> None:

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 _LABEL = re.compile(rb'([A-Za-z_]\w*)="((?:[^"\\]|\\.)*)"')
 
 
-def samples(text: bytes, name: bytes) -> Iterator[tuple[bytes, float]]:
-    """(labels as written, value) of each sample of that very name; those that are no numbers are left out."""
+def samples(text: bytes, name: bytes) -> Iterator[tuple[dict[bytes, bytes], float]]:
+    """(labels, value) of each sample of that very name; values that are no finite numbers are left out."""
     start = 0
     while (at := text.find(name, start)) >= 0:
         start = at + len(name)
@@ -24,7 +24,7 @@ def samples(text: bytes, name: bytes) -> Iterator[tuple[bytes, float]]:
             labels, _, rest = text[start : end if end >= 0 else len(text)].rpartition(b"}")
             value = _number(rest)
             if math.isfinite(value):
-                yield labels[1:], value
+                yield dict(_LABEL.findall(labels)), value
 
 
 def total(text: bytes, name: bytes) -> float | None:
@@ -47,12 +47,6 @@ def histogram_mean(text: bytes, name: bytes) -> float | None:
 def ratio(part: float | None, whole: float | None) -> float | None:
     """`part / whole`; None if one of them isn't there, or the whole is nothing."""
     return part / whole if part is not None and whole else None
-
-
-def labels_of(text: bytes, name: bytes) -> Iterator[dict[bytes, bytes]]:
-    """The labels of each sample of that name; for `..._info` metrics, whose values stand there."""
-    for labels, _ in samples(text, name):
-        yield dict(_LABEL.findall(labels))
 
 
 def _number(text: bytes) -> float:

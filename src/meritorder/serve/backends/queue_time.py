@@ -18,6 +18,11 @@ class QueueTime:
     def __init__(self) -> None:
         self._at = self._queue_s = self._service_s = 0.0
 
+    @property
+    def heard(self) -> bool:
+        """Whether any answer told one."""
+        return self._at > 0.0
+
     def add(self, now: float, timings: Timings) -> None:
         """One more answer, with its `queue_s`."""
         service_s = (timings.prompt_s or 0.0) + (timings.output_s or 0.0)

@@ -29,4 +29,5 @@ DYNAMO = Kind(
     health_path="/health",
     metrics_path="/metrics",
     read=read,
+    continuation="none",  # before August 2026 it read past the fields and began a new answer
 )

@@ -14,10 +14,12 @@ def read(text: bytes, now: float) -> Readings | None:
     if queued is None or running is None:
         return None
     seconds = total(text, b"llamacpp:tokens_predicted_seconds_total")
+    cached, computed = total(text, b"llamacpp:prompt_tokens_cached_total"), total(text, b"llamacpp:prompt_tokens_total")
     return Readings(
         queued=int(queued),
         running=int(running),
         taken=now,
+        hit_rate=ratio(cached, (cached or 0.0) + (computed or 0.0)),
         tpot_s=ratio(seconds, total(text, b"llamacpp:tokens_predicted_total")),
     )
 

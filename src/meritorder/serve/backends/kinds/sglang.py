@@ -1,26 +1,42 @@
 """SGLang's server; names as in SGLang 0.5. Its metrics are there with `--enable-metrics` only."""
 
 from meritorder.serve.backends.kinds.kind import CHAT, COMPLETIONS, EMBEDDINGS, MESSAGES, RESPONSES, Kind
-from meritorder.serve.backends.prometheus_text import histogram_mean, mean, total
+from meritorder.serve.backends.prometheus_text import histogram_mean, samples
 from meritorder.serve.backends.readings import Readings
 
 
 def read(text: bytes, now: float) -> Readings | None:
-    """Counts are summed over ranks, shares are means."""
-    queued, running = total(text, b"sglang:num_queue_reqs"), total(text, b"sglang:num_running_reqs")
-    if queued is None or running is None:
+    """Counts are summed over engines, shares are means."""
+    queued, running = engines(text, b"sglang:num_queue_reqs"), engines(text, b"sglang:num_running_reqs")
+    if not queued or not running:
         return None
-    kv_tokens = total(text, b"sglang:max_total_num_tokens")
+    kv_used, hit_rate = engines(text, b"sglang:token_usage"), engines(text, b"sglang:cache_hit_rate")
     return Readings(
-        queued=int(queued),
-        running=int(running),
+        queued=int(sum(queued)),
+        running=int(sum(running)),
         taken=now,
-        kv_used=mean(text, b"sglang:token_usage"),
-        kv_tokens=int(kv_tokens) if kv_tokens else None,
-        hit_rate=mean(text, b"sglang:cache_hit_rate"),
+        kv_used=sum(kv_used) / len(kv_used) if kv_used else None,
+        kv_tokens=int(sum(engines(text, b"sglang:max_total_num_tokens"))) or None,
+        hit_rate=sum(hit_rate) / len(hit_rate) if hit_rate else None,
         ttft_s=histogram_mean(text, b"sglang:time_to_first_token_seconds"),
         tpot_s=histogram_mean(text, b"sglang:inter_token_latency_seconds"),
     )
+
+
+def engines(text: bytes, name: bytes) -> list[float]:
+    """A gauge's value per engine (data-parallel rank).
+
+    The ranks of one engine may all show it, each priority has a line of its own beside that of all, and a line without
+    a rank may stand beside those with: any sum over all lines would be too high.
+    """
+    lines = [
+        (labels, value)
+        for labels, value in samples(text, name)
+        if not labels.get(b"priority")
+        and all(labels.get(rank) in (None, b"", b"0") for rank in (b"tp_rank", b"pp_rank", b"moe_ep_rank"))
+    ]
+    ranked = [value for labels, value in lines if labels.get(b"dp_rank")]
+    return ranked or [value for _, value in lines]
 
 
 SGLANG = Kind(

@@ -1,7 +1,7 @@
 """vLLM's own server; names as in vLLM 0.32, and that of the KV cache also as it was before V1."""
 
 from meritorder.serve.backends.kinds.kind import CHAT, COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, RESPONSES, Kind
-from meritorder.serve.backends.prometheus_text import histogram_mean, labels_of, mean, ratio, total
+from meritorder.serve.backends.prometheus_text import histogram_mean, mean, ratio, samples, total
 from meritorder.serve.backends.readings import Readings
 
 
@@ -25,7 +25,7 @@ def read(text: bytes, now: float) -> Readings | None:
 
 def _kv_tokens(text: bytes) -> int | None:
     tokens = 0
-    for labels in labels_of(text, b"vllm:cache_config_info"):
+    for labels, _ in samples(text, b"vllm:cache_config_info"):
         try:
             whole = labels.get(b"kv_cache_size_tokens")
             tokens += int(whole) if whole else int(labels[b"num_gpu_blocks"]) * int(labels[b"block_size"])
