@@ -129,23 +129,23 @@ class Store:
         with self._transaction() as base:
             return [*self._listed(base)]
 
-    def rotate(self, key_id: str, grace_s: float = 0.0) -> dict[str, Any]:
-        """Give a key a new secret; the one it had opens for `grace_s` more. Answers as `create` does."""
+    def rotate(self, key: str, grace_s: float = 0.0) -> dict[str, Any]:
+        """Give a key (its id, or name) a new secret; the old one opens for `grace_s` more. Answers as `create` does."""
         secret, now = new_secret(), time.time()
         with self._transaction() as base:
             self._change(base, "keys")
-            number = self._number(base, key_id)
+            number, key_id = self._find(base, key)
             held = tables.secrets.c
             longer = or_(held.expires.is_(None), held.expires > now + grace_s)
             base.execute(update(tables.secrets).where(held.key == number, longer).values(expires=now + grace_s))
             base.execute(tables.secrets.insert().values(digest=digest(secret.encode()), key=number, created=now))
             return self._listed(base, key_id)[0] | {"key": secret}
 
-    def revoke(self, key_id: str) -> None:
-        """The key opens nothing any more; it stays in the list."""
+    def revoke(self, key: str) -> None:
+        """The key (its id, or name) opens nothing any more; it stays in the list."""
         with self._transaction() as base:
             self._change(base, "keys")
-            number = self._number(base, key_id)
+            number, _ = self._find(base, key)
             base.execute(update(tables.keys).where(tables.keys.c.number == number).values(revoked=time.time()))
 
     def sync(self, charges: Sequence[Charge], seen: Seen) -> News:
@@ -217,12 +217,18 @@ class Store:
         latest = {name: added.excluded[name] for name in ("last", "change")}
         base.execute(added.on_conflict_do_update(index_elements=["key", "day"], set_=sums | latest), rows)
 
-    def _number(self, base: Connection, key_id: str) -> int:
-        number = base.execute(select(tables.keys.c.number).where(tables.keys.c.id == key_id)).scalar_one_or_none()
-        if number is None:
-            known = base.execute(select(tables.keys.c.id)).scalars().all()
-            raise InputError(Problem(f'there is no key "{key_id}"', "keys", fix=did_you_mean(key_id, known)))
-        return int(number)
+    def _find(self, base: Connection, key: str) -> tuple[int, str]:
+        """Number and id of the key with this id, or of the only one of this name that is not revoked."""
+        held = tables.keys.c
+        rows = base.execute(select(held.number, held.id, held.name, held.revoked)).tuples().all()
+        found = [row for row in rows if row[1] == key] or [row for row in rows if row[2] == key and row[3] is None]
+        if len(found) > 1:
+            ids = ", ".join(row[1] for row in found)
+            raise InputError(Problem(f'several keys are named "{key}"', "keys", fix=f"name one of {ids}"))
+        if not found:
+            known = [name for row in rows if row[3] is None for name in (row[1], row[2])]
+            raise InputError(Problem(f'there is no key "{key}"', "keys", fix=did_you_mean(key, known)))
+        return int(found[0][0]), found[0][1]
 
     def _listed(self, base: Connection, key_id: str | None = None) -> list[dict[str, Any]]:
         used = tables.usage.c
