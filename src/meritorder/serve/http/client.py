@@ -1,0 +1,223 @@
+"""`Upstream`: one backend's address with its kept connections."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from meritorder.problems import InputError, Problem
+from meritorder.serve.http.sink import Fault, Sink
+from meritorder.serve.http.wire import Call, Wire
+
+__all__ = ["Call", "Fault", "FetchError", "Sink", "Upstream", "fetch"]
+
+# How long an address that DNS gave is used.
+_RESOLVED_S = 30.0
+
+
+class Upstream:
+    """One backend.
+
+    `url` is `http://host[:port][/base]` or https; `ca` a PEM file of authorities to trust instead of the system's.
+    At most `most_idle` connections are kept while they are idle. Raises InputError where the `ca` file can't be used.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        ca: str | None = None,
+        connect_timeout_s: float = 5.0,
+        most_idle: int = 256,
+    ) -> None:
+        parts = urlsplit(url)
+        self.base = parts.path.rstrip("/")
+        self._loop = loop
+        self._host = parts.hostname or ""
+        self._tls = _trust(ca) if parts.scheme == "https" else None
+        self._port = parts.port or (443 if self._tls else 80)
+        self._connect_timeout_s = connect_timeout_s
+        self._most_idle = most_idle
+        self._behind_path = b" HTTP/1.1\r\nhost: %b\r\n" % parts.netloc.encode("ascii" if url.isascii() else "idna")
+        self._base = self.base.encode()
+        self._idle: list[Wire] = []  # the one used last is used first
+        self._closed = False
+        self._addresses: list[str] = []
+        self._resolved = 0.0  # when
+
+    def send(self, method: bytes, path: bytes, headers: bytes, body: bytes, sink: Sink) -> Call:
+        """Ask `method base+path`; `headers` are raw lines without host, connection and content-length.
+
+        A request that finds its kept connection closed is sent once more on a new one.
+        """
+        length = b"content-length: %d\r\n\r\n" % len(body) if body or method != b"GET" else b"\r\n"
+        call = Call(b"".join((method, b" ", self._base, path, self._behind_path, headers, length)), body, sink)
+        idle = self._idle
+        while idle:
+            wire = idle.pop()
+            if not wire.closed:
+                wire.send(call)
+                return call
+        self._connect(call)
+        return call
+
+    def close(self) -> None:
+        """Close idle connections now, the others after their answers."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().drop()
+
+    # the wires'
+
+    def idle(self, wire: Wire) -> None:
+        """Its answer has ended; it may serve another request."""
+        if self._closed or len(self._idle) >= self._most_idle:
+            wire.drop()
+        else:
+            self._idle.append(wire)
+
+    def left(self, wire: Wire) -> None:
+        """It is closed."""
+        if wire in self._idle:
+            self._idle.remove(wire)
+
+    def unanswered(self, call: Call, *, reused: bool) -> None:
+        """The connection closed before a byte of an answer came."""
+        if reused and not call.resent and not self._closed:
+            call.resent = True
+            self._connect(call)
+        elif reused:
+            call.fail(Fault.STALE, "it closed a kept connection without an answer")
+        else:
+            call.fail(Fault.RESET, "it closed the connection without an answer")
+
+    # connecting
+
+    def _connect(self, call: Call) -> None:
+        call.wire = None
+        call.connecting = self._loop.create_task(self._connect_and_send(call))
+
+    async def _connect_and_send(self, call: Call) -> None:
+        why = ""
+        try:
+            async with asyncio.timeout(self._connect_timeout_s):
+                wire = await self._open()
+        except TimeoutError:
+            fault, why = Fault.CONNECT_TIMEOUT, f"not connected after {self._connect_timeout_s:g} s"
+        except socket.gaierror as error:
+            fault, why = Fault.DNS, error.strerror or "its name can't be resolved"
+        except ssl.SSLError as error:
+            fault, why = Fault.TLS, getattr(error, "verify_message", "") or error.reason or "the handshake failed"
+        except OSError as error:
+            # a backend that closes in the middle of the handshake
+            broken = self._tls is not None and isinstance(error, ConnectionResetError | ConnectionAbortedError)
+            fault, why = (Fault.TLS if broken else Fault.REFUSED), error.strerror or type(error).__name__
+        call.connecting = None
+        if why:
+            self._resolved = 0.0  # perhaps it has moved
+            call.fail(fault, why)
+        elif call.sink is None:
+            self.idle(wire)
+        else:
+            wire.send(call)
+
+    async def _open(self) -> Wire:
+        """A new connection to the first of its addresses that can be connected to."""
+        last: OSError | None = None
+        for address in await self._resolve():
+            try:
+                _, wire = await self._loop.create_connection(
+                    lambda: Wire(self),
+                    address,
+                    self._port,
+                    ssl=self._tls,
+                    server_hostname=self._host if self._tls else None,
+                )
+            except ssl.SSLError:
+                raise
+            except OSError as error:
+                last = error
+            else:
+                return wire
+        raise last or ConnectionRefusedError("it has no address")
+
+    async def _resolve(self) -> list[str]:
+        if not self._addresses or self._loop.time() - self._resolved > _RESOLVED_S:
+            found = await self._loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+            self._addresses = [str(address[0]) for *_, address in found]
+            self._resolved = self._loop.time()
+        return self._addresses
+
+
+class FetchError(Exception):
+    """An answer did not come: why, as a fault and in words."""
+
+    def __init__(self, fault: Fault, why: str) -> None:
+        super().__init__(why)
+        self.fault = fault
+
+
+async def fetch(
+    upstream: Upstream,
+    method: bytes,
+    path: bytes,
+    headers: bytes = b"",
+    body: bytes = b"",
+    timeout_s: float = 5.0,
+    most: int = 10_000_000,
+) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """One whole answer: (status, headers, body); for the cold path.
+
+    Raises FetchError where it doesn't come or has more than `most` bytes, TimeoutError after `timeout_s`.
+    """
+    whole = _Whole(most)
+    call = upstream.send(method, path, headers, body, whole)
+    try:
+        async with asyncio.timeout(timeout_s):
+            await whole.done
+    finally:
+        call.cancel()
+    return whole.status, whole.headers, b"".join(whole.parts)
+
+
+class _Whole:
+    """Collects one answer."""
+
+    def __init__(self, most: int) -> None:
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.parts: list[bytes] = []
+        self.left = most
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        self.status = status
+        self.headers = headers
+
+    def on_data(self, data: bytes) -> None:
+        self.left -= len(data)
+        if self.left >= 0:
+            self.parts.append(data)
+        elif not self.done.done():
+            self.done.set_exception(FetchError(Fault.MALFORMED, "its answer is too long"))
+
+    def on_end(self) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
+
+    def on_fault(self, fault: Fault, why: str) -> None:
+        if not self.done.done():
+            self.done.set_exception(FetchError(fault, why))
+
+
+def _trust(ca: str | None) -> ssl.SSLContext:
+    """Verifying, always; with the authorities in the file `ca` or the system's."""
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except (OSError, ssl.SSLError) as error:
+        problem = Problem(f"can't be used as a list of authorities: {error}", where=str(Path(ca or "")))
+        raise InputError(problem) from error
