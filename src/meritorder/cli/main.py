@@ -25,6 +25,7 @@ VERBS = {
     "simulate": Verb("meritorder.cli.simulate", "Run a fleet on traffic in virtual time and report on it."),
     "compare": Verb("meritorder.cli.compare", "Set several runs, or policies, side by side."),
     "traffic": Verb("meritorder.cli.traffic", "Fetch, describe, convert and synthesize traffic."),
+    "serve": Verb("meritorder.cli.serve", "Serve clients through a fleet's real backends."),
     "keys": Verb("meritorder.cli.keys", "Make, list, rotate and revoke the API keys of a gateway."),
     "policies": Verb("meritorder.cli.policies", "List the dispatch policies with their parameters and sources."),
     "schema": Verb("meritorder.cli.schema", "Print the JSON Schema of fleet files, for editors."),

@@ -1,0 +1,152 @@
+"""A generation: the fleet file as it was read once, its books, and the worker processes that serve by it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from meritorder.fleet.schema import Fleet
+from meritorder.perf.replica import Replica
+from meritorder.problems import InputError, Problem
+from meritorder.serve.books.books import Books
+from meritorder.serve.control import Line, Setup, send_setup
+from meritorder.serve.seen.exposition import Exposition
+from meritorder.serve.seen.rows import MeterRows
+
+START_S = 180.0  # the very first start compiles
+AGAIN_S = (0.0, 0.2, 1.0, 3.0)  # delay before a worker that died right after its start is started again
+GRACE_S = 5.0  # beyond the drain time, for goodbyes
+
+
+class Process:
+    """A worker as the supervisor sees it."""
+
+    def __init__(self) -> None:
+        self.ready = asyncio.Event()
+        self.problems: list[Problem] = []
+        self.state: dict[str, Any] = {}
+        self.line = Line(self._heard, lambda: None)
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self, listener: socket.socket, setup: Setup) -> None:
+        """Start it and send it its set-up."""
+        ours, theirs = socket.socketpair()
+        numbers = (listener.fileno(), theirs.fileno())
+        command = (sys.executable, "-m", "meritorder.serve.worker", *map(str, numbers))
+        self._process = await asyncio.create_subprocess_exec(*command, pass_fds=numbers)
+        theirs.close()
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(OSError):  # it died at once: `wait` will tell
+            await loop.run_in_executor(None, send_setup, ours, setup)
+        ours.setblocking(False)
+        await loop.create_unix_connection(lambda: self.line, sock=ours)
+
+    async def wait(self) -> int:
+        """Its exit code, when it has ended."""
+        assert self._process is not None
+        return await self._process.wait()
+
+    def kill(self) -> None:
+        """End it at once."""
+        with contextlib.suppress(ProcessLookupError):
+            if self._process is not None:
+                self._process.kill()
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id, while it serves."""
+        return self._process.pid if self._process is not None and self.ready.is_set() else None
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        if "ready" in message:
+            self.ready.set()
+        if "problems" in message:
+            self.problems = [Problem(**problem) for problem in message["problems"]]
+        if "state" in message:
+            self.state = message["state"]
+
+
+class Generation:
+    """`setup(generation, worker)` makes a worker's first message; `died(worker, code, lost)` is told of deaths."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        replicas: tuple[Replica, ...],
+        listeners: Sequence[socket.socket],
+        setup: Callable[[Generation, int], Setup],
+        died: Callable[[int, int, int], None],
+    ) -> None:
+        self.fleet, self.replicas = fleet, replicas
+        self.books = Books.create(fleet, replicas, workers=len(listeners))
+        self.meters = MeterRows.create(fleet, workers=len(listeners))
+        self.exposition = Exposition(fleet, self.meters, self.books)
+        self._listeners, self._setup, self._died = listeners, setup, died
+        self._leaving = False
+        self.processes = [Process() for _ in listeners]
+        self._keepers: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Start all workers and wait until they serve. Raises InputError with what hinders them."""
+        self._keepers = [asyncio.create_task(self._keep(worker)) for worker in range(len(self.processes))]
+        ready = asyncio.create_task(self._all_ready())
+        try:
+            tasks = [ready, *self._keepers]
+            done, _ = await asyncio.wait(tasks, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
+            if ready not in done:
+                problems = [problem for process in self.processes for problem in process.problems]
+                raise InputError(problems or Problem("a worker did not start", "merit serve", fix="see its message"))
+        finally:
+            ready.cancel()
+
+    async def _all_ready(self) -> None:
+        for process in self.processes:
+            await process.ready.wait()
+
+    async def drain(self) -> None:
+        """Let the workers finish what they have and end."""
+        self._leaving = True
+        for process in self.processes:
+            process.line.say({"do": "drain"})
+        await asyncio.wait(self._keepers, timeout=self.fleet.gateway.drain_time + GRACE_S)
+        await self.kill()
+
+    def stop(self) -> None:
+        """Tell the workers to end without finishing anything."""
+        for process in self.processes:
+            process.line.say({"do": "stop"})
+
+    async def kill(self) -> None:
+        """End whatever still runs, and clear away the books."""
+        self._leaving = True
+        for process in self.processes:
+            process.kill()
+        if self._keepers:
+            await asyncio.wait(self._keepers)
+        for shared in (self.books, self.meters):
+            shared.close()
+            shared.unlink()
+
+    def said(self) -> list[dict[str, Any]]:
+        """What each worker said last, and its process id."""
+        return [{"pid": process.pid, **process.state} for process in self.processes]
+
+    async def _keep(self, worker: int) -> None:
+        """Keep a worker running until the generation leaves; returns early where it never came up."""
+        loop = asyncio.get_running_loop()
+        deaths = 0
+        while not self._leaving:
+            process = self.processes[worker]
+            began = loop.time()
+            await process.start(self._listeners[worker], self._setup(self, worker))
+            code = await process.wait()
+            if self._leaving or process.problems or (not process.ready.is_set() and deaths == 0):
+                return
+            deaths = deaths + 1 if loop.time() - began < 10.0 else 0
+            self._died(worker, code, self.books.forget_worker(worker))
+            self.processes[worker] = Process()
+            await asyncio.sleep(AGAIN_S[min(deaths, len(AGAIN_S) - 1)])
