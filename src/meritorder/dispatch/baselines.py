@@ -1,14 +1,15 @@
 """The policies that others use, as baselines. Each returns (replica, tokens believed cached there, reason).
 
-`total` is the most tokens that the request may hold: pools with a smaller context are left out.
+`total` is the most tokens that the request may hold: pools with a smaller context are left out, and so are those that
+have reached their limit or have no open replica. At least one pool is left, `choose` sees to that.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from meritorder.compiled import inlined
-from meritorder.dispatch.predict import delay_s, tpot_s, ttft_s
+from meritorder.compiled import compiled, inlined
+from meritorder.dispatch.predict import delay_s, tpot_with_s, ttft_s
 from meritorder.dispatch.reasons import FASTEST, PREFIX, RANDOM, REQUESTS, TURN
 from meritorder.dispatch.state import FleetState
 from meritorder.dispatch.tournament import smallest
@@ -27,27 +28,47 @@ def next_random(state: FleetState) -> int:
 
 
 @inlined
-def count_fitting(state: FleetState, service: int, total: int) -> int:
-    """Replicas on which a request of `total` tokens fits."""
+def takes(state: FleetState, pool: int, total: int) -> bool:
+    """Whether a pool takes a request of `total` tokens now."""
+    p = state.pools[pool]
+    return bool(total <= p.max_context and p.open > 0 and p.in_flight - p.foreign < p.most)
+
+
+@inlined
+def count_open(state: FleetState, service: int, total: int) -> int:
+    """Open replicas of the pools that take a request of `total` tokens."""
     s = state.services[service]
     replicas = 0
     for c in range(s.first, s.first + s.count):
-        p = state.pools[state.choices[c].pool]
-        if total <= p.max_context:
-            replicas += p.count
+        pool = state.choices[c].pool
+        if takes(state, pool, total):
+            replicas += state.pools[pool].open
     return int(replicas)
 
 
 @inlined
-def nth_fitting(state: FleetState, service: int, total: int, n: int) -> int:
+def nth_open(state: FleetState, service: int, total: int, n: int) -> int:
     """The n-th of these replicas, in the order of the fleet file."""
     s = state.services[service]
     for c in range(s.first, s.first + s.count):
-        p = state.pools[state.choices[c].pool]
-        if total <= p.max_context:
-            if n < p.count:
-                return int(p.first + n)
-            n -= p.count
+        pool = state.choices[c].pool
+        if takes(state, pool, total):
+            p = state.pools[pool]
+            if n < p.open:
+                return int(p.first + n) if p.open == p.count else nth_open_of(state, pool, n)
+            n -= p.open
+    return -1
+
+
+@compiled
+def nth_open_of(state: FleetState, pool: int, n: int) -> int:
+    """The n-th open replica of a pool of which some are not open."""
+    p = state.pools[pool]
+    for replica in range(p.first, p.first + p.count):
+        if state.replicas[replica].open != 0:
+            if n == 0:
+                return int(replica)
+            n -= 1
     return -1
 
 
@@ -60,27 +81,27 @@ def first_of(state: FleetState, pool: int) -> int:
 
 @inlined
 def choose_in_turn(state: FleetState, service: int, total: int) -> tuple[int, int, int]:
-    """round-robin: the replicas of a service one after the other."""
+    """round-robin: the open replicas of a service one after the other."""
     s = state.services[service]
-    n = s.turn % count_fitting(state, service, total)
+    n = s.turn % count_open(state, service, total)
     s.turn += 1
-    return nth_fitting(state, service, total, n), 0, TURN
+    return nth_open(state, service, total, n), 0, TURN
 
 
 @inlined
 def choose_random(state: FleetState, service: int, total: int) -> tuple[int, int, int]:
     """random: any replica, all with the same probability."""
-    n = next_random(state) % count_fitting(state, service, total)
-    return nth_fitting(state, service, total, n), 0, RANDOM
+    n = next_random(state) % count_open(state, service, total)
+    return nth_open(state, service, total, n), 0, RANDOM
 
 
 @inlined
 def choose_of_several(state: FleetState, service: int, total: int) -> tuple[int, int, int]:
     """power-of-two: of `choices` drawn at random the one with the fewest requests (Mitzenmacher 2001)."""
-    replicas = count_fitting(state, service, total)
+    replicas = count_open(state, service, total)
     best = -1
     for _ in range(state.settings[0].choices):
-        drawn = nth_fitting(state, service, total, next_random(state) % replicas)
+        drawn = nth_open(state, service, total, next_random(state) % replicas)
         if best < 0 or state.replicas[drawn].in_flight < state.replicas[best].in_flight:
             best = drawn
     return best, 0, REQUESTS
@@ -92,9 +113,10 @@ def choose_fewest(state: FleetState, service: int, total: int, reason: int) -> t
     s = state.services[service]
     best, least = -1, np.inf
     for c in range(s.first, s.first + s.count):
-        p = state.pools[state.choices[c].pool]
-        if total <= p.max_context and state.keys[p.tree + 1] < least:
-            best, least = first_of(state, state.choices[c].pool), state.keys[p.tree + 1]
+        pool = state.choices[c].pool
+        p = state.pools[pool]
+        if takes(state, pool, total) and state.keys[p.tree + 1] < least:
+            best, least = first_of(state, pool), state.keys[p.tree + 1]
     return best, 0, reason
 
 
@@ -121,12 +143,12 @@ def choose_prefix(
 
 @inlined
 def may_serve(state: FleetState, service: int, total: int, replica: int) -> bool:
-    """Whether a replica belongs to a pool of the service on which the request fits."""
+    """Whether a replica belongs to a pool of the service that takes the request."""
     s = state.services[service]
     pool = state.replicas[replica].pool
     for c in range(s.first, s.first + s.count):
         if state.choices[c].pool == pool:
-            return bool(total <= state.pools[pool].max_context)
+            return takes(state, pool, total)
     return False
 
 
@@ -142,12 +164,10 @@ def choose_fastest(
     best, least = -1, np.inf
     for c in range(s.first, s.first + s.count):
         pool = state.choices[c].pool
-        p = state.pools[pool]
-        if total > p.max_context:
+        if not takes(state, pool, total):
             continue
         replica = first_of(state, pool)
-        r = state.replicas[replica]
-        tpot = tpot_s(state, pool, r.in_flight + 1, r.context + prompt + 0.5 * expected, expected)
+        tpot = tpot_with_s(state, replica, prompt, expected)
         seconds = ttft_s(state, replica, prompt, 0, tpot) + delay_s(state, pool, region, prompt) + expected * tpot
         if seconds < least:
             best, least = replica, seconds

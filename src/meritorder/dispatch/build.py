@@ -28,6 +28,7 @@ from meritorder.dispatch.state import (
     SERVICE,
     SETTINGS,
     TOKENS,
+    UNLIMITED,
     UNORDERED,
     FleetState,
 )
@@ -92,6 +93,8 @@ def build_state(
         p.usd_per_s = replica.usd_per_hour / 3600.0
         carbon_usd = site.kg_per_kwh * fleet.carbon_price_usd_per_kg
         p.usd_per_j = site.pue * (site.usd_per_kwh + carbon_usd) / JOULES_PER_KWH
+        p.usd_per_prompt, p.usd_per_output = pool.usd_per_mtok_prompt * 1e-6, pool.usd_per_mtok_output * 1e-6
+        p.most = UNLIMITED
         p.prefix_caching = pool.engine.prefix_caching and prefix_tokens > 0
         p.reserve_prompt = pool.engine.reserve_prompt
         p.by_priority = pool.engine.scheduling == "priority"
@@ -170,6 +173,8 @@ def _replicas(counts: Sequence[int]) -> Records:
     replicas.previous[:] = replicas.next[:] = -1
     replicas.level[:] = -1
     replicas.tpot_s[:] = np.inf
+    replicas.most[:] = UNLIMITED
+    replicas.speed[:] = 1.0
     return replicas
 
 

@@ -2,9 +2,10 @@
 
 Marginal cost of a request on a replica, in USD:
 
-    cost     = energy + capacity
+    cost     = energy + metered + capacity
     energy   = (prefill joules of the uncached prompt + expected output x joules per further token)
                x PUE x (price of energy + price of carbon)
+    metered  = prompt x its price per token + expected output x its own, where the pool is a metered API
     capacity = `scarcity` x pressure x (owner cost per second) x (predicted seconds on the replica) x share
     pressure = the largest w'/w x u'^2 over all services that could keep their targets on this pool
     u'       = requests in flight in the pool / most that it holds within that service's token rate
@@ -25,9 +26,9 @@ from __future__ import annotations
 import numpy as np
 
 from meritorder.compiled import compiled, inlined
-from meritorder.dispatch.baselines import first_of
+from meritorder.dispatch.baselines import first_of, takes
 from meritorder.dispatch.levels import level_at_most
-from meritorder.dispatch.predict import delay_s, prefill_j, tpot_s, ttft_s
+from meritorder.dispatch.predict import delay_s, prefill_j, tpot_s, tpot_with_s, ttft_s
 from meritorder.dispatch.reasons import CHEAPEST, CHEAPEST_PREFIX, LEAST_HARM, SHED
 from meritorder.dispatch.state import FleetState
 
@@ -106,7 +107,8 @@ def marginal_usd(
     joules = prefill_j(state, r.pool, batch, new, new * (cached + 0.5 * (new + 1)))
     joules += expected * max(per_token, 0.0)
     share = max(1.0 / limit, (prompt + expected) / (p.kv_blocks * p.block_tokens))
-    return joules * p.usd_per_j + state.settings[0].scarcity * pressed * p.usd_per_s * seconds * share
+    metered = prompt * p.usd_per_prompt + expected * p.usd_per_output
+    return joules * p.usd_per_j + metered + state.settings[0].scarcity * pressed * p.usd_per_s * seconds * share
 
 
 @compiled
@@ -116,7 +118,7 @@ def harm_to_others(state: FleetState, replica: int, tpot: float) -> float:
     p = state.pools[r.pool]
     if r.in_flight == 0:
         return 0.0
-    rise = max(tpot - tpot_s(state, r.pool, r.in_flight, float(r.context), p.mean_output), 0.0)
+    rise = max(tpot - r.speed * tpot_s(state, r.pool, r.in_flight, float(r.context), p.mean_output), 0.0)
     harm = 0.0
     for service in range(len(state.services)):
         s = state.services[service]
@@ -141,7 +143,7 @@ def choose_in_merit_order(
     for c in range(s.first, s.first + s.count):
         pool = state.choices[c].pool
         p = state.pools[pool]
-        if total > p.max_context:
+        if not takes(state, pool, total):
             continue
         limit = max(most_in_flight(state, service, c), 1)
         pressed = pressure(state, service, pool)
@@ -161,7 +163,7 @@ def choose_in_merit_order(
                 replica = first_of(state, pool)
             there = cached if replica == near else 0
             r = state.replicas[replica]
-            tpot = tpot_s(state, pool, r.in_flight + 1, r.context + prompt + 0.5 * expected, expected)
+            tpot = tpot_with_s(state, replica, prompt, expected)
             ttft = ttft_s(state, replica, prompt, there, tpot) + delay
             seconds = ttft + expected * tpot
             # those already there must keep their token rate, too, and nobody be preempted for want of KV space

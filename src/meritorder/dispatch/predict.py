@@ -1,7 +1,7 @@
 """What a replica will do with a request: TTFT, time per token, energy; from its IterationTable and its state.
 
 Symbols as in perf/table.py. All is O(1): a few table look-ups. The output length is not known to a router; it is
-passed in as an expectation.
+passed in as an expectation. What is said of a replica, not of a pool, is scaled by how fast it was seen to be.
 """
 
 from __future__ import annotations
@@ -78,6 +78,13 @@ def tpot_s(state: FleetState, pool: int, in_flight: int, context: float, output:
 
 
 @inlined
+def tpot_with_s(state: FleetState, replica: int, prompt: int, expected: float) -> float:
+    """Seconds per output token on `replica` with one more request, of `prompt` and `expected` output tokens."""
+    r = state.replicas[replica]
+    return r.speed * tpot_s(state, r.pool, r.in_flight + 1, r.context + prompt + 0.5 * expected, expected)
+
+
+@inlined
 def queue_s(state: FleetState, replica: int, room: float, tpot: float) -> float:
     """Seconds until a replica has a seat and KV space for `room` more tokens, if it has none now."""
     r = state.replicas[replica]
@@ -115,6 +122,8 @@ def ttft_s(state: FleetState, replica: int, prompt: int, cached: int, tpot: floa
     seconds = prefill_s(state, r.pool, batch, kv_tokens, new + r.backlog, pairs)
     if r.in_flight > 0:
         seconds += 0.5 * decode_s(state, r.pool, batch + 1, kv_tokens)
+    seconds *= r.speed
+    if r.in_flight > 0:
         seconds += queue_s(state, replica, float(prompt), tpot)
     return seconds
 

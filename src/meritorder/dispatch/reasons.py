@@ -15,8 +15,25 @@ REASONS = (
     "least harm: no replica meets its targets",
     "no replica could serve it acceptably",
     "too long for every pool of its model",
+    "every replica of its pools is down",
+    "every usable replica is full",
+    "least further power: the site is near its limit",
 )
 
-NONE, TURN, RANDOM, REQUESTS, TOKENS, FASTEST, PREFIX, CHEAPEST, CHEAPEST_PREFIX, LEAST_HARM, SHED, TOO_LONG = range(
-    len(REASONS)
-)
+(
+    NONE,
+    TURN,
+    RANDOM,
+    REQUESTS,
+    TOKENS,
+    FASTEST,
+    PREFIX,
+    CHEAPEST,
+    CHEAPEST_PREFIX,
+    LEAST_HARM,
+    SHED,
+    TOO_LONG,
+    NONE_USABLE,
+    FULL,
+    LEAST_POWER,
+) = range(len(REASONS))

@@ -30,24 +30,29 @@ def order_key(state: FleetState, replica: int) -> float:
     if order == BY_TOKENS:
         return float(r.context)
     p = state.pools[r.pool]
-    tpot = tpot_s(state, r.pool, r.in_flight + 1, r.context + p.mean_new, p.mean_output)
+    tpot = r.speed * tpot_s(state, r.pool, r.in_flight + 1, r.context + p.mean_new, p.mean_output)
     ttft = ttft_s(state, replica, max(int(p.mean_new), 1), 0, tpot)
     return ttft + tpot * p.mean_output
 
 
 @inlined
 def reorder(state: FleetState, replica: int) -> None:
-    """Put a replica where it belongs among the others of its pool."""
+    """Put a replica where it belongs among the others of its pool; one that is barred or full stands nowhere."""
     r = state.replicas[replica]
     p = state.pools[r.pool]
+    is_open = int(r.barred == 0 and r.in_flight < r.most)
+    p.open += is_open - r.open
+    r.open = is_open
     if state.settings[0].order != 0:
-        set_key(state.keys, p.tree, p.tree_size, replica - p.first, order_key(state, replica))
+        key = order_key(state, replica) if is_open != 0 else np.inf
+        set_key(state.keys, p.tree, p.tree_size, replica - p.first, key)
     if state.settings[0].by_level != 0:
-        level = min(r.in_flight, p.max_sequences)
+        level = min(r.in_flight, p.max_sequences) if is_open != 0 else -1
         if level != r.level:
             if r.level >= 0:
                 leave_level(state, replica)
-            enter_level(state, replica, level)
+            if level >= 0:
+                enter_level(state, replica, level)
 
 
 @inlined
@@ -72,6 +77,7 @@ def leave_level(state: FleetState, replica: int) -> None:
     r = state.replicas[replica]
     p = state.pools[r.pool]
     level = state.levels[p.levels + r.level]
+    word = p.level_words + (r.level >> 5)
     if r.previous >= 0:
         state.replicas[r.previous].next = r.next
     else:
@@ -81,8 +87,8 @@ def leave_level(state: FleetState, replica: int) -> None:
     else:
         level.tail = r.previous
     if level.head < 0:
-        word = p.level_words + (r.level >> 5)
         state.level_words[word] &= ~(1 << (r.level & 31))
+    r.level = -1
 
 
 @inlined

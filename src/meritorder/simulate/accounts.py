@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from meritorder.fleet.schema import Pool
+from meritorder.simulate.result import Status
 from meritorder.units import JOULES_PER_KWH
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ class Accounts:
     energy_usd: Floats  # facility energy at the site's price
     carbon_kg: Floats  # facility energy at the site's grid intensity
     carbon_usd: Floats  # at the fleet's carbon price
+    metered_usd: Floats  # prompt and output tokens at the prices of a metered API
 
     @property
     def it_j(self) -> Floats:
@@ -36,7 +40,7 @@ class Accounts:
     @property
     def cost_usd(self) -> Floats:
         """All costs together."""
-        return self.owner_usd + self.energy_usd + self.carbon_usd
+        return self.owner_usd + self.energy_usd + self.carbon_usd + self.metered_usd
 
 
 def accounts(result: Result) -> Accounts:
@@ -62,4 +66,19 @@ def accounts(result: Result) -> Accounts:
         energy_usd=kwh * np.array([site.usd_per_kwh for site in sites], np.float64),
         carbon_kg=carbon_kg,
         carbon_usd=carbon_kg * fleet.carbon_price_usd_per_kg,
+        metered_usd=_metered_usd(result, pools),
     )
+
+
+def _metered_usd(result: Result, pools: Sequence[Pool]) -> Floats:
+    """What a metered API charges: prompts that were started, and outputs that were delivered in full."""
+    pool, trace = result.pool, result.trace
+
+    def tokens(column: npt.NDArray[np.integer], mask: npt.NDArray[np.bool_]) -> Floats:
+        return np.bincount(pool[mask], column[mask], minlength=len(pools)).astype(np.float64)
+
+    prompts = tokens(trace.prompt_tokens, (pool >= 0) & ~np.isnan(result.start_s))
+    outputs = tokens(trace.output_tokens, (pool >= 0) & (result.status == Status.COMPLETED))
+    per_prompt = np.array([spec.usd_per_mtok_prompt for spec in pools], np.float64)
+    per_output = np.array([spec.usd_per_mtok_output for spec in pools], np.float64)
+    return (prompts * per_prompt + outputs * per_output) * 1e-6

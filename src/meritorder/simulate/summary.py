@@ -94,6 +94,7 @@ def summarise(result: Result) -> dict[str, Any]:
             "owner_usd": float(books.owner_usd.sum()),
             "energy_usd": float(books.energy_usd.sum()),
             "carbon_usd": float(books.carbon_usd.sum()),
+            "metered_usd": float(books.metered_usd.sum()),
         },
         "usd_per_mtok": _ratio(cost_usd * 1e6, output),
         "usd_per_good_mtok": _ratio(cost_usd * 1e6, good_tokens),
@@ -230,6 +231,7 @@ def _pool_rows(result: Result, books: Accounts) -> dict[str, dict[str, Any]]:
             "owner_usd": float(books.owner_usd[i]),
             "energy_usd": float(books.energy_usd[i]),
             "carbon_usd": float(books.carbon_usd[i]),
+            "metered_usd": float(books.metered_usd[i]),
             "usd_per_mtok": _ratio(books.cost_usd[i] * 1e6, output[i]),
             "carbon_kg": float(books.carbon_kg[i]),
         }

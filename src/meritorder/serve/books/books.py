@@ -1,0 +1,109 @@
+"""`Books`: what all workers know together about the fleet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from meritorder.dispatch.state import UNLIMITED
+from meritorder.fleet.schema import Fleet
+from meritorder.perf.replica import Replica
+from meritorder.serve.books import memory
+from meritorder.serve.books.lock import Lock
+from meritorder.serve.books.rebuild import forget, rebuild
+from meritorder.serve.books.snapshot import snapshot
+from meritorder.serve.books.state import LiveState, build_live, regions_of
+
+# Requests that a worker may have in flight per connection that it may hold: one, and one that hedges it.
+_ROWS_PER_CONNECTION = 2
+
+
+class Books:
+    """The live state of a fleet in shared memory: created by the supervisor, attached to by workers.
+
+    With one worker nothing is locked, as only it changes the state while it lives; what others may set from outside
+    (limits) are single words. With several, every change is made under a lock that the kernel frees if its holder
+    is killed.
+    """
+
+    def __init__(self, path: Path, fleet: Fleet, replicas: Sequence[Replica]) -> None:
+        """Map existing books; use `create` and `attach`."""
+        self.name = str(path)
+        self.fleet = fleet
+        self.regions = regions_of(fleet)
+        self._descriptor, self._memory = memory.open_file(path)
+        header = memory.header_of(self._memory)
+        self.workers, rows, slots, size = (int(header[i]) for i in range(memory.WORKERS, memory.SIZE + 1))
+        plan = build_live(fleet, replicas, workers=self.workers, rows=rows, prefix_slots=slots, seed=0)
+        if memory.size_of(plan) != size:
+            os.close(self._descriptor)
+            raise ValueError(f"{path} holds the books of another fleet")
+        self.live: LiveState = memory.mapped(plan, self._memory, fill=False)
+        mark = memoryview(self._memory)[: memory.HEADER_BYTES].cast("q")[memory.MARK : memory.MARK + 1]
+        self.lock = Lock(self._descriptor, mark, lambda: rebuild(self.live), shared=self.workers > 1)
+
+    @staticmethod
+    def create(
+        fleet: Fleet, replicas: Sequence[Replica], *, workers: int, prefix_slots: int = 1 << 20, seed: int = 0
+    ) -> Books:
+        """New books with nothing in flight, for `workers` processes; `replicas`: one per pool of the fleet.
+
+        `prefix_slots`, a power of two, is how many blocks of text are remembered.
+        """
+        if prefix_slots < 1 or prefix_slots & (prefix_slots - 1):
+            raise ValueError(f"prefix_slots is {prefix_slots}, not a power of two")
+        rows = _ROWS_PER_CONNECTION * fleet.gateway.limits.connections
+        live = build_live(fleet, replicas, workers=workers, rows=rows, prefix_slots=prefix_slots, seed=seed)
+        path = memory.new_path()
+        size = memory.size_of(live)
+        descriptor, block = memory.open_file(path, size)
+        header = memory.header_of(block)
+        header[memory.WORKERS], header[memory.ROWS] = workers, rows
+        header[memory.PREFIX_SLOTS], header[memory.SIZE] = prefix_slots, size
+        memory.mapped(live, block, fill=True)
+        os.close(descriptor)
+        return Books(path, fleet, replicas)
+
+    @staticmethod
+    def attach(name: str, fleet: Fleet, replicas: Sequence[Replica]) -> Books:
+        """The books of that name. Raises FileNotFoundError, and ValueError where they are of another fleet."""
+        return Books(Path(name), fleet, replicas)
+
+    def close(self) -> None:
+        """Let go of them; the memory is freed when nobody uses it any more."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def unlink(self) -> None:
+        """Remove their name, so that the memory goes when the last process has let go."""
+        Path(self.name).unlink(missing_ok=True)
+
+    def forget_worker(self, worker: int) -> int:
+        """Take the requests of a dead worker out of the books. Returns how many there were."""
+        with self.lock:
+            requests = int(forget(self.live, worker))
+            rebuild(self.live)
+        return requests
+
+    def limit_site(self, site: str, watts: float | None) -> None:
+        """Limit the IT power of a site from now on; None: no limit. Raises KeyError for an unknown site."""
+        self.live.sites[_index(self.fleet.sites, site)].limit_w = np.inf if watts is None else watts
+
+    def limit_pool(self, pool: str, requests: int | None) -> None:
+        """Limit the requests in flight in a pool from now on; None: no limit. Raises KeyError for an unknown pool."""
+        self.live.fleet.pools[_index(self.fleet.pools, pool)].most = UNLIMITED if requests is None else requests
+
+    def snapshot(self) -> dict[str, Any]:
+        """What is in the books now, see `snapshot`."""
+        return snapshot(self.fleet, self.live)
+
+
+def _index(names: dict[str, Any], name: str) -> int:
+    if name not in names:
+        raise KeyError(name)
+    return list(names).index(name)

@@ -1,0 +1,210 @@
+"""What becomes of a request in the books: placed, answered for the first time, ended. One compiled call each."""
+
+from __future__ import annotations
+
+from meritorder.compiled import compiled, inlined
+from meritorder.dispatch import update
+from meritorder.dispatch.baselines import takes
+from meritorder.dispatch.choose import choose_near
+from meritorder.dispatch.predict import delay_s, prefill_j, tpot_with_s, ttft_s
+from meritorder.dispatch.reasons import FULL, LEAST_POWER
+from meritorder.dispatch.records import Records
+from meritorder.dispatch.state import BARRED_AVOIDED
+from meritorder.serve.books.hashes import known_prefix, own_blocks, owner_of
+from meritorder.serve.books.ledger import free_row, has_row, take_row
+from meritorder.serve.books.power import further_w, least_power, spare_w, weigh
+from meritorder.serve.books.state import ANSWERED, FREE, MOST_BLOCKS, SENT, LiveState
+
+# replica, reason, new, room, cached, predicted TTFT and time per token (s), row, speed that they were predicted with
+Placed = tuple[int, int, int, int, int, float, float, int, float]
+
+
+@inlined
+def longest_context(live: LiveState, service: int) -> int:
+    """Most tokens of a request that any pool of a service can hold."""
+    state = live.fleet
+    s = state.services[service]
+    longest = 2
+    for c in range(s.first, s.first + s.count):
+        longest = max(longest, state.pools[state.choices[c].pool].max_context)
+    return int(longest)
+
+
+@compiled
+def bar(live: LiveState, replicas: Records, why: int, on: bool) -> None:
+    """Bar replicas for a reason, or let them in again."""
+    for replica in replicas:
+        r = live.fleet.replicas[replica]
+        r.barred = r.barred | why if on else r.barred & ~why
+        update.reorder(live.fleet, replica)
+
+
+@inlined
+def choose_within_power(
+    live: LiveState, service: int, region: int, prompt: int, output: int, near: int, cached: int, room: int
+) -> tuple[int, int, int]:
+    """`choose_near`, but never beyond the power limit of a site.
+
+    Where the replica that the policy wants would exceed it, the one of its pool that adds the least power is taken
+    if that is little enough, else the pool stays out.
+    """
+    state = live.fleet
+    live.held[:] = 0
+    pools_left_out = False
+    while True:
+        replica, there, reason = choose_near(state, service, region, prompt, output, near, cached)
+        if replica < 0:
+            break
+        pool = state.replicas[replica].pool
+        if further_w(live, replica, room) <= spare_w(live, pool):
+            break
+        replica = least_power(live, pool, room)
+        if replica >= 0:
+            there, reason = cached if replica == near else 0, LEAST_POWER
+            break
+        live.held[pool] = state.pools[pool].open
+        state.pools[pool].open = 0
+        pools_left_out = True
+    if pools_left_out:
+        for pool in range(len(state.pools)):
+            if live.held[pool] > 0:
+                state.pools[pool].open = live.held[pool]
+        if replica < 0:
+            reason = FULL
+    return replica, there, reason
+
+
+@compiled
+def place(
+    live: LiveState,
+    worker: int,
+    service: int,
+    region: int,
+    prompt: int,
+    output: int,
+    hashes: Records,
+    avoid: Records,
+) -> Placed:
+    """Choose a replica for a request and enter it there; replica -1: none, see the reason."""
+    state = live.fleet
+    if not has_row(live, worker):
+        return -1, FULL, 0, 0, 0, 0.0, 0.0, -1, 0.0
+    # Lengths are estimates: what seems too long goes to the longest context there is, and the backend decides.
+    longest = longest_context(live, service)
+    output = max(min(output, longest - 1), 0)
+    prompt = max(min(prompt, longest - output), 1)
+    blocks = min(len(hashes), MOST_BLOCKS) if state.settings[0].uses_prefix != 0 else 0
+    near, cached = -1, 0
+    known = known_prefix(live, hashes, blocks)
+    if known > 0:
+        near = owner_of(live, hashes[known - 1])
+        cached = min(known * state.settings[0].prefix_tokens, prompt - 1)
+    room = update.room_for(state, service, prompt, output)
+    bar(live, avoid, BARRED_AVOIDED, True)
+    replica, cached, reason = choose_within_power(live, service, region, prompt, output, near, cached, room)
+    bar(live, avoid, BARRED_AVOIDED, False)
+    if replica < 0:
+        return -1, reason, 0, 0, 0, 0.0, 0.0, -1, 0.0
+    r = state.replicas[replica]
+    expected = float(output) if state.settings[0].oracle_length != 0 else state.services[service].mean_output
+    tpot = tpot_with_s(state, replica, prompt, expected)
+    ttft = ttft_s(state, replica, prompt, cached, tpot) + delay_s(state, r.pool, region, prompt)
+    new = prompt - cached
+    row = take_row(live, worker, replica, service, new, room)
+    update.sent(state, replica, service, new, room)
+    update.settle(state)
+    weigh(live, replica)
+    if state.pools[r.pool].prefix_caching != 0:
+        own_blocks(live, hashes, blocks, replica)
+    return replica, reason, new, room, cached, ttft, tpot, row, r.speed
+
+
+@compiled
+def answered(live: LiveState, worker: int, number: int) -> None:
+    """The first token of a request has come."""
+    row = live.rows[worker, number]
+    if row.status == SENT:
+        row.status = ANSWERED
+        update.answered(live.fleet, row.replica, row.new)
+        update.settle(live.fleet)
+
+
+@compiled
+def ended(live: LiveState, worker: int, number: int, output: int) -> None:
+    """A request has ended after `output` tokens, for whatever reason."""
+    row = live.rows[worker, number]
+    if row.status != FREE:
+        replica = row.replica
+        update.ended(live.fleet, replica, row.service, row.new, row.room, output, row.status == ANSWERED)
+        update.settle(live.fleet)
+        weigh(live, replica)
+        free_row(live, worker, number)
+
+
+@compiled
+def has_room(live: LiveState, service: int) -> bool:
+    """Whether any pool of a service takes a short request now."""
+    state = live.fleet
+    s = state.services[service]
+    for c in range(s.first, s.first + s.count):
+        pool = state.choices[c].pool
+        if takes(state, pool, 1) and spare_w(live, pool) > 0.0:
+            return True
+    return False
+
+
+@compiled
+def correct(live: LiveState, replica: int, ratio: float, weight: float, most: float) -> None:
+    """Move a replica's speed towards `ratio`, the observed seconds over those predicted at speed 1; on a log scale."""
+    r = live.fleet.replicas[replica]
+    ratio = min(max(ratio, 1.0 / most), most)
+    r.speed = min(max(r.speed * (ratio / r.speed) ** weight, 1.0 / most), most)
+    update.reorder(live.fleet, replica)
+
+
+@compiled
+def admit(live: LiveState, replica: int, most: int) -> None:
+    """Set the most requests that a replica may have in flight."""
+    live.fleet.replicas[replica].most = most
+    update.reorder(live.fleet, replica)
+
+
+@compiled
+def set_foreign(live: LiveState, replica: int, running: int, waiting: int) -> None:
+    """Count the load that others put on a replica: what its metrics say beyond ours, in two readings in a row."""
+    state = live.fleet
+    r = state.replicas[replica]
+    p = state.pools[r.pool]
+    f = live.foreign[replica]
+    seen = max(running + waiting - (r.in_flight - f.in_flight), 0)
+    seen_waiting = min(max(waiting - (r.waiting - f.waiting), 0), seen)
+    in_flight, in_line = min(seen, f.seen), min(seen_waiting, f.seen_waiting)
+    f.seen, f.seen_waiting = seen, seen_waiting
+    backlog = int(in_line * max(p.mean_new, 1.0))
+    context = int(in_flight * (p.mean_new + 0.5 * p.mean_square / p.mean_output))
+    r.in_flight += in_flight - f.in_flight
+    r.waiting += in_line - f.waiting
+    r.backlog += backlog - f.backlog
+    r.context += context - f.context
+    p.in_flight += in_flight - f.in_flight
+    p.foreign += in_flight - f.in_flight
+    f.in_flight, f.waiting, f.backlog, f.context = in_flight, in_line, backlog, context
+    update.reorder(state, replica)
+    weigh(live, replica)
+
+
+@compiled
+def energy_j(live: LiveState, replica: int, prompt: int, cached: int, output: int) -> float:
+    """Joules above idle of a request: its prefill, and its share of the iterations that made its output.
+
+    With the batch as it is now and the lengths as they were.
+    """
+    state = live.fleet
+    r = state.replicas[replica]
+    p = state.pools[r.pool]
+    batch = max(min(r.in_flight - r.waiting, p.max_sequences), 1)
+    new = max(prompt - cached, 1)
+    b = state.batches[p.batches + batch]
+    step = state.tokens[p.tokens + batch].step_j + b.decode_j
+    each = step / batch + b.decode_kv_j * (prompt + 0.5 * output)
+    return prefill_j(state, r.pool, batch - 1, new, new * (cached + 0.5 * (new + 1))) + output * each
