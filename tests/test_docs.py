@@ -2,16 +2,25 @@
 
 A fenced block can carry a mark in the line before it: `<!-- not run: REASON -->`, `<!-- exit code: N -->` (of the
 block's last command), `<!-- file: NAME -->` (the block is written to that file, for the commands that follow) or
-`<!-- wrong file: NAME -->` (likewise; a fleet file that must not load).
+`<!-- wrong file: NAME -->` (likewise; a fleet file that must not load), or `<!-- in the background: URL -->` (its command
+runs on while the rest of the page is tried, from when URL answers, and is ended by SIGTERM).
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +28,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-RUN = re.compile(r"merit |make -n")
+RUN = re.compile(r"merit |make -n|curl ")
 TIMEOUT_S = 240
 
 
@@ -69,7 +78,8 @@ def slow(page: Path) -> list[pytest.MarkDecorator]:
     """Pages that simulate, or run more than a few commands, take more than a few seconds."""
     text = page.read_text()
     many = sum(len(block.commands()) for block in blocks(text)) > 4
-    return [pytest.mark.slow] if many or re.search(r"merit simulate|import simulate", text) else []
+    heavy = r"merit simulate|import simulate|in the background"
+    return [pytest.mark.slow] if many or re.search(heavy, text) else []
 
 
 @pytest.fixture
@@ -88,8 +98,65 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "MERIT_SHARED": shared}
 
 
+@contextmanager
+def background(command: str, url: str, folder: Path) -> Iterator[None]:
+    """`command`, from when `url` answers; at the end it must leave in good order when told to."""
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(
+            ["bash", "-c", f"exec {command}"], cwd=folder, env=environment(), stdout=said, stderr=said
+        )
+        try:
+            until = time.monotonic() + TIMEOUT_S
+            while process.poll() is None and time.monotonic() < until:
+                with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5):
+                    break
+                time.sleep(0.1)
+            yield
+            process.send_signal(signal.SIGTERM)
+            code = process.wait(60)
+        finally:
+            process.kill()
+            process.wait()
+        said.seek(0)
+        text = said.read()
+    assert code == 0, f"{command}\nended with {code}\n{text[-2000:]}"
+    assert "Traceback" not in text, f"{command}\n{text[-3000:]}"
+
+
+@contextmanager
+def the_only_one(page: str) -> Iterator[None]:
+    """Pages that show servers use the same ports: one after the other, also over several test processes."""
+    with contextlib.ExitStack() as stack:
+        if "<!-- in the background:" in page:
+            lock = stack.enter_context((Path(tempfile.gettempdir()) / "meritorder-docs.lock").open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def run_page(text: str, folder: Path) -> int:
     """Run everything a page shows, in order, in `folder`; returns how many things were run."""
+    with the_only_one(text), contextlib.ExitStack() as running:
+        return run_blocks(text, folder, running)
+
+
+def run_command(command: str, code: int, line: str, folder: Path) -> None:
+    """Run one command to its end, which must be `code`."""
+    ran = subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    where = f"{line}: {command}\nended with {ran.returncode}"
+    assert ran.returncode == code, f"{where}\n{ran.stdout[-2000:]}\n{ran.stderr[-2000:]}"
+    assert "Traceback" not in ran.stderr, f"{where}\n{ran.stderr[-2000:]}"
+
+
+def run_blocks(text: str, folder: Path, running: contextlib.ExitStack) -> int:
     done, program = 0, ""
     for block in blocks(text):
         if block.marked("not run"):
@@ -98,21 +165,13 @@ def run_page(text: str, folder: Path) -> int:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(block.text)
         commands = block.commands()
+        if url := block.marked("in the background"):
+            running.enter_context(background(commands[0], url, folder))
+            done += 1
+            continue
         wanted = [0] * (len(commands) - 1) + [int(block.marked("exit code") or 0)]
         for command, code in zip(commands, wanted, strict=False):
-            ran = subprocess.run(
-                ["bash", "-c", command],
-                cwd=folder,
-                env=environment(),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=TIMEOUT_S,
-                check=False,
-            )
-            where = f"line {block.line}: {command}\nended with {ran.returncode}"
-            assert ran.returncode == code, f"{where}\n{ran.stdout[-2000:]}\n{ran.stderr[-2000:]}"
-            assert "Traceback" not in ran.stderr, f"{where}\n{ran.stderr[-2000:]}"
+            run_command(command, code, f"line {block.line}", folder)
             done += 1
         if block.language == "python":
             # later blocks of a page build on earlier ones: run all so far as one program
