@@ -2,8 +2,8 @@
 
 A fenced block can carry a mark in the line before it: `<!-- not run: REASON -->`, `<!-- exit code: N -->` (of the
 block's last command), `<!-- file: NAME -->` (the block is written to that file, for the commands that follow) or
-`<!-- wrong file: NAME -->` (likewise; a fleet file that must not load), or `<!-- in the background: URL -->` (its command
-runs on while the rest of the page is tried, from when URL answers, and is ended by SIGTERM).
+`<!-- wrong file: NAME -->` (likewise; a fleet file that must not load), or `<!-- in the background: URL -->` (its
+command runs on while the rest of the page is tried, from when URL answers, and is ended by SIGTERM).
 """
 
 from __future__ import annotations
