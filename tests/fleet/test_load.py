@@ -156,7 +156,6 @@ def test_a_mistake_is_told_with_its_line(small: str, old: str, new: str, complai
         ("a: {S, share: 0}\n  b: {S, share: 0}", "f.yaml:12: services: have shares of 0 together"),
         ("a: {S, share: 0.7}\n  b: {S, match: x}", "f.yaml:12: services: take requests in two ways: a by `share`"),
         ("a: {S, match: x}\n  b: {S, match: x}", 'f.yaml:14: services.b.match: "x" is already that of a'),
-        ("a: {S, share: 0.7}\n  b: {S}", "f.yaml:14: services.b: has neither `share` nor `match`"),
         ("a: {S, share: 0.7, match: x}", "f.yaml:13: services.a: has both `share` and `match`; keep one of them"),
         ("a: {model: qwen3-32b}", "f.yaml:13: services.a.model: no pool serves qwen3-32b; add a pool with"),
         ("a: {model: qwen3-32b, pools: [fast]}", 'f.yaml:13: services.a.pools.0: pool "fast" serves llama-3.1-8b, not'),

@@ -74,7 +74,7 @@ def _one_address_each(name: str, pool: dict[str, Any]) -> Iterator[Fault]:
 
 
 def _shares(services: dict[str, dict[str, Any]]) -> Iterator[Fault]:
-    """Every request must know its one service: by shares, or by names in the trace."""
+    """Every request must know its one service: by shares, or by names in the trace (their own by default)."""
     shares = {name: entry["share"] for name, entry in services.items() if _is_number(entry.get("share"))}
     matches: dict[str, str] = {}
     for name, entry in services.items():
@@ -84,9 +84,6 @@ def _shares(services: dict[str, dict[str, Any]]) -> Iterator[Fault]:
                 fix = "give each service another name of the trace"
                 yield Fault(("services", name, "match"), f'"{match}" is already that of {matches[match]}', fix)
             matches.setdefault(match, name)
-        if len(services) > 1 and entry.get("share") is None and match is None:
-            fix = "give `share` (part of the trace) or `match` (name in the trace's service column)"
-            yield Fault(("services", name), "has neither `share` nor `match`, so no request would be its", fix)
     if shares and matches:
         what = f"{', '.join(shares)} by `share` but {', '.join(matches.values())} by `match`"
         yield Fault(("services",), f"take requests in two ways: {what}", "use one of the two for all services")

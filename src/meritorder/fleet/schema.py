@@ -27,6 +27,7 @@ from meritorder.units import (
     Watts,
 )
 
+
 class Site(Part):
     """A place with its electricity: what power costs and emits there, and how far clients are."""
 
@@ -182,7 +183,9 @@ class Service(Part):
         default=None, ge=0, le=1, description="Part of the trace's requests that are this service's."
     )
     match: str | None = Field(
-        default=None, description="Name in the trace's service column whose requests are this service's."
+        default=None,
+        description="Name in the trace's service column whose requests are this service's; absent, "
+        "and no `share`: its own name.",
     )
     slo: Slo = Field(default=Slo(), description="Service level targets.")
     priority: Annotated[int, Strict()] = Field(default=0, ge=0, le=1000, description="0 is the most important.")

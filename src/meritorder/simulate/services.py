@@ -12,18 +12,24 @@ from meritorder.workload.transform import assign_services
 
 
 def services_of(fleet: Fleet, trace: Trace, seed: int) -> npt.NDArray[np.int32]:
-    """Index into `fleet.services` per request: by name where a service has `match`, else by share.
+    """Index into `fleet.services` per request: by name where the trace names services of the fleet, else by share.
 
-    Shares are drawn with `seed`; all requests of a session belong to one service. Raises InputError where some
-    requests would belong to none.
+    A service's name in the trace is its `match`, or its own where it has no `share`; a trace that knows all its
+    requests by the fleet's own names (as the gateway records them) is taken by these. Shares are drawn with `seed`;
+    all requests of a session belong to one service. Raises InputError where some requests would belong to none.
     """
     services = list(fleet.services.values())
     if len(services) == 1 and services[0].match is None:
         return np.zeros(len(trace), np.int32)
+    named = _by_own_names(fleet, trace)
+    if named is not None:
+        return named
     result = np.full(len(trace), -1, np.int32)
-    for index, service in enumerate(services):
+    for index, (name, service) in enumerate(fleet.services.items()):
         if service.match is not None:
             result[trace.service == _code(fleet, trace, service.match)] = index
+        elif service.share is None and name in trace.services:
+            result[trace.service == trace.services.index(name)] = index
     rest = result < 0
     total = sum(service.share or 0.0 for service in services)
     if rest.any():
@@ -43,10 +49,25 @@ def services_of(fleet: Fleet, trace: Trace, seed: int) -> npt.NDArray[np.int32]:
     return result
 
 
+def _by_own_names(fleet: Fleet, trace: Trace) -> npt.NDArray[np.int32] | None:
+    """By the fleet's names, where they are all that the trace has and no service goes by another one there."""
+    there = {trace.services[index] for index in np.unique(trace.service)}
+    others = {service.match for name, service in fleet.services.items() if service.match not in (None, name)}
+    if _nameless(trace) or not there <= fleet.services.keys() or there & others:
+        return None
+    index = {name: i for i, name in enumerate(fleet.services)}
+    return np.array([index.get(name, -1) for name in trace.services], np.int32)[trace.service]
+
+
+def _nameless(trace: Trace) -> bool:
+    return trace.services == ("default",)
+
+
 def _code(fleet: Fleet, trace: Trace, name: str) -> int:
     if name not in trace.services:
         what = f'no request of the trace is of service "{name}"'
-        nameless = trace.services == ("default",)
-        fix = "it names no services: give the fleet's `share`" if nameless else did_you_mean(name, trace.services)
+        fix = (
+            "it names no services: give the fleet's `share`" if _nameless(trace) else did_you_mean(name, trace.services)
+        )
         raise InputError(Problem(what, where=trace.source, key="services", fix=fix))
     return trace.services.index(name)

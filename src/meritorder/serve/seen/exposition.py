@@ -34,6 +34,7 @@ from meritorder.serve.seen.layout import (
     Layout,
 )
 from meritorder.serve.seen.overview import Counts, Overview
+from meritorder.serve.seen.present import gauges
 
 _WINDOWS = {"5m": 300.0, "1h": 3600.0}
 
@@ -115,6 +116,7 @@ class Exposition(Collector):
         yield from self._histograms(total)
         yield from self._levels(total, now)
         yield from self._workers(total)
+        yield from gauges(self._books.snapshot())
 
     def _requests(self, total: Counts) -> Iterator[Metric]:
         lines = self.overview.lines(total)

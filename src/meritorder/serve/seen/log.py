@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import stat
 import sys
 import threading
 import time
@@ -17,9 +18,10 @@ from meritorder.problems import InputError, Problem
 from meritorder.serve.account import Account
 from meritorder.serve.seen.story import Stories
 
-_AT_ONCE = 4096  # a write of so many bytes goes into a pipe whole, whatever other workers write
-_MOST_BATCHES = 64  # that wait for a slow reader
-_MOST_LINES = 20_000  # between two flushes
+# Lines of several workers don't mix: a file takes a write whole, a pipe up to 4096 bytes of it.
+_FILE_BYTES, _PIPE_BYTES = 1 << 16, 4096
+_MOST_BATCHES = 16  # that wait for a slow reader
+_MOST_BYTES = 16 << 20  # between two flushes
 
 
 class RequestLog:
@@ -27,32 +29,40 @@ class RequestLog:
 
     def __init__(self, fleet: Fleet, target: str) -> None:
         self._tell = Stories(fleet).tell
-        self._lines: list[bytes] = []
+        self._lines = bytearray()
         self.lost = 0  # lines dropped since the start
         self._file = _open(target)
-        self._batches: queue.Queue[list[bytes] | None] = queue.Queue(_MOST_BATCHES)
+        self._at_once = _FILE_BYTES if stat.S_ISREG(os.fstat(self._file).st_mode) else _PIPE_BYTES
+        self._batches: queue.Queue[bytearray | None] = queue.Queue(_MOST_BATCHES)
         self._writer = threading.Thread(target=self._write, name="request-log", daemon=True)
         self._writer.start()
 
     def __call__(self, account: Account) -> None:
         """Note a request that has ended."""
-        self._add(self._tell(account))
+        if len(self._lines) < _MOST_BYTES:
+            self._lines += orjson.dumps(self._tell(account), option=orjson.OPT_APPEND_NEWLINE)
+        else:
+            self.lost += 1
 
     def prompt(self, request_id: str, body: bytes) -> None:
         """Note the body of a request; only for `gateway.log_prompts`."""
-        self._add({"time": time.time(), "id": request_id, "body": body.decode("utf-8", "replace")})
+        if len(self._lines) < _MOST_BYTES:
+            line = {"time": time.time(), "id": request_id, "body": body.decode("utf-8", "replace")}
+            self._lines += orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+        else:
+            self.lost += 1
 
     def flush(self) -> None:
         """Hand what was noted to the writer; a few times a second."""
         if self._lines:
-            lines, self._lines = self._lines, []
+            lines, self._lines = self._lines, bytearray()
             try:
                 self._batches.put_nowait(lines)
             except queue.Full:
-                self.lost += len(lines)
+                self.lost += lines.count(b"\n")
 
     def close(self) -> None:
-        """Write what is left; waits a second at most."""
+        """Write what is left; waits two seconds at most."""
         self.flush()
         try:
             self._batches.put(None, timeout=1.0)
@@ -60,30 +70,21 @@ class RequestLog:
             return
         self._writer.join(timeout=1.0)
 
-    def _add(self, line: dict[str, Any]) -> None:
-        if len(self._lines) < _MOST_LINES:
-            self._lines.append(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-        else:
-            self.lost += 1
-
     def _write(self) -> None:
         while (lines := self._batches.get()) is not None:
-            block = b""
-            for line in lines:
-                if block and len(block) + len(line) > _AT_ONCE:
-                    self._put(block)
-                    block = line
-                else:
-                    block += line
-            self._put(block)
+            start = 0
+            while start < len(lines):
+                end = lines.rfind(b"\n", start, start + self._at_once) + 1
+                end = end or lines.find(b"\n", start) + 1  # a line that is longer than that
+                self._put(lines[start:end])
+                start = end
 
-    def _put(self, block: bytes) -> None:
+    def _put(self, lines: bytearray) -> None:
         try:
-            view = memoryview(block)
-            while view:
-                view = view[os.write(self._file, view) :]
+            while lines:
+                del lines[: os.write(self._file, lines)]
         except OSError:  # disk full, reader gone
-            self.lost += block.count(b"\n")
+            self.lost += lines.count(b"\n")
 
 
 def _open(target: str) -> int:
