@@ -176,7 +176,7 @@ _PER = {"day": " a day", "month": " a month", "ever": ""}
 
 
 def _joined(*limits: tuple[float | None, str], end: str = "") -> str:
-    return ",\n".join(f"{limit:,} {unit}{end}" for limit, unit in limits if limit) or "-"
+    return ",\n".join(f"{limit:,.12g} {unit}{end}" for limit, unit in limits if limit) or "-"
 
 
 def _state(key: Mapping[str, Any]) -> str:

@@ -129,23 +129,23 @@ class Store:
         with self._transaction() as base:
             return [*self._listed(base)]
 
-    def rotate(self, key: str, grace_s: float = 0.0) -> dict[str, Any]:
+    def rotate(self, key_id: str, grace_s: float = 0.0) -> dict[str, Any]:
         """Give a key (its id, or name) a new secret; the old one opens for `grace_s` more. Answers as `create` does."""
         secret, now = new_secret(), time.time()
         with self._transaction() as base:
             self._change(base, "keys")
-            number, key_id = self._find(base, key)
+            number, found = self._find(base, key_id)
             held = tables.secrets.c
             longer = or_(held.expires.is_(None), held.expires > now + grace_s)
             base.execute(update(tables.secrets).where(held.key == number, longer).values(expires=now + grace_s))
             base.execute(tables.secrets.insert().values(digest=digest(secret.encode()), key=number, created=now))
-            return self._listed(base, key_id)[0] | {"key": secret}
+            return self._listed(base, found)[0] | {"key": secret}
 
-    def revoke(self, key: str) -> None:
+    def revoke(self, key_id: str) -> None:
         """The key (its id, or name) opens nothing any more; it stays in the list."""
         with self._transaction() as base:
             self._change(base, "keys")
-            number, _ = self._find(base, key)
+            number, _ = self._find(base, key_id)
             base.execute(update(tables.keys).where(tables.keys.c.number == number).values(revoked=time.time()))
 
     def sync(self, charges: Sequence[Charge], seen: Seen) -> News:
@@ -154,7 +154,7 @@ class Store:
         with self._transaction() as base:
             if charges:
                 self._write(base, charges, now)
-            numbers = dict(base.execute(select(tables.changes.c.what, tables.changes.c.number)).tuples().all())
+            numbers = dict(base.execute(select(tables.changes.c.what, tables.changes.c.number)).all())
             day = day_of(now)
             whole = seen.day != day or seen.keys != numbers["keys"]  # other periods, or other budgets, began
             spending: tuple[Spending, ...] = ()
@@ -220,7 +220,7 @@ class Store:
     def _find(self, base: Connection, key: str) -> tuple[int, str]:
         """Number and id of the key with this id, or of the only one of this name that is not revoked."""
         held = tables.keys.c
-        rows = base.execute(select(held.number, held.id, held.name, held.revoked)).tuples().all()
+        rows = base.execute(select(held.number, held.id, held.name, held.revoked)).all()
         found = [row for row in rows if row[1] == key] or [row for row in rows if row[2] == key and row[3] is None]
         if len(found) > 1:
             ids = ", ".join(row[1] for row in found)
@@ -273,7 +273,7 @@ def _spending(base: Connection, day: int, since: int) -> Iterator[Spending]:
         .where(or_(held.budget_tokens > 0, held.budget_usd > 0), _in_period(day), used.key.in_(changed))
         .group_by(used.key)
     )
-    for number, tokens, usd in base.execute(query).tuples():
+    for number, tokens, usd in base.execute(query):
         yield Spending(int(number), int(tokens), float(usd))
 
 
@@ -282,7 +282,7 @@ def _valid(base: Connection, now: float) -> Iterator[Key]:
     held, opening = tables.keys.c, tables.secrets.c
     digests: dict[int, list[tuple[bytes, float]]] = {}
     valid = or_(opening.expires.is_(None), opening.expires > now)
-    for key, value, expires in base.execute(select(opening.key, opening.digest, opening.expires).where(valid)).tuples():
+    for key, value, expires in base.execute(select(opening.key, opening.digest, opening.expires).where(valid)):
         digests.setdefault(key, []).append((bytes(value), NEVER if expires is None else expires))
     query = select(tables.keys).where(held.revoked.is_(None), or_(held.expires.is_(None), held.expires > now))
     for row in base.execute(query).mappings():
