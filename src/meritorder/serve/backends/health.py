@@ -125,9 +125,10 @@ class Health:
         if self.state in ("open", "down", "draining"):
             return
         if retry_after_s is None:
+            if self.paused_until:
+                return  # one of those that were under way
             retry_after_s = self._pause_s
-            if not self.paused_until:  # those already under way say it too, and don't count again
-                self._pause_s = min(2 * self._pause_s, MOST_PAUSE_S)
+            self._pause_s = min(2 * self._pause_s, MOST_PAUSE_S)
         until = now + min(max(retry_after_s, 0.0), MOST_RETRY_AFTER_S)
         if until > self.paused_until:
             self.paused_until = until

@@ -9,10 +9,11 @@ from pathlib import Path
 
 
 class Leadership:
-    """A claim to lead. All who claim with the same file are candidates; the file stays for others when it is closed."""
+    """A claim to lead; all who claim with the same file are candidates."""
 
     def __init__(self, path: Path) -> None:
-        # never through somebody else's link, never readable by others
+        self._path = path
+        # never through somebody else's link, never for others to lock
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         self.held = False
 
@@ -25,6 +26,8 @@ class Leadership:
         return self.held
 
     def close(self) -> None:
-        """Stop leading, and claiming."""
-        self.held = False
+        """Stop leading, and claiming. A leader takes the file away: it leaves last, or others hold on to theirs."""
+        if self.held:
+            self.held = False
+            self._path.unlink(missing_ok=True)
         os.close(self._file)

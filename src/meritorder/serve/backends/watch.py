@@ -11,7 +11,6 @@ import contextlib
 import itertools
 import logging
 import math
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -36,7 +35,7 @@ logger = logging.getLogger("meritorder.backends")
 
 
 class Shared(Protocol):
-    """What the workers of a gateway share."""
+    """What the workers of a gateway share: a file of that name."""
 
     name: str
 
@@ -48,7 +47,7 @@ class Watch:
         self._backends = backends
         self._pools = [list(pool) for _, pool in itertools.groupby(backends, key=lambda backend: backend.pool)]
         self._loop = loop
-        self._leadership = Leadership(Path(tempfile.gettempdir()) / f"meritorder-{shared.name.strip('/')}.lead")
+        self._leadership = Leadership(Path(f"{shared.name}.lead"))
         self._metrics_due: dict[Backend, float] = {}  # of those that answered, but without metrics
 
     @property
@@ -142,7 +141,7 @@ class Watch:
             backend.tell_load(0, 0)
 
     async def _discover(self, backend: Backend) -> bool:
-        """Which models it has; whether it said so."""
+        """Which models it has; whether it said so, or never will."""
         try:
             status, _, body = await self._get(backend, "/v1/models")
         except (FetchError, TimeoutError):
@@ -151,7 +150,7 @@ class Watch:
             logger.warning("backend %s refuses the key it is asked with: status %d", backend.name, status)
         served = served_models(body) if status == 200 else []
         if not served:
-            return status == 404  # it has no such list: don't ask all the time
+            return 400 <= status < 500  # it has no such list, or not for us: don't ask all the time
         names = tuple(model.name for model in served)
         if names != backend.models:
             backend.models = names
