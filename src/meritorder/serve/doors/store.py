@@ -186,8 +186,9 @@ class Store:
         except SQLAlchemyError:  # another process was making them at the same time: then they are there now
             tables.metadata.create_all(self._engine)
         with self._engine.begin() as base:
-            first = self._insert(tables.changes).values([{"what": "keys", "number": 0}, {"what": "usage", "number": 0}])
-            base.execute(first.on_conflict_do_nothing())
+            if len(base.execute(select(tables.changes)).all()) < 2:
+                zero = [{"what": "keys", "number": 0}, {"what": "usage", "number": 0}]
+                base.execute(self._insert(tables.changes).values(zero).on_conflict_do_nothing())
         self._ready = True
 
     def _change(self, base: Connection, what: str) -> int:
