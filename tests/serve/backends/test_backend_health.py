@@ -246,6 +246,27 @@ def test_draining_is_for_good() -> None:
     assert (backend.after(120.0).usable, backend.health.state) == (False, "draining")
 
 
+def test_what_another_worker_has_found_dead_is_dead_after_one_look() -> None:
+    backend = Backend()
+    backend.answers()
+    assert not backend.health.wants_looks
+    backend.told.use[0] = False  # the other worker's
+    assert backend.health.wants_looks
+    backend.after(2.0).is_silent()
+    assert backend.health.state == "down"
+
+
+def test_another_worker_that_thinks_it_well_is_corrected() -> None:
+    backend = Backend()
+    backend.is_silent()
+    backend.told.use[0] = True
+    backend.after(2.0).is_silent()
+    assert not backend.told.use[0]
+    backend.told.use[0] = True
+    backend.fail()
+    assert not backend.told.use[0]
+
+
 def test_changes_of_state_are_logged_with_their_reason(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "meritorder.backends"):
         Backend().opened()

@@ -19,6 +19,9 @@ class Told:
     def usable(self, replica: int, on: bool) -> None:
         self.use[replica] = on
 
+    def is_usable(self, replica: int) -> bool:
+        return self.use[replica]
+
     def most(self, replica: int, requests: int | None) -> None:
         self.limit[replica] = requests
 

@@ -35,7 +35,10 @@ class Dispatch(Protocol):
     """What dispatch is told of a replica."""
 
     def usable(self, replica: int, on: bool) -> None:
-        """Whether requests may be sent there."""
+        """Whether requests may be sent there; what the last worker says holds for all."""
+
+    def is_usable(self, replica: int) -> bool:
+        """What was last said of it, by whichever worker."""
 
     def most(self, replica: int, requests: int | None) -> None:
         """Most requests in flight there; None: as many as the engine takes."""
@@ -112,7 +115,9 @@ class Health:
         """A request failed through the backend's fault: no connection, a cut, a 5xx, frozen."""
         self._row += 1
         self.recent.add(now, 0.0, 1.0)
-        if self.state == "half-open":
+        if self.state in ("open", "down"):
+            self._dispatch.usable(self._index, False)  # another worker thought it well
+        elif self.state == "half-open":
             self._open(now, why)
         elif self.state in ("up", "starting"):
             rate = self.recent.rate
@@ -138,8 +143,10 @@ class Health:
 
     @property
     def wants_looks(self) -> bool:
-        """Whether only a look at it can bring it back."""
-        return self.state in ("open", "half-open", "down")
+        """Whether this worker must look at it itself: to bring it back, or to see what another one has seen."""
+        return self.state in ("open", "half-open", "down") or (
+            self.usable and not self._dispatch.is_usable(self._index)
+        )
 
     def answered(self, now: float) -> None:
         """A look at it was answered."""
@@ -160,9 +167,11 @@ class Health:
         if self._heard >= since:
             return  # it is only too busy for looks
         self._misses += 1
-        if self.state in ("down", "draining"):
+        if self.state == "draining":
             return
-        if sure or self._misses >= MISSES or not self._heard:
+        if self.state == "down":
+            self._dispatch.usable(self._index, False)  # another worker thought it well
+        elif sure or self._misses >= MISSES or not self._heard or not self._dispatch.is_usable(self._index):
             self._to("down", now, why)
             self.paused_until = 0.0
             self._may(False)
