@@ -6,8 +6,8 @@
         fake.requests[-1].body, fake.cut_at
 
 Its answer is the words "w0 w1 w2 ..." (`Act.tokens` of them, or max_tokens), one SSE event each. Asked to go on behind
-"... w4 " (an assistant message at the end, or a prompt that ends so) it goes on with "w5 ": whoever joins a broken stream rightly gets every word
-once. Speaks chat, completions, responses, embeddings, messages, count_tokens, /v1/models, /health and /metrics.
+"... w4 " (an assistant message at the end, or a prompt that ends so) it goes on with "w5 ": whoever joins a broken
+stream rightly gets every word once. Speaks chat, completions, responses, embeddings, messages, count_tokens, /v1/models, /health and /metrics.
 """
 
 from __future__ import annotations
@@ -312,7 +312,8 @@ class _Told:
         if self.api == "responses":
             return self.response("completed")
         return {
-            "object": "list", "model": self.model, "data": [{"object": "embedding", "index": 0, "embedding": [0.5, 0.25]}],
+            "object": "list", "model": self.model,
+            "data": [{"object": "embedding", "index": 0, "embedding": [0.5, 0.25]}],
             "usage": {"prompt_tokens": self.prompt, "total_tokens": self.prompt},
         }  # fmt: skip
 

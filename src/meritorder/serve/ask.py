@@ -1,0 +1,135 @@
+"""`Ask`: what the gateway reads of a request's body. Everything else goes to the backend as it came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from meritorder.serve.errors import Refused
+
+NOTHING = msgspec.Raw()
+_DIGITS_AND_MINUS = frozenset(b"-0123456789")
+
+
+class Ask(msgspec.Struct):
+    """The fields of all five APIs that matter on the way. `Raw`: the JSON text as it stands in the body."""
+
+    model: msgspec.Raw = NOTHING
+    stream: bool | None = None
+    service_tier: str | None = None
+    n: int | None = None
+    max_tokens: int | float | None = None
+    max_completion_tokens: int | float | None = None
+    max_output_tokens: int | float | None = None
+    messages: msgspec.Raw = NOTHING
+    prompt: msgspec.Raw = NOTHING
+    input: msgspec.Raw = NOTHING
+    system: msgspec.Raw = NOTHING
+    stream_options: msgspec.Raw = NOTHING
+    # what makes it impossible to take up a broken stream elsewhere
+    best_of: msgspec.Raw = NOTHING
+    continue_final_message: msgspec.Raw = NOTHING
+    echo: msgspec.Raw = NOTHING
+    functions: msgspec.Raw = NOTHING
+    logprobs: msgspec.Raw = NOTHING
+    prompt_logprobs: msgspec.Raw = NOTHING
+    response_format: msgspec.Raw = NOTHING
+    structured_outputs: msgspec.Raw = NOTHING
+    guided_json: msgspec.Raw = NOTHING
+    guided_regex: msgspec.Raw = NOTHING
+    guided_grammar: msgspec.Raw = NOTHING
+    guided_choice: msgspec.Raw = NOTHING
+    grammar: msgspec.Raw = NOTHING
+    json_schema: msgspec.Raw = NOTHING
+    suffix: msgspec.Raw = NOTHING
+    tools: msgspec.Raw = NOTHING
+
+    @property
+    def most_output(self) -> int:
+        """Most output tokens that the client wants; 0: it doesn't say."""
+        most = self.max_tokens or self.max_completion_tokens or self.max_output_tokens or 0
+        return int(min(max(most, 0), 2**31))
+
+    @property
+    def choices(self) -> int:
+        """How many answers it asks for: `n` for each of its prompts."""
+        prompts = 1
+        if bytes(self.prompt)[:1] == b"[" and not bytes(self.prompt)[1:16].lstrip()[:1].isdigit():
+            prompts = len(msgspec.json.decode(self.prompt, type=list[msgspec.Raw]))
+        return max(self.n or 1, 1) * max(prompts, 1)
+
+    @property
+    def text(self) -> bytes:
+        """The JSON text that the prompt is made of."""
+        if self.messages is not NOTHING:
+            if self.system is not NOTHING:
+                return bytes(self.system) + bytes(self.messages)
+            return bytes(self.messages)
+        return bytes(self.prompt if self.prompt is not NOTHING else self.input)
+
+    @property
+    def plain(self) -> bool:
+        """Whether its answer is one text and nothing more, which another backend could take up in the middle."""
+        return (self.n is None or self.n == 1) and not any(map(_said, (getattr(self, name) for name in _NOT_PLAIN)))
+
+
+_NOT_PLAIN = (
+    "best_of", "continue_final_message", "echo", "functions", "grammar", "guided_choice", "guided_grammar",
+    "guided_json", "guided_regex", "json_schema", "logprobs", "prompt_logprobs", "response_format",
+    "structured_outputs", "suffix", "tools",
+)  # fmt: skip
+_decoder = msgspec.json.Decoder(Ask)
+
+
+def parse(body: bytes) -> Ask:
+    """The body of a POST. Raises Refused (400) where it is no JSON object or a field has a wrong type."""
+    try:
+        return _decoder.decode(body)
+    except msgspec.ValidationError as error:
+        # msgspec's words name types and the field's path, never a value
+        path = str(error).partition("`$.")[2].rstrip("`")
+        raise Refused(400, "invalid_type", f"Wrong type in the request: {error}", param=path or None) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Refused(400, "invalid_json", "The body is not valid JSON.") from None
+
+
+def model_of(ask: Ask) -> str:
+    """The value of `model`. Raises Refused (400) where it is missing or no text."""
+    if ask.model is NOTHING:
+        raise Refused(400, "missing_model", "Say which model: the field `model` is missing.", param="model")
+    try:
+        return msgspec.json.decode(ask.model, type=str)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Refused(400, "invalid_type", "`model` has to be a text.", param="model") from None
+
+
+def with_model(body: bytes, ask: Ask, model: str) -> bytes:
+    """The body with another name as its `model`; every other byte stays as it was."""
+    # The parser hands out the very place in the body where the value stands, and what its bytes are elsewhere in the
+    # body (in a message, in a tool's schema) doesn't matter.
+    start = _address(ask.model) - _address(body)
+    end = start + len(bytes(ask.model))
+    return b"%b%b%b" % (body[:start], msgspec.json.encode(model), body[end:])
+
+
+def count_tokens(text: bytes, bytes_per_token: float) -> int:
+    """Tokens of a prompt's JSON text: exact for arrays of token ids, an estimate for text; at least 1."""
+    if is_token_ids(text):
+        return text.count(b",") + 1
+    return max(int(len(text) / bytes_per_token), 1)
+
+
+def is_token_ids(text: bytes) -> bool:
+    """Whether a prompt's JSON text is one or several arrays of token ids."""
+    inner = text[:16].lstrip(b"[ \t\r\n")
+    return text[:1] == b"[" and bool(inner) and inner[0] in _DIGITS_AND_MINUS
+
+
+def _said(value: msgspec.Raw) -> bool:
+    return value is not NOTHING and bytes(value) not in (b"null", b"false", b"[]")
+
+
+def _address(buffer: Any) -> int:
+    return int(np.frombuffer(buffer, np.uint8).__array_interface__["data"][0])

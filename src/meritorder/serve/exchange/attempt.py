@@ -1,0 +1,230 @@
+"""`Attempt`: one request sent to one backend, and what came back so far."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from meritorder.serve.backends.backend import Backend
+from meritorder.serve.books.dispatcher import Ticket
+from meritorder.serve.exchange.answer import header_of, headers_of_backend, retry_after
+from meritorder.serve.exchange.stream import Reader
+from meritorder.serve.exchange.usage import Whole, read_whole
+from meritorder.serve.http.client import Call, Fault
+
+if TYPE_CHECKING:
+    from meritorder.serve.exchange.exchange import Exchange
+
+# An answer that isn't streamed is held back until it is complete, so that it can be asked for elsewhere if it is cut.
+# Beyond this many bytes it is passed on as it comes.
+MOST_HELD = 1_000_000
+_REFUSES_US = frozenset({401, 403, 407})  # of the gateway's own credentials there
+_NOT_THERE = frozenset({404, 405, 501})  # another backend may have it
+_BUSY = frozenset({429, 503, 529})
+_LOOK_AGAIN_S = 1.0
+
+
+class Attempt:
+    """A `Sink` of the upstream connection. Tells its exchange of every event that matters, and its backend of faults.
+
+    Times are of the event loop's clock; 0: not yet.
+    """
+
+    __slots__ = (
+        "_held", "_look", "_paused", "_size", "backend", "call", "exchange", "first", "headers", "last",
+        "over", "passing", "prior", "reader", "sent", "status", "ticket",
+    )  # fmt: skip
+
+    def __init__(self, exchange: Exchange, backend: Backend, ticket: Ticket, now: float, prior: int) -> None:
+        self.exchange = exchange
+        self.backend = backend
+        self.ticket = ticket
+        self.call: Call | None = None
+        self.sent = now
+        self.first = 0.0  # the first token came, or the whole answer
+        self.last = now  # something of the answer came
+        self.prior = prior  # tokens that others had given before
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.reader: Reader | None = None  # of an event stream
+        self.passing = False  # a long answer is on its way to the client
+        self.over = False  # nothing that still comes counts
+        self._held: list[bytes] = []
+        self._size = 0
+        self._paused = False
+        self._look = math.inf if exchange.stream else now + exchange.deadlines.first_token
+
+    # what the connection tells
+
+    def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        """Status and headers of the answer."""
+        self.status, self.headers = status, headers
+        kind = header_of(headers, b"content-type") or b""
+        if status == 200 and self.exchange.stream and kind.lower().startswith(b"text/event-stream"):
+            self.reader = self.exchange.reader()
+
+    def on_data(self, data: bytes) -> None:
+        """A part of its body."""
+        if self.over:
+            return
+        reader = self.reader
+        if reader is not None:
+            out = reader.feed(data)
+            if reader.progress:
+                self._progress()
+            if out:
+                self.exchange.events(self, out)
+            if reader.broken and not self.over:
+                self.fail(reader.broken)
+            return
+        self.last = self.exchange.now()
+        if self.passing:
+            self.exchange.part(self, data)
+            return
+        self._held.append(data)
+        self._size += len(data)
+        if self._size > MOST_HELD and (200 <= self.status < 300 or self._is_clients()):
+            self.passing = True
+            self._answered()
+            length = header_of(self.headers, b"content-length")
+            self.exchange.head(self, self.status, self.lines(), int(length) if length and length.isdigit() else None)
+            self.exchange.part(self, self._body())
+
+    def on_end(self) -> None:
+        """Its body is complete, as far as framing tells."""
+        if self.over:
+            return
+        if self.reader is not None:
+            self._stream_ended(self.reader)
+        elif self.passing:
+            self.exchange.done(self)
+        else:
+            self._judge(self._body())
+
+    def on_fault(self, fault: Fault, why: str) -> None:
+        """The connection failed."""
+        if self.over:
+            return
+        if self.reader is not None and self.reader.complete:
+            self.exchange.stream_done(self)
+        else:
+            self.fail(f"{fault.name.lower().replace('_', ' ')}: {why}" if why else fault.name.lower())
+
+    # deadlines
+
+    def due(self) -> float:
+        """When to look at it next: nothing is wrong before this."""
+        deadlines = self.exchange.deadlines
+        if self._paused:
+            return math.inf
+        if self.reader is not None:
+            return self.last + deadlines.token if self.first else self.sent + deadlines.first_token
+        if self._size:
+            return self.last + deadlines.token
+        return self.sent + deadlines.first_token if self.exchange.stream else self._look
+
+    def late(self, now: float) -> None:
+        """Its time has come."""
+        deadlines = self.exchange.deadlines
+        if self.reader is not None and self.reader.complete:
+            self.exchange.stream_done(self)  # the end was marked; the connection says nothing more
+        elif self.first or self._size:
+            self.fail(f"frozen: nothing for {deadlines.token:g} s in mid-answer", frozen=True)
+        elif self.exchange.stream:
+            self.fail(f"frozen: no token within {deadlines.first_token:g} s", frozen=True)
+        elif self.backend.state in ("down", "open"):
+            # An answer in one piece may take long; but not from one that others have found dead.
+            self.fail("frozen: silent, and others of its answers failed", frozen=True)
+        else:
+            self._look = now + _LOOK_AGAIN_S
+
+    def pause(self, on: bool) -> None:
+        """The client reads too slowly (on), or reads again."""
+        if on == self._paused or self.call is None:
+            return
+        self._paused = on
+        if on:
+            self.call.pause()
+        else:
+            self.last = self.exchange.now()
+            self.call.resume()
+
+    # ends
+
+    def fail(self, why: str, *, frozen: bool = False) -> None:
+        """It gives no answer, through the backend's fault."""
+        self.stop()
+        self.backend.failed(why)
+        self.exchange.lost(self, why, frozen=frozen)
+
+    def stop(self) -> None:
+        """Nothing more is wanted of it."""
+        self.over = True
+        if self.call is not None:
+            self.call.cancel()
+
+    def lines(self) -> bytes:
+        """Its answer's headers that the client may see."""
+        return headers_of_backend(self.headers)
+
+    def _progress(self) -> None:
+        self.last = self.exchange.now()
+        if not self.first:
+            self._answered()
+        assert self.reader is not None
+        self.reader.progress = False
+
+    def _answered(self) -> None:
+        """The first token, or all of it at once."""
+        self.first = self.exchange.now()
+        self.exchange.dispatcher.answered(self.ticket)
+        self.backend.ok(self.first - self.sent)
+
+    def _stream_ended(self, reader: Reader) -> None:
+        out = reader.close()
+        if out:
+            self.exchange.events(self, out)
+        if self.over:
+            return
+        if reader.complete and not reader.broken:
+            self.exchange.stream_done(self, cleanly=True)
+        else:
+            self.fail(reader.broken or "the stream ended before the answer")
+
+    def _judge(self, body: bytes) -> None:
+        """A whole answer is here: for the client, or a reason to ask another backend."""
+        status = self.status
+        if 200 <= status < 300:
+            whole = self._read(body)
+            if whole is None:
+                self.fail("an answer that is not JSON")
+            elif len(bytes(whole.error)) and bytes(whole.error) != b"null":
+                self.fail("an error in an answer of status 200")
+            else:
+                self._answered()
+                self.exchange.whole(self, body, whole)
+        elif status in _BUSY:
+            wait_s = retry_after(self.headers)
+            self.over = True
+            self.backend.throttled(wait_s)
+            self.exchange.lost(self, f"HTTP {status}", busy=True, wait_s=wait_s)
+        elif status in _NOT_THERE:
+            self.over = True
+            self.exchange.lost(self, f"HTTP {status}", answer=body)
+        elif self._is_clients():
+            self.exchange.whole(self, body, Whole())
+        else:
+            self.fail(f"HTTP {status}")
+
+    def _is_clients(self) -> bool:
+        """Whether the status is the request's own fault."""
+        return 400 <= self.status < 500 and self.status not in _REFUSES_US | _NOT_THERE | _BUSY
+
+    def _read(self, body: bytes) -> Whole | None:
+        kind = header_of(self.headers, b"content-type") or b"application/json"
+        return read_whole(body) if b"json" in kind.lower() else Whole()
+
+    def _body(self) -> bytes:
+        body = self._held[0] if len(self._held) == 1 else b"".join(self._held)
+        self._held = []
+        return body

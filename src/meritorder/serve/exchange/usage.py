@@ -1,0 +1,71 @@
+"""`Usage`: tokens as a backend counted them, in the words of any of the APIs."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class _Details(msgspec.Struct):
+    cached_tokens: int | None = None
+
+
+class Usage(msgspec.Struct):
+    """`usage` of an answer or of a stream's last events."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    input_tokens_details: _Details | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+
+    @property
+    def prompt(self) -> int:
+        """All tokens of the prompt, cached ones too; 0: not said."""
+        if self.prompt_tokens is not None:
+            return self.prompt_tokens
+        # Anthropic's input_tokens are those behind the cached ones
+        return (self.input_tokens or 0) + (self.cache_read_input_tokens or 0) + (self.cache_creation_input_tokens or 0)
+
+    @property
+    def output(self) -> int:
+        """Tokens of the answer; 0: none, or not said."""
+        return self.completion_tokens or self.output_tokens or 0
+
+    @property
+    def cached(self) -> int | None:
+        """Tokens of the prompt found in the prefix cache; None: not said."""
+        details = self.prompt_tokens_details or self.input_tokens_details
+        return details.cached_tokens if details is not None else self.cache_read_input_tokens
+
+    def merged(self, later: Usage) -> Usage:
+        """This, with what a later event says anew."""
+        said = {name: value for name, value in msgspec.structs.asdict(later).items() if value is not None}
+        return msgspec.structs.replace(self, **said)
+
+
+class Whole(msgspec.Struct):
+    """What the gateway reads of an answer that is not streamed."""
+
+    usage: Usage | None = None
+    error: msgspec.Raw = msgspec.Raw()  # a failure in a 200 answer
+    input_tokens: int | None = None  # the whole of a count_tokens answer
+
+
+_whole = msgspec.json.Decoder(Whole)
+
+
+def read_whole(body: bytes) -> Whole | None:
+    """None where the body is not a JSON object."""
+    try:
+        return _whole.decode(body)
+    except msgspec.ValidationError:  # usage of an unknown shape: the answer may be sound all the same
+        try:
+            msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        return Whole()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None

@@ -1,0 +1,197 @@
+"""`Gateway`: what a worker does with the requests that clients send; one page per path, one `Exchange` per API call."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import orjson
+
+from meritorder.fleet.gateway import Deadlines
+from meritorder.fleet.schema import Fleet
+from meritorder.serve.account import Account, Watcher
+from meritorder.serve.admission import Admission
+from meritorder.serve.backends.backend import Backend
+from meritorder.serve.backends.kinds.kind import CHAT, COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, RESPONSES
+from meritorder.serve.books.dispatcher import Dispatcher
+from meritorder.serve.directory import Directory
+from meritorder.serve.doors.doors import Doors
+from meritorder.serve.errors import Refused
+from meritorder.serve.exchange.answer import JSON, refusal, request_id
+from meritorder.serve.exchange.exchange import Exchange
+from meritorder.serve.exchange.hedge import Hedges
+from meritorder.serve.exchange.learned import Learned
+from meritorder.serve.http.answer import Answer
+from meritorder.serve.http.request import Request
+
+# path behind /v1/ -> name in accounts
+_APIS = {
+    CHAT: "chat",
+    COMPLETIONS: "completions",
+    RESPONSES: "responses",
+    EMBEDDINGS: "embeddings",
+    MESSAGES: "messages",
+    COUNT_TOKENS: "messages",
+}
+_REFRESH_S = 2.0  # how old the names of models that backends tell may be
+
+
+class Gateway:
+    """One worker's. `watchers` are told of every API request at its end; `pages` are further paths for GET."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        dispatcher: Dispatcher,
+        backends: Sequence[Backend],
+        admission: Admission,
+        doors: Doors,
+        watchers: Sequence[Watcher],
+        *,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.fleet = fleet
+        self.dispatcher = dispatcher
+        self.backends = backends
+        self.admission = admission
+        self.doors = doors
+        self.watchers = watchers
+        self.now: Callable[[], float] = loop.time
+        self.directory = Directory(fleet, backends)
+        self.live = [service.live for service in fleet.services.values()]
+        self.learned = [Learned() for _ in self.live]
+        self.hedges = [Hedges(live.hedging) for live in self.live]
+        self.no_deadlines = Deadlines()
+        # backends that are no use for an API, or for taking up a chat
+        self._cannot = {path: _indices(backends, lambda b, path=path: path not in b.kind.apis) for path in _APIS}  # type: ignore[misc]
+        self.cannot_continue = _indices(backends, lambda b: b.kind.continuation == "none")
+        self.pages: dict[str, tuple[str, bytes]] = {}
+        document = (Path(__file__).parent / "openapi.json").read_bytes()
+        self.pages["/openapi.json"] = ("application/json", document)
+        self._exchanges: set[Exchange] = set()
+        self._posts = {f"/v1/{path}": path for path in _APIS}
+        self._draining = False
+        self._refreshed = 0.0
+        self._started = int(time.time())
+
+    @property
+    def in_flight(self) -> int:
+        """API requests that are not answered to their end."""
+        return len(self._exchanges)
+
+    def handle(self, request: Request, answer: Answer) -> None:
+        """Answer a request, now or later."""
+        path = self._posts.get(request.path)
+        if path is not None and request.method == b"POST":
+            self._exchange(request, answer, path)
+            return
+        number = request_id(request.header(b"x-request-id"))
+        try:
+            self._page(request, answer, number)
+        except Refused as error:
+            status, headers, body = refusal(error, number, anthropic=_is_anthropic(request))
+            if error.status == 405:
+                headers += b"allow: POST\r\n" if path is not None else b"allow: GET, HEAD\r\n"
+            answer.send(status, headers, body)
+
+    def tick(self, now: float) -> None:
+        """Look after requests that are late; every 50 ms."""
+        late = [exchange for exchange in self._exchanges if exchange.due <= now]
+        for exchange in late:
+            exchange.look(now)
+        if now - self._refreshed >= _REFRESH_S:
+            self._refreshed = now
+            self.directory.refresh()
+
+    def drain(self) -> None:
+        """It is about to stop: from now on /health says so."""
+        self._draining = True
+
+    def cannot(self, path: str) -> tuple[int, ...]:
+        """Backends that don't serve the API at `/v1/` + path."""
+        return self._cannot[path]
+
+    def paused_s(self, service: int) -> float:
+        """Seconds until the first backend that asked to be left alone may be asked again; 0: none has, or one may."""
+        model = list(self.fleet.services.values())[service].model
+        now = self.now()
+        return min(
+            (
+                b.health.paused_until - now
+                for b in self.backends
+                if b.fleet_model == model and b.health.paused_until > now
+            ),
+            default=0.0,
+        )
+
+    def ended(self, exchange: Exchange) -> None:
+        """An exchange is over: room for another, and its account is complete."""
+        self._exchanges.discard(exchange)
+        for watcher in self.watchers:
+            watcher(exchange.account)
+        self.admission.pump()
+
+    def _exchange(self, request: Request, answer: Answer, path: str) -> None:
+        number = request_id(request.header(b"x-request-id"))
+        wall = time.time() - (self.now() - request.received)
+        exchange = Exchange(self, request, answer, path, Account(number, _APIS[path], request.received, wall))
+        self._exchanges.add(exchange)
+        try:
+            exchange.begin()
+        except Refused as error:
+            exchange.refuse(error)
+        except BaseException:
+            self._exchanges.discard(exchange)  # the server answers it
+            raise
+
+    def _page(self, request: Request, answer: Answer, number: str) -> None:
+        """The paths that no backend is asked for. Raises Refused."""
+        path = request.path
+        page = self.pages.get(path)
+        models = path == "/v1/models" or path.startswith("/v1/models/")
+        if page is None and not models and path != "/health" and path not in self._posts:
+            raise Refused(404, "not_found", f"There is nothing at this path ({request.method.decode()}).")
+        if path in self._posts or request.method not in (b"GET", b"HEAD"):
+            raise Refused(405, "method_not_allowed", "This path does not take this method.")
+        lines = b"x-request-id: %b\r\n" % number.encode()
+        if page is not None:
+            kind, body = page
+            answer.send(200, lines + b"content-type: %b\r\n" % kind.encode(), body)
+        elif models:
+            body = self._models(request, path.removeprefix("/v1/models").removeprefix("/"))
+            answer.send(200, lines + JSON, body)
+        else:
+            well = not self._draining and any(backend.usable for backend in self.backends)
+            said = "ok" if well else "draining" if self._draining else "no backend is up"
+            answer.send(200 if well else 503, lines + JSON, orjson.dumps({"status": said}))
+
+    def _models(self, request: Request, wanted: str) -> bytes:
+        """The list of models in OpenAI's form or Anthropic's, or one of them. Raises Refused."""
+        names = self.directory.names(self.doors.enter(request))
+        describe = self._anthropic_model if _is_anthropic(request) else self._openai_model
+        if wanted:
+            if wanted not in names:
+                raise Refused(404, "model_not_found", "There is no model of this name here.", param="model")
+            return orjson.dumps(describe(wanted))
+        data = [describe(name) for name in names]
+        if _is_anthropic(request):
+            ends = {"first_id": names[0] if names else None, "last_id": names[-1] if names else None}
+            return orjson.dumps({"data": data, "has_more": False, **ends})
+        return orjson.dumps({"object": "list", "data": data})
+
+    def _openai_model(self, name: str) -> dict[str, object]:
+        return {"id": name, "object": "model", "created": self._started, "owned_by": "meritorder"}
+
+    def _anthropic_model(self, name: str) -> dict[str, object]:
+        made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._started))
+        return {"type": "model", "id": name, "display_name": name, "created_at": made}
+
+
+def _indices(backends: Sequence[Backend], test: Callable[[Backend], bool]) -> tuple[int, ...]:
+    return tuple(i for i, backend in enumerate(backends) if test(backend))
+
+
+def _is_anthropic(request: Request) -> bool:
+    return request.header(b"anthropic-version") is not None or request.path.startswith("/v1/messages")
