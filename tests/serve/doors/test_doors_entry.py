@@ -60,8 +60,8 @@ class House:
 
 
 @pytest.fixture
-def house(fleet_of: Callable[..., Fleet]) -> House:
-    return House(fleet_of(), Store("sqlite://"))
+def house(fleet_of: Callable[..., Fleet], tmp_path: Path) -> House:
+    return House(fleet_of(), Store("sqlite:///keys.db", tmp_path))
 
 
 def refused(call: Callable[[], object]) -> Refused:
@@ -180,6 +180,17 @@ def test_tokens_a_minute_are_settled_at_the_end(house: House) -> None:
     house.doors.charge(caller, 1000, 1000, 0.0)
     error = refused(lambda: house.allow(caller, tokens=1))
     assert error.retry_after_s > 60, "it took twice what it may"
+
+
+def test_over_both_limits_the_longer_wait_is_said(house: House) -> None:
+    caller = house.key(rpm=2, tpm=1000)
+    house.allow(caller, tokens=500)
+    house.allow(caller, tokens=500)
+    house.now += 60
+    error = refused(lambda: house.allow(caller, tokens=900))
+    assert "1,000 tokens" in error.message
+    house.now += error.retry_after_s + 0.1
+    house.allow(caller, tokens=900)
 
 
 def test_what_is_expected_and_what_is_used_agree_once_all_have_ended(house: House) -> None:

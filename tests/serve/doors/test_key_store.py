@@ -182,11 +182,12 @@ def test_wrong_fields_are_named(tmp_path: Path, fields: dict[str, object], wrong
 @pytest.mark.parametrize(
     ("address", "told"),
     [
+        ("sqlite://", "names no file"),
         ("nonsense", "not a database address"),
         ("mysql://root:hunter2@db/x", "mysql is not a database that keys can be in"),
         ("env:NO_SUCH_VARIABLE", "the environment has no NO_SUCH_VARIABLE"),
         ("file:absent", "can't be read: no such file"),
-        ("sqlite:///no/such/folder/keys.db", "can't be opened: no such file"),
+        ("sqlite:///no/such/folder/keys.db", "there is no folder .*/no/such/folder"),
     ],
 )
 def test_wrong_addresses(address: str, told: str, tmp_path: Path) -> None:
@@ -215,10 +216,11 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
         Store("sqlite:///keys.db", tmp_path).listed()
 
 
-def test_in_memory_for_a_test() -> None:
-    store = Store("sqlite://")
-    store.create({"name": "ada"})
-    assert len(store.listed()) == 1
+def test_nothing_is_made_before_it_is_needed(tmp_path: Path) -> None:
+    store = Store("sqlite:///keys.db", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    store.listed()
+    assert (tmp_path / "keys.db").stat().st_mode & 0o777 == 0o600
 
 
 def test_nothing_is_connected_before_it_is_needed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,8 +30,9 @@ def address(database: str, folder: Path, environ: Mapping[str, str] = os.environ
     except (ArgumentError, ValueError):
         raise InputError(Problem("is not a database address", _WHERE, fix=_FIX)) from None
     if url.get_backend_name() == "sqlite":
-        file = url.database
-        return url.set(database=str(folder.resolve() / file)) if file and file != ":memory:" else url
+        if url.database in (None, "", ":memory:"):  # each process would have a database of its own
+            raise InputError(Problem("names no file", _WHERE, fix=_FIX))
+        return url.set(database=str(folder.resolve() / url.database))
     if url.get_backend_name() == "postgresql":
         return url.set(drivername="postgresql+psycopg")
     raise InputError(Problem(f"{url.get_backend_name()} is not a database that keys can be in", _WHERE, fix=_FIX))
@@ -39,7 +41,6 @@ def address(database: str, folder: Path, environ: Mapping[str, str] = os.environ
 def open_engine(url: URL) -> Engine:
     """An engine that gives up after `WAIT_S` instead of hanging. Does not connect yet. Raises InputError."""
     from sqlalchemy import create_engine, event
-    from sqlalchemy.pool import StaticPool
 
     if url.get_backend_name() == "postgresql":
         options = {
@@ -54,10 +55,11 @@ def open_engine(url: URL) -> Engine:
             fix = "pip install 'meritorder[postgres]'"
             raise InputError(Problem("needs a driver for PostgreSQL that is not installed", _WHERE, fix=fix)) from None
     options = {"timeout": WAIT_S, "check_same_thread": False}
-    if url.database in (None, "", ":memory:"):  # one connection, or each would have a database of its own
-        return create_engine(url, connect_args=options, hide_parameters=True, poolclass=StaticPool)
-    _private(Path(url.database or ""))
+    path = Path(url.database or "")
+    if not path.parent.is_dir():
+        raise InputError(Problem(f"there is no folder {path.parent}", _WHERE, fix="make it, or name another one"))
     engine = create_engine(url, connect_args=options, hide_parameters=True)
+    event.listen(engine, "do_connect", lambda *_: _private(path))
     event.listen(engine, "connect", _let_readers_read)
     return engine
 
@@ -80,11 +82,8 @@ def _revealed(database: str, folder: Path, environ: Mapping[str, str]) -> str:
 
 def _private(path: Path) -> None:
     """Make the file for its owner only, where it is not there yet."""
-    try:
+    with suppress(OSError):  # SQLite will say the same
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    except OSError as error:
-        what = f"{path} can't be opened: {(error.strerror or str(error)).lower()}"
-        raise InputError(Problem(what, _WHERE, fix="name a file in a folder that is there")) from None
 
 
 def _let_readers_read(connection: object, _record: object) -> None:

@@ -93,10 +93,10 @@ class Doors:
         if not caller.rpm and not caller.tpm:
             return
         now = self._clock()
-        if caller.rpm and (wait := caller.requests.wait(now, 1.0, caller.rpm)):
-            raise _too_fast(f"{caller.rpm:,} requests", wait)
-        if caller.tpm and (wait := caller.tokens.wait(now, tokens, caller.tpm)):
-            raise _too_fast(f"{caller.tpm:,} tokens", wait)
+        for_request = caller.requests.wait(now, 1.0, caller.rpm) if caller.rpm else 0.0
+        for_tokens = caller.tokens.wait(now, tokens, caller.tpm) if caller.tpm else 0.0
+        if for_request or for_tokens:
+            raise _too_fast(caller, for_request, for_tokens)
         caller.requests.add(now, 1.0)
         caller.tokens.add(now, tokens)
         caller.open_requests += 1
@@ -229,9 +229,10 @@ def _charge_of(caller: Caller) -> Charge:
     return Charge(caller.number, caller.new_requests, caller.new_prompt, caller.new_output, caller.new_usd)
 
 
-def _too_fast(limit: str, wait_s: float) -> Refused:
+def _too_fast(caller: Caller, for_request: float, for_tokens: float) -> Refused:
+    limit = f"{caller.rpm:,} requests" if for_request >= for_tokens else f"{caller.tpm:,} tokens"
     what = f"This API key may use {limit} a minute."
-    return Refused(429, "rate_limit_exceeded", what, retry_after_s=wait_s)
+    return Refused(429, "rate_limit_exceeded", what, retry_after_s=max(for_request, for_tokens))
 
 
 def _spent(caller: Caller, budget: str) -> Refused:
