@@ -11,7 +11,7 @@ import numpy as np
 from meritorder.compiled import compiled, inlined
 from meritorder.dispatch.predict import delay_s, tpot_with_s, ttft_s
 from meritorder.dispatch.reasons import FASTEST, PREFIX, RANDOM, REQUESTS, TURN
-from meritorder.dispatch.state import FleetState
+from meritorder.dispatch.state import LIMITED, FleetState
 from meritorder.dispatch.tournament import smallest
 
 
@@ -31,7 +31,14 @@ def next_random(state: FleetState) -> int:
 def takes(state: FleetState, pool: int, total: int) -> bool:
     """Whether a pool takes a request of `total` tokens now."""
     p = state.pools[pool]
-    return bool(total <= p.max_context and p.open > 0 and p.in_flight - p.foreign < p.most)
+    return bool(total <= p.max_context and (p.limited == 0 or is_open(state, pool)))
+
+
+@compiled
+def is_open(state: FleetState, pool: int) -> bool:
+    """Whether a limited pool has an open replica and may have a further request."""
+    p = state.pools[pool]
+    return bool(p.limited == LIMITED and p.in_flight - p.foreign < p.most and state.keys[p.tree + 1] < np.inf)
 
 
 @inlined
@@ -42,7 +49,7 @@ def count_open(state: FleetState, service: int, total: int) -> int:
     for c in range(s.first, s.first + s.count):
         pool = state.choices[c].pool
         if takes(state, pool, total):
-            replicas += state.pools[pool].open
+            replicas += count_open_of(state, pool)
     return int(replicas)
 
 
@@ -53,19 +60,33 @@ def nth_open(state: FleetState, service: int, total: int, n: int) -> int:
     for c in range(s.first, s.first + s.count):
         pool = state.choices[c].pool
         if takes(state, pool, total):
-            p = state.pools[pool]
-            if n < p.open:
-                return int(p.first + n) if p.open == p.count else nth_open_of(state, pool, n)
-            n -= p.open
+            there = count_open_of(state, pool)
+            if n < there:
+                return nth_open_of(state, pool, n)
+            n -= there
     return -1
 
 
-@compiled
-def nth_open_of(state: FleetState, pool: int, n: int) -> int:
-    """The n-th open replica of a pool of which some are not open."""
+@inlined
+def count_open_of(state: FleetState, pool: int) -> int:
+    """Open replicas of a pool."""
     p = state.pools[pool]
+    if p.limited == 0:
+        return int(p.count)
+    replicas = 0
     for replica in range(p.first, p.first + p.count):
-        if state.replicas[replica].open != 0:
+        replicas += state.replicas[replica].in_flight < state.replicas[replica].most
+    return replicas
+
+
+@inlined
+def nth_open_of(state: FleetState, pool: int, n: int) -> int:
+    """The n-th open replica of a pool."""
+    p = state.pools[pool]
+    if p.limited == 0:
+        return int(p.first + n)
+    for replica in range(p.first, p.first + p.count):
+        if state.replicas[replica].in_flight < state.replicas[replica].most:
             if n == 0:
                 return int(replica)
             n -= 1

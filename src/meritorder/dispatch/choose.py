@@ -52,7 +52,7 @@ def why_not(state: FleetState, service: int, total: int) -> int:
         if reason == TOO_LONG:
             reason = NONE_USABLE
         for replica in range(p.first, p.first + p.count):
-            if state.replicas[replica].barred == 0:
+            if state.replicas[replica].most > 0:
                 reason = FULL
     return reason
 
@@ -97,7 +97,7 @@ def choose_near(
             taken = True
     if not taken:
         return -1, 0, why_not(state, service, total)
-    if near >= 0 and state.replicas[near].open == 0:
+    if near >= 0 and state.replicas[near].in_flight >= state.replicas[near].most:
         near, cached = -1, 0
     g = state.settings[0]
     expected = float(output) if g.oracle_length != 0 else s.mean_output

@@ -45,10 +45,10 @@ POOL = np.dtype(
         ("prefix_caching", "i4"),
         ("reserve_prompt", "i4"),  # engine admits a prompt only if all of it fits
         ("by_priority", "i4"),  # engine schedules by priority, else first come first served
-        ("most", "i8"),  # most requests in flight that are ours
+        ("limited", "i4"),  # LIMITED where its replicas may be full or down, SHUT where it is not to be chosen
+        ("most", "i4"),  # most requests in flight that are ours
         # below: counted while running
-        ("open", "i4"),  # replicas that may be chosen
-        ("foreign", "i4"),  # requests in flight that are not ours
+        ("foreign", "i8"),  # requests in flight that are not ours
         ("in_flight", "i8"),
         ("sent", "i8"),  # requests dispatched so far
         ("ended", "i8"),  # requests that have ended
@@ -63,9 +63,8 @@ REPLICA = np.dtype(
         ("pool", "i4"),
         ("in_flight", "i4"),
         ("waiting", "i4"),  # of these, without a first token yet
-        ("most", "i4"),  # most requests in flight; with more it is full
-        ("barred", "i4"),  # not to be chosen: BARRED_* added up
-        ("open", "i4"),  # may be chosen: neither barred nor full
+        ("most", "i4"),  # open (may be chosen) with fewer requests in flight than that; 0: not to be chosen at all
+        ("speed", "f4"),  # observed seconds over predicted ones; 1 until observed
         ("level", "i4"),  # list that it stands in; -1: none, as it is not open
         ("previous", "i4"),
         ("next", "i4"),
@@ -73,12 +72,11 @@ REPLICA = np.dtype(
         ("context", "i8"),  # tokens of those in flight: prompt and what they have made on average
         ("since", "i8"),  # when `in_flight` last changed, in dispatch steps
         ("tpot_s", "f8"),  # tightest target among the services in flight; infinity: none
-        ("speed", "f8"),  # observed seconds over predicted ones; 1 until observed
     ]
 )
 
-# Why a replica is not to be chosen: it can't serve, or not this request.
-BARRED_DOWN, BARRED_AVOIDED = 1, 2
+# Pools of the simulator always take requests (0).
+LIMITED, SHUT = 1, 2
 
 # `most` where there is no limit.
 UNLIMITED = 2**31 - 1

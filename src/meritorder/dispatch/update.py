@@ -37,17 +37,15 @@ def order_key(state: FleetState, replica: int) -> float:
 
 @inlined
 def reorder(state: FleetState, replica: int) -> None:
-    """Put a replica where it belongs among the others of its pool; one that is barred or full stands nowhere."""
+    """Put a replica where it belongs among the others of its pool; one that is not open stands nowhere."""
     r = state.replicas[replica]
     p = state.pools[r.pool]
-    is_open = int(r.barred == 0 and r.in_flight < r.most)
-    p.open += is_open - r.open
-    r.open = is_open
+    is_open = r.in_flight < r.most
     if state.settings[0].order != 0:
-        key = order_key(state, replica) if is_open != 0 else np.inf
+        key = order_key(state, replica) if is_open else np.inf
         set_key(state.keys, p.tree, p.tree_size, replica - p.first, key)
     if state.settings[0].by_level != 0:
-        level = min(r.in_flight, p.max_sequences) if is_open != 0 else -1
+        level = min(r.in_flight, p.max_sequences) if is_open else -1
         if level != r.level:
             if r.level >= 0:
                 leave_level(state, replica)

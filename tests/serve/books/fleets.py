@@ -71,17 +71,17 @@ def assert_balanced(books: Books) -> None:
         assert r.backlog == int(mine.new[mine.status == 1].sum()) + f.backlog
         assert r.context == int(mine.room.sum()) + f.context
         assert state.mix[index].sum() == len(mine)
-        assert r.open == (r.barred == 0 and r.in_flight < r.most)
+        assert r.most == (live.gates[index].most if live.gates[index].barred == 0 else 0)
+        is_open = bool(r.in_flight < r.most)
         p = state.pools[r.pool]
-        if state.settings[0].order:
-            assert np.isfinite(state.keys[p.tree + p.tree_size + index - p.first]) == bool(r.open)
+        assert np.isfinite(state.keys[p.tree + p.tree_size + index - p.first]) == is_open
         if state.settings[0].by_level:
-            assert r.level == (min(r.in_flight, p.max_sequences) if r.open else -1)
+            assert r.level == (min(r.in_flight, p.max_sequences) if is_open else -1)
     for index, p in enumerate(state.pools):
         mine = state.replicas[p.first : p.first + p.count]
         assert p.in_flight == mine.in_flight.sum()
         assert p.foreign == live.foreign.in_flight[p.first : p.first + p.count].sum()
-        assert p.open == mine.open.sum()
+        assert p.limited == 1
         listed = []
         if state.settings[0].by_level:
             for number in range(p.max_sequences + 1):
@@ -94,7 +94,7 @@ def assert_balanced(books: Books) -> None:
                     listed.append(replica)
                     replica, before = int(state.replicas[replica].next), replica
                 assert level.tail == before
-            assert sorted(listed) == [p.first + i for i in range(p.count) if mine[i].open]
+            assert sorted(listed) == [p.first + i for i in range(p.count) if mine[i].in_flight < mine[i].most]
     for i, site in enumerate(live.sites):
         here = [r for r in range(len(state.replicas)) if state.pools[state.replicas[r].pool].site == i]
         assert abs(site.busy_w - live.watts[here].sum()) < 1e-6 * max(1.0, site.busy_w)

@@ -12,11 +12,23 @@ import numpy as np
 from meritorder.dispatch.state import UNLIMITED
 from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
-from meritorder.serve.books import memory
 from meritorder.serve.books.lock import Lock
+from meritorder.serve.books.memory import new_path, open_block
 from meritorder.serve.books.rebuild import forget, rebuild
 from meritorder.serve.books.snapshot import snapshot
 from meritorder.serve.books.state import LiveState, build_live, regions_of
+from meritorder.serve.books.view import (
+    MARK,
+    PREFIX_SLOTS,
+    ROWS,
+    SIZE,
+    WORKERS,
+    lay_out,
+    size_of,
+    view,
+    words_of,
+)
+from meritorder.serve.books.warm import warm_up
 
 # Requests that a worker may have in flight per connection that it may hold: one, and one that hedges it.
 _ROWS_PER_CONNECTION = 2
@@ -35,16 +47,17 @@ class Books:
         self.name = str(path)
         self.fleet = fleet
         self.regions = regions_of(fleet)
-        self._descriptor, self._memory = memory.open_file(path)
-        header = memory.header_of(self._memory)
-        self.workers, rows, slots, size = (int(header[i]) for i in range(memory.WORKERS, memory.SIZE + 1))
-        plan = build_live(fleet, replicas, workers=self.workers, rows=rows, prefix_slots=slots, seed=0)
-        if memory.size_of(plan) != size:
-            os.close(self._descriptor)
+        self._descriptor, self.block = open_block(path)
+        words = words_of(self.block)
+        self.workers = int(words[WORKERS])
+        rows, slots = int(words[ROWS]), int(words[PREFIX_SLOTS])
+        if size_of(build_live(fleet, replicas, workers=self.workers, rows=rows, prefix_slots=slots)) != words[SIZE]:
+            self.close()
             raise ValueError(f"{path} holds the books of another fleet")
-        self.live: LiveState = memory.mapped(plan, self._memory, fill=False)
-        mark = memoryview(self._memory)[: memory.HEADER_BYTES].cast("q")[memory.MARK : memory.MARK + 1]
-        self.lock = Lock(self._descriptor, mark, lambda: rebuild(self.live), shared=self.workers > 1)
+        self.live: LiveState = view(self.block)  # for reading; the compiled functions take the block
+        mark = words.data[MARK : MARK + 1]
+        self.lock = Lock(self._descriptor, mark, lambda: rebuild(self.block), shared=self.workers > 1)
+        warm_up(fleet, replicas)
 
     @staticmethod
     def create(
@@ -58,13 +71,11 @@ class Books:
             raise ValueError(f"prefix_slots is {prefix_slots}, not a power of two")
         rows = _ROWS_PER_CONNECTION * fleet.gateway.limits.connections
         live = build_live(fleet, replicas, workers=workers, rows=rows, prefix_slots=prefix_slots, seed=seed)
-        path = memory.new_path()
-        size = memory.size_of(live)
-        descriptor, block = memory.open_file(path, size)
-        header = memory.header_of(block)
-        header[memory.WORKERS], header[memory.ROWS] = workers, rows
-        header[memory.PREFIX_SLOTS], header[memory.SIZE] = prefix_slots, size
-        memory.mapped(live, block, fill=True)
+        path = new_path()
+        descriptor, block = open_block(path, size_of(live))
+        lay_out(live, block)
+        words = words_of(block)
+        words[WORKERS], words[ROWS], words[PREFIX_SLOTS], words[SIZE] = workers, rows, prefix_slots, len(block)
         os.close(descriptor)
         return Books(path, fleet, replicas)
 
@@ -86,8 +97,8 @@ class Books:
     def forget_worker(self, worker: int) -> int:
         """Take the requests of a dead worker out of the books. Returns how many there were."""
         with self.lock:
-            requests = int(forget(self.live, worker))
-            rebuild(self.live)
+            requests = int(forget(self.block, worker))
+            rebuild(self.block)
         return requests
 
     def limit_site(self, site: str, watts: float | None) -> None:

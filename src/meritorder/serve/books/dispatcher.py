@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from enum import Enum
 
@@ -10,19 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from meritorder.dispatch.reasons import NONE_USABLE, SHED
-from meritorder.dispatch.state import BARRED_DOWN
 from meritorder.serve.books import place as entries
 from meritorder.serve.books.books import Books
 from meritorder.serve.books.hashes import hash_blocks
-from meritorder.serve.books.state import BLOCK_BYTES, BLOCK_TOKENS, default_most
+from meritorder.serve.books.state import BLOCK_BYTES, BLOCK_TOKENS, DOWN, default_most
 from meritorder.units import JOULES_PER_KWH
 
 __all__ = ["BLOCK_TOKENS", "Dispatcher", "NoPlace", "Ticket"]
 
 Hashes = npt.NDArray[np.uint64]
-
-# One observation moves the speed of a replica by so much of the way, and it stays within 1/8 and 8.
-_WEIGHT, _MOST_SPEED = 1 / 16, 8.0
 
 _NO_BLOCKS: Hashes = np.zeros(0, np.uint64)
 _NOBODY = np.zeros(0, np.int32)
@@ -76,7 +71,7 @@ class Dispatcher:
             raise ValueError(f"worker {worker} of {books.workers}")
         self.books = books
         self.worker = worker
-        self._live = books.live
+        self._block = books.block
         self._lock = books.lock
         fleet, state = books.fleet, books.live.fleet
         self._pool = [int(pool) for pool in state.replicas.pool]
@@ -116,7 +111,7 @@ class Dispatcher:
         shunned = np.array(avoid, np.int32) if avoid else _NOBODY
         with self._lock:
             replica, reason, new, room, cached, ttft_s, tpot_s, row, speed = entries.place(
-                self._live, self.worker, service, region, prompt, output, blocks, shunned
+                self._block, self.worker, service, region, prompt, output, blocks, shunned
             )
         if replica < 0:
             return NoPlace.DOWN if reason == NONE_USABLE else NoPlace.SHED if reason == SHED else NoPlace.FULL
@@ -127,30 +122,20 @@ class Dispatcher:
         """Its first token has come."""
         if ticket.row >= 0:
             with self._lock:
-                entries.answered(self._live, self.worker, ticket.row)
+                entries.answered(self._block, self.worker, ticket.row)
 
     def ended(self, ticket: Ticket, output: int) -> None:
         """It has ended after `output` tokens, 0 where it failed. Further calls do nothing."""
         if ticket.row >= 0:
             with self._lock:
-                entries.ended(self._live, self.worker, ticket.row, output)
+                entries.ended(self._block, self.worker, ticket.row, output)
             ticket.row = -1
 
     def observe(self, ticket: Ticket, ttft_s: float, tpot_s: float) -> None:
-        """Correct the speed of its replica by what was observed from placing on; 0: not observed.
-
-        TTFT and time per token count as they do in the time to the last token.
-        """
-        tokens = float(self._live.fleet.services[ticket.service].mean_output)
-        observed = predicted = 0.0
-        if ttft_s > 0.0:
-            observed, predicted = ttft_s, ticket.ttft_s
-        if tpot_s > 0.0:
-            observed, predicted = observed + tokens * tpot_s, predicted + tokens * ticket.tpot_s
-        if predicted > 0.0 and math.isfinite(observed):
-            ratio = ticket.speed * observed / predicted
-            with self._lock:
-                entries.correct(self._live, ticket.replica, ratio, _WEIGHT, _MOST_SPEED)
+        """Correct the speed of its replica by what was observed from placing on; 0: not observed."""
+        t = ticket
+        with self._lock:
+            entries.correct(self._block, t.replica, t.service, t.speed, t.ttft_s, t.tpot_s, ttft_s, tpot_s)
 
     def cost(self, ticket: Ticket, prompt: int, cached: int, output: int) -> tuple[float, float, float]:
         """Joules above idle, USD and kg CO2 of what it really was, from the table of its machine.
@@ -158,24 +143,28 @@ class Dispatcher:
         USD: this energy with its PUE and price of carbon, and the metered price; owning is paid for anyway.
         """
         usd_per_j, usd_per_prompt, usd_per_output, kg_per_j = self._rates[ticket.pool]
-        joules = entries.energy_j(self._live, ticket.replica, prompt, cached, output)
+        joules = entries.energy_j(self._block, ticket.replica, prompt, cached, output)
         usd = joules * usd_per_j + prompt * usd_per_prompt + output * usd_per_output
         return joules, usd, joules * kg_per_j
 
     def room(self, service: int) -> bool:
         """Whether a request of the service may be placed now."""
-        return entries.has_room(self._live, service)
+        return bool(entries.has_room(self._block, service))
 
     def usable(self, replica: int, on: bool) -> None:
         """Whether a replica may be chosen at all: it is up and not draining."""
         with self._lock:
-            entries.bar(self._live, np.array([replica], np.int32), BARRED_DOWN, not on)
+            entries.bar(self._block, replica, DOWN, not on)
+
+    def is_usable(self, replica: int) -> bool:
+        """What was last said of it, by whichever worker."""
+        return not self.books.live.fleet.replicas.barred[replica] & DOWN
 
     def most(self, replica: int, requests: int | None) -> None:
         """Most requests that a replica may have in flight; None: what its engine's settings suggest."""
         requests = self._most[self._pool[replica]] if requests is None else requests
         with self._lock:
-            entries.admit(self._live, replica, requests)
+            entries.admit(self._block, replica, requests)
 
     def foreign(self, replica: int, running: int, waiting: int) -> None:
         """What the metrics of a replica's engine say that it runs and has waiting, ours included.
@@ -183,4 +172,4 @@ class Dispatcher:
         What exceeds our own requests there, in two readings in a row, counts as the load of others.
         """
         with self._lock:
-            entries.set_foreign(self._live, replica, running, waiting)
+            entries.set_foreign(self._block, replica, running, waiting)

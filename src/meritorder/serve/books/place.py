@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from meritorder.compiled import compiled, inlined
 from meritorder.dispatch import update
 from meritorder.dispatch.baselines import takes
@@ -9,11 +11,15 @@ from meritorder.dispatch.choose import choose_near
 from meritorder.dispatch.predict import delay_s, prefill_j, tpot_with_s, ttft_s
 from meritorder.dispatch.reasons import FULL, LEAST_POWER
 from meritorder.dispatch.records import Records
-from meritorder.dispatch.state import BARRED_AVOIDED
+from meritorder.dispatch.state import LIMITED, SHUT
 from meritorder.serve.books.hashes import known_prefix, own_blocks, owner_of
 from meritorder.serve.books.ledger import free_row, has_row, take_row
 from meritorder.serve.books.power import further_w, least_power, spare_w, weigh
-from meritorder.serve.books.state import ANSWERED, FREE, MOST_BLOCKS, SENT, LiveState
+from meritorder.serve.books.state import ANSWERED, AVOIDED, FREE, MOST_BLOCKS, SENT, LiveState
+from meritorder.serve.books.view import Block, view_of
+
+# One observation moves the speed of a replica by so much of the way, and it stays within 1/8 and 8.
+OBSERVATION, MOST_SPEED = 1 / 16, 8.0
 
 # replica, reason, new, room, cached, predicted TTFT and time per token (s), row, speed that they were predicted with
 Placed = tuple[int, int, int, int, int, float, float, int, float]
@@ -30,13 +36,27 @@ def longest_context(live: LiveState, service: int) -> int:
     return int(longest)
 
 
-@compiled
-def bar(live: LiveState, replicas: Records, why: int, on: bool) -> None:
+@inlined
+def bar_all(live: LiveState, replicas: Records, why: int, on: bool) -> None:
     """Bar replicas for a reason, or let them in again."""
     for replica in replicas:
-        r = live.fleet.replicas[replica]
-        r.barred = r.barred | why if on else r.barred & ~why
-        update.reorder(live.fleet, replica)
+        bar_one(live, replica, why, on)
+
+
+@inlined
+def bar_one(live: LiveState, replica: int, why: int, on: bool) -> None:
+    """The same for one of them."""
+    gate = live.gates[replica]
+    gate.barred = gate.barred | why if on else gate.barred & ~why
+    apply(live, replica)
+
+
+@inlined
+def apply(live: LiveState, replica: int) -> None:
+    """Let the gate of a replica take effect."""
+    gate = live.gates[replica]
+    live.fleet.replicas[replica].most = gate.most if gate.barred == 0 else 0
+    update.reorder(live.fleet, replica)
 
 
 @inlined
@@ -49,8 +69,7 @@ def choose_within_power(
     if that is little enough, else the pool stays out.
     """
     state = live.fleet
-    live.held[:] = 0
-    pools_left_out = False
+    left_out = False
     while True:
         replica, there, reason = choose_near(state, service, region, prompt, output, near, cached)
         if replica < 0:
@@ -62,13 +81,11 @@ def choose_within_power(
         if replica >= 0:
             there, reason = cached if replica == near else 0, LEAST_POWER
             break
-        live.held[pool] = state.pools[pool].open
-        state.pools[pool].open = 0
-        pools_left_out = True
-    if pools_left_out:
+        state.pools[pool].limited = SHUT
+        left_out = True
+    if left_out:
         for pool in range(len(state.pools)):
-            if live.held[pool] > 0:
-                state.pools[pool].open = live.held[pool]
+            state.pools[pool].limited = LIMITED
         if replica < 0:
             reason = FULL
     return replica, there, reason
@@ -76,7 +93,7 @@ def choose_within_power(
 
 @compiled
 def place(
-    live: LiveState,
+    block: Block,
     worker: int,
     service: int,
     region: int,
@@ -86,6 +103,7 @@ def place(
     avoid: Records,
 ) -> Placed:
     """Choose a replica for a request and enter it there; replica -1: none, see the reason."""
+    live = view_of(block)
     state = live.fleet
     if not has_row(live, worker):
         return -1, FULL, 0, 0, 0, 0.0, 0.0, -1, 0.0
@@ -100,9 +118,9 @@ def place(
         near = owner_of(live, hashes[known - 1])
         cached = min(known * state.settings[0].prefix_tokens, prompt - 1)
     room = update.room_for(state, service, prompt, output)
-    bar(live, avoid, BARRED_AVOIDED, True)
+    bar_all(live, avoid, AVOIDED, True)
     replica, cached, reason = choose_within_power(live, service, region, prompt, output, near, cached, room)
-    bar(live, avoid, BARRED_AVOIDED, False)
+    bar_all(live, avoid, AVOIDED, False)
     if replica < 0:
         return -1, reason, 0, 0, 0, 0.0, 0.0, -1, 0.0
     r = state.replicas[replica]
@@ -120,8 +138,9 @@ def place(
 
 
 @compiled
-def answered(live: LiveState, worker: int, number: int) -> None:
+def answered(block: Block, worker: int, number: int) -> None:
     """The first token of a request has come."""
+    live = view_of(block)
     row = live.rows[worker, number]
     if row.status == SENT:
         row.status = ANSWERED
@@ -130,8 +149,9 @@ def answered(live: LiveState, worker: int, number: int) -> None:
 
 
 @compiled
-def ended(live: LiveState, worker: int, number: int, output: int) -> None:
+def ended(block: Block, worker: int, number: int, output: int) -> None:
     """A request has ended after `output` tokens, for whatever reason."""
+    live = view_of(block)
     row = live.rows[worker, number]
     if row.status != FREE:
         replica = row.replica
@@ -142,8 +162,9 @@ def ended(live: LiveState, worker: int, number: int, output: int) -> None:
 
 
 @compiled
-def has_room(live: LiveState, service: int) -> bool:
+def has_room(block: Block, service: int) -> bool:
     """Whether any pool of a service takes a short request now."""
+    live = view_of(block)
     state = live.fleet
     s = state.services[service]
     for c in range(s.first, s.first + s.count):
@@ -154,24 +175,52 @@ def has_room(live: LiveState, service: int) -> bool:
 
 
 @compiled
-def correct(live: LiveState, replica: int, ratio: float, weight: float, most: float) -> None:
-    """Move a replica's speed towards `ratio`, the observed seconds over those predicted at speed 1; on a log scale."""
+def bar(block: Block, replica: int, why: int, on: bool) -> None:
+    """Bar a replica for a reason, or let it in again."""
+    bar_one(view_of(block), replica, why, on)
+
+
+@compiled
+def correct(
+    block: Block,
+    replica: int,
+    service: int,
+    speed: float,
+    predicted_ttft: float,
+    predicted_tpot: float,
+    ttft: float,
+    tpot: float,
+) -> None:
+    """Move a replica's speed towards what was observed over what was predicted (at `speed`), on a log scale.
+
+    TTFT and time per token count as they do in the time to the last token; 0: not observed.
+    """
+    live = view_of(block)
+    tokens = live.fleet.services[service].mean_output if tpot > 0.0 else 0.0
+    observed, predicted = tokens * tpot, tokens * predicted_tpot
+    if ttft > 0.0:
+        observed += ttft
+        predicted += predicted_ttft
+    if not (0.0 < observed < np.inf and predicted > 0.0):
+        return
     r = live.fleet.replicas[replica]
-    ratio = min(max(ratio, 1.0 / most), most)
-    r.speed = min(max(r.speed * (ratio / r.speed) ** weight, 1.0 / most), most)
+    ratio = min(max(speed * observed / predicted, 1.0 / MOST_SPEED), MOST_SPEED)
+    r.speed = min(max(r.speed * (ratio / r.speed) ** OBSERVATION, 1.0 / MOST_SPEED), MOST_SPEED)
     update.reorder(live.fleet, replica)
 
 
 @compiled
-def admit(live: LiveState, replica: int, most: int) -> None:
+def admit(block: Block, replica: int, most: int) -> None:
     """Set the most requests that a replica may have in flight."""
-    live.fleet.replicas[replica].most = most
-    update.reorder(live.fleet, replica)
+    live = view_of(block)
+    live.gates[replica].most = most
+    apply(live, replica)
 
 
 @compiled
-def set_foreign(live: LiveState, replica: int, running: int, waiting: int) -> None:
+def set_foreign(block: Block, replica: int, running: int, waiting: int) -> None:
     """Count the load that others put on a replica: what its metrics say beyond ours, in two readings in a row."""
+    live = view_of(block)
     state = live.fleet
     r = state.replicas[replica]
     p = state.pools[r.pool]
@@ -194,11 +243,12 @@ def set_foreign(live: LiveState, replica: int, running: int, waiting: int) -> No
 
 
 @compiled
-def energy_j(live: LiveState, replica: int, prompt: int, cached: int, output: int) -> float:
+def energy_j(block: Block, replica: int, prompt: int, cached: int, output: int) -> float:
     """Joules above idle of a request: its prefill, and its share of the iterations that made its output.
 
     With the batch as it is now and the lengths as they were.
     """
+    live = view_of(block)
     state = live.fleet
     r = state.replicas[replica]
     p = state.pools[r.pool]
@@ -207,4 +257,4 @@ def energy_j(live: LiveState, replica: int, prompt: int, cached: int, output: in
     b = state.batches[p.batches + batch]
     step = state.tokens[p.tokens + batch].step_j + b.decode_j
     each = step / batch + b.decode_kv_j * (prompt + 0.5 * output)
-    return prefill_j(state, r.pool, batch - 1, new, new * (cached + 0.5 * (new + 1))) + output * each
+    return float(prefill_j(state, r.pool, batch - 1, new, new * (cached + 0.5 * (new + 1))) + output * each)

@@ -35,7 +35,7 @@ def busy_w(state: FleetState, pool: int, in_flight: int, context: float) -> floa
     alongside = (full + 1) * decode_s(state, pool, beside, kv_tokens) if beside > 0 else 0.0
     prompt_s = max(prefill_s(state, pool, beside, kv_tokens, new, pairs) - alongside, 0.0)
     life = max(p.mean_output, 1.0)
-    return (life * iteration_j + batch * prompt_j) / (life * iteration_s + batch * prompt_s)
+    return float((life * iteration_j + batch * prompt_j) / (life * iteration_s + batch * prompt_s))
 
 
 @inlined
@@ -52,14 +52,14 @@ def weigh(live: LiveState, replica: int) -> None:
 def further_w(live: LiveState, replica: int, room: int) -> float:
     """Watts that one more request of `room` tokens adds."""
     r = live.fleet.replicas[replica]
-    return busy_w(live.fleet, r.pool, r.in_flight + 1, float(r.context + room)) - live.watts[replica]
+    return float(busy_w(live.fleet, r.pool, r.in_flight + 1, float(r.context + room)) - live.watts[replica])
 
 
 @inlined
 def spare_w(live: LiveState, pool: int) -> float:
     """Watts that the site of a pool may still take on."""
     site = live.sites[live.fleet.pools[pool].site]
-    return site.limit_w - site.idle_w - site.busy_w
+    return float(site.limit_w - site.idle_w - site.busy_w)
 
 
 @compiled
@@ -68,7 +68,7 @@ def least_power(live: LiveState, pool: int, room: int) -> int:
     p = live.fleet.pools[pool]
     best, least = -1, np.inf
     for replica in range(p.first, p.first + p.count):
-        if live.fleet.replicas[replica].open != 0:
+        if live.fleet.replicas[replica].in_flight < live.fleet.replicas[replica].most:
             watts = further_w(live, replica, room)
             if watts < least:
                 best, least = replica, watts

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from meritorder.compiled import compiled
-from meritorder.dispatch.state import BARRED_AVOIDED
+from meritorder.compiled import compiled, inlined
+from meritorder.dispatch.state import LIMITED
 from meritorder.dispatch.update import order_all
 from meritorder.serve.books.power import weigh
-from meritorder.serve.books.state import ANSWERED, FREE, SENT, LiveState
+from meritorder.serve.books.state import ANSWERED, AVOIDED, FREE, SENT, LiveState
+from meritorder.serve.books.view import Block, view_of
 
 
 @compiled
-def forget(live: LiveState, worker: int) -> int:
+def forget(block: Block, worker: int) -> int:
     """Free all rows of a worker. Returns how many were in use; the counts still have to be made anew."""
+    live = view_of(block)
     requests = 0
     for number in range(live.workers[worker].used):
         if live.rows[worker, number].status != FREE:
@@ -25,10 +27,11 @@ def forget(live: LiveState, worker: int) -> int:
 
 
 @compiled
-def rebuild(live: LiveState) -> None:
+def rebuild(block: Block) -> None:
     """Count everything that is in flight again. Nothing is believed but the rows, and these only if they make sense."""
+    live = view_of(block)
     state = live.fleet
-    _clear(live)
+    clear(live)
     for worker in range(len(live.workers)):
         for number in range(live.workers[worker].used):
             row = live.rows[worker, number]
@@ -52,8 +55,8 @@ def rebuild(live: LiveState) -> None:
         weigh(live, replica)
 
 
-@compiled
-def _clear(live: LiveState) -> None:
+@inlined
+def clear(live: LiveState) -> None:
     """Nothing of ours in flight, and no replica in any order; loads of others stay."""
     state = live.fleet
     state.keys[:] = np.inf
@@ -62,15 +65,16 @@ def _clear(live: LiveState) -> None:
         state.levels[i].head = state.levels[i].tail = -1
     for i in range(len(state.pools)):
         p = state.pools[i]
-        p.in_flight = p.foreign = p.open = 0
+        p.in_flight = p.foreign = 0
+        p.limited = LIMITED
     for i in range(len(live.sites)):
         live.sites[i].busy_w = 0.0
     state.settings[0].touched = -1
     for replica in range(len(state.replicas)):
         r, f = state.replicas[replica], live.foreign[replica]
         r.in_flight, r.waiting, r.backlog, r.context = f.in_flight, f.waiting, f.backlog, f.context
-        r.barred &= ~BARRED_AVOIDED
-        r.open = 0
+        live.gates[replica].barred &= ~AVOIDED
+        r.most = live.gates[replica].most if live.gates[replica].barred == 0 else 0
         r.level = r.previous = r.next = -1
         r.tpot_s = np.inf
         state.pools[r.pool].in_flight += f.in_flight

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from meritorder.dispatch.state import BARRED_DOWN, UNLIMITED
+from meritorder.dispatch.state import UNLIMITED
 from meritorder.fleet.schema import Fleet
-from meritorder.serve.books.state import LiveState
+from meritorder.serve.books.state import DOWN, LiveState
 
 
 def snapshot(fleet: Fleet, live: LiveState) -> dict[str, Any]:
@@ -21,17 +21,18 @@ def snapshot(fleet: Fleet, live: LiveState) -> dict[str, Any]:
     state = live.fleet
     site_names, pool_names = list(fleet.sites), list(fleet.pools)
     r = state.replicas
-    usable = (r.barred & BARRED_DOWN) == 0
+    usable = (live.gates.barred & DOWN) == 0
+    is_open = r.in_flight < r.most
     replicas = [
         {
             "name": f"{pool_names[pool]}/{index - int(state.pools[pool].first)}",
             "pool": pool_names[pool],
             "usable": bool(usable[index]),
-            "open": bool(r.open[index]),
+            "open": bool(is_open[index]),
             "in_flight": int(r.in_flight[index]),
             "waiting": int(r.waiting[index]),
             "foreign": int(live.foreign.in_flight[index]),
-            "most": _limit(r.most[index]),
+            "most": _limit(live.gates.most[index]),
             "speed": float(r.speed[index]),
             "tokens": int(r.context[index]),
             "busy_watts": float(live.watts[index]),
@@ -47,7 +48,7 @@ def snapshot(fleet: Fleet, live: LiveState) -> dict[str, Any]:
             "model": spec.model,
             "replicas": int(p.count),
             "usable": int(usable[mine].sum()),
-            "open": int(r.open[mine].sum()),
+            "open": int(is_open[mine].sum()),
             "in_flight": int(r.in_flight[mine].sum()),
             "waiting": int(r.waiting[mine].sum()),
             "foreign": int(p.foreign),

@@ -13,7 +13,8 @@ import numpy as np
 
 from meritorder.dispatch.build import build_state
 from meritorder.dispatch.records import Records, records
-from meritorder.dispatch.state import FleetState
+from meritorder.dispatch.state import BY_REQUESTS, LIMITED, UNLIMITED, UNORDERED, FleetState
+from meritorder.dispatch.update import order_all
 from meritorder.fleet.schema import Engine, Fleet
 from meritorder.perf.replica import Replica
 
@@ -43,6 +44,12 @@ FOREIGN = np.dtype(
     ]
 )
 
+# What a replica may have in flight, and why it may have nothing at all: DOWN, AVOIDED or both.
+GATE = np.dtype([("most", "i4"), ("barred", "i4")])
+
+# It can't serve; it has failed the request that is being placed.
+DOWN, AVOIDED = 1, 2
+
 WORKER = np.dtype(
     [
         ("used", "i4"),  # rows ever used: the first ones
@@ -69,16 +76,16 @@ PREFIX = np.dtype([("hash", "u8"), ("replica", "i4")])  # the replica plus 1; 0:
 
 
 class LiveState(NamedTuple):
-    """What the compiled functions of the books work on."""
+    """What the compiled functions of the books work on; `view.py` knows the order of its arrays."""
 
     fleet: FleetState
     sites: Records  # SITE
     watts: Records  # f8 [replicas]: predicted above idle
     foreign: Records  # FOREIGN [replicas]
+    gates: Records  # GATE [replicas]
     workers: Records  # WORKER
     rows: Records  # ROW [workers, rows of each]
     prefixes: Records  # PREFIX, by hash
-    held: Records  # i4 [pools]: room for `place` to remember in; every process has its own
 
 
 def regions_of(fleet: Fleet) -> tuple[str, ...]:
@@ -92,26 +99,32 @@ def default_most(engine: Engine) -> int:
 
 
 def build_live(
-    fleet: Fleet, replicas: Sequence[Replica], *, workers: int, rows: int, prefix_slots: int, seed: int
+    fleet: Fleet, replicas: Sequence[Replica], *, workers: int, rows: int, prefix_slots: int, seed: int = 0
 ) -> LiveState:
     """The state before the first request, in private memory. `prefix_slots` is a power of two."""
     state = build_state(
         fleet, replicas, fleet.dispatch, regions=regions_of(fleet), prefix_tokens=BLOCK_TOKENS, seed=seed
     )
+    g = state.settings[0]
+    if g.order == UNORDERED:
+        g.order = BY_REQUESTS  # the order also tells who is open
     sites = records(len(fleet.sites), SITE)
+    gates = records(len(state.replicas), GATE)
     sites.limit_w[:] = [site.power_limit or np.inf for site in fleet.sites.values()]
     for p, pool, replica in zip(state.pools, fleet.pools.values(), replicas, strict=True):
         sites[p.site].idle_w += replica.table.idle_w * pool.replicas
-        if pool.max_in_flight is not None:
-            p.most = pool.max_in_flight
-        state.replicas.most[p.first : p.first + p.count] = default_most(pool.engine)
+        p.limited = LIMITED
+        p.most = min(pool.max_in_flight or UNLIMITED, UNLIMITED)
+        gates.most[p.first : p.first + p.count] = default_most(pool.engine)
+    state.replicas.most[:] = gates.most
+    order_all(state)
     return LiveState(
         fleet=state,
         sites=sites,
         watts=np.zeros(len(state.replicas)),
         foreign=records(len(state.replicas), FOREIGN),
+        gates=gates,
         workers=records(workers, WORKER),
         rows=np.zeros((workers, rows), np.dtype(ROW, align=True)).view(np.recarray),
         prefixes=records(prefix_slots, PREFIX),
-        held=np.zeros(len(state.pools), np.int32),
     )

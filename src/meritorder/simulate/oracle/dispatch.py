@@ -51,11 +51,11 @@ class Dispatcher:
 
     def _is_open(self, replica: int) -> bool:
         r = self.state.replicas[replica]
-        return bool(r.barred == 0 and r.in_flight < r.most)
+        return bool(r.in_flight < r.most)
 
     def _takes(self, pool: int) -> bool:
         p = self.state.pools[pool]
-        return bool(p.in_flight - p.foreign < p.most)
+        return bool(not p.limited or p.in_flight - p.foreign < p.most)
 
     def _pool(self, replica: int) -> np.record:
         pool: np.record = self.state.pools[self.state.replicas[replica].pool]
@@ -86,7 +86,7 @@ class Dispatcher:
         if not fitting:
             return -1, 0, reasons.TOO_LONG
         g, state = self.state.settings[0], self.state
-        if all(state.replicas[r].barred for r in fitting):
+        if all(state.replicas[r].most == 0 for r in fitting):
             return -1, 0, reasons.NONE_USABLE
         fitting = [r for r in fitting if self._is_open(r) and self._takes(state.replicas[r].pool)]
         if not fitting:
