@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -64,6 +65,7 @@ def command(
 def load_served(path: str, changes: dict[str, Any]) -> tuple[Fleet, tuple[Replica, ...]]:
     """A fleet file that can be served, with `changes` to its `gateway`. Raises InputError with all that is wrong."""
     from meritorder.cli.fleets import load_fleet
+    from meritorder.fleet.anchored import anchored
     from meritorder.fleet.load import load_with_lines
     from meritorder.problems import InputError
 
@@ -73,7 +75,7 @@ def load_served(path: str, changes: dict[str, Any]) -> tuple[Fleet, tuple[Replic
     if without:
         fix = "say where its replicas listen: `endpoint: {kind: vllm, urls: [http://10.0.0.1:8000]}`"
         raise InputError(document.problem(("pools", name), "has no `endpoint`", fix) for name in without)
-    return _changed(fleet, changes), tuple(replicas.values())
+    return _changed(anchored(fleet, Path(path).parent), changes), tuple(replicas.values())
 
 
 def _changed(fleet: Fleet, changes: dict[str, Any]) -> Fleet:

@@ -28,8 +28,10 @@ class Setup:
     fleet: Fleet
     replicas: tuple[Replica, ...]  # one per pool
     worker: int  # its number, 0 ...
+    workers: int
     books: str  # name of the shared books
     meters: str  # name of the shared rows of metrics
+    tally: str  # file in which workers share what keys used of their limits
     salt: bytes  # of recorded hashes; secret
     log: str | None  # file for the request log, "-" for stderr
     pages: dict[str, tuple[str, bytes]] = field(default_factory=dict)  # path -> content type, body

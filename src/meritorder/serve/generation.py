@@ -7,6 +7,7 @@ import contextlib
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from meritorder.fleet.schema import Fleet
@@ -84,6 +85,7 @@ class Generation:
         self.fleet, self.replicas = fleet, replicas
         self.books = Books.create(fleet, replicas, workers=len(listeners))
         self.meters = MeterRows.create(fleet, workers=len(listeners))
+        self.tally = Path(f"{self.meters.name}.tally")
         self.exposition = Exposition(fleet, self.meters, self.books)
         self._listeners, self._setup, self._died = listeners, setup, died
         self._leaving = False
@@ -130,6 +132,7 @@ class Generation:
         for shared in (self.books, self.meters):
             shared.close()
             shared.unlink()
+        self.tally.unlink(missing_ok=True)
 
     def said(self) -> list[dict[str, Any]]:
         """What each worker said last, and its process id."""

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import uvloop
@@ -23,6 +24,7 @@ from meritorder.serve.books.dispatcher import Dispatcher
 from meritorder.serve.control import Line, Setup, receive_setup, send_message
 from meritorder.serve.doors.doors import Doors
 from meritorder.serve.doors.store import Store
+from meritorder.serve.doors.tally import Tally
 from meritorder.serve.gateway import Gateway
 from meritorder.serve.http.server import HttpServer
 from meritorder.serve.listen import BACKLOG, tls_context
@@ -49,7 +51,8 @@ class Worker:
         self.watch = Watch(self.backends, books, loop=loop)
         self.admission = Admission(fleet, clock=loop.time)
         store = Store(fleet.gateway.database) if fleet.gateway.keys == "required" else None
-        self.doors = Doors(fleet, store, clock=loop.time)
+        tally = Tally(Path(setup.tally), workers=setup.workers, worker=setup.worker) if store else None
+        self.doors = Doors(fleet, store, clock=loop.time, tally=tally)
         self.meter = Meter(fleet, MeterRows.attach(setup.meters, fleet).row(setup.worker))
         self.recent = Recent(fleet)
         self.log = RequestLog(fleet, setup.log) if setup.log else None
@@ -69,6 +72,7 @@ class Worker:
     async def run(self, listener: socket.socket, control: socket.socket) -> None:
         """Serve until told to stop, or until the supervisor is gone; then finish what is under way."""
         _, line = await self.loop.create_unix_connection(lambda: Line(self._heard, self.leaving.set), sock=control)
+        await self.doors.sync()
         background = [self.loop.create_task(part.run()) for part in (self.watch, self.doors)]
         listening = await self.loop.create_server(
             self.server.protocol, sock=listener, ssl=tls_context(self.fleet.gateway.tls), backlog=BACKLOG
@@ -92,6 +96,7 @@ class Worker:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
+        await self.doors.sync()
         self._close()
 
     def _tick(self, line: Line, reported: float) -> float:
