@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from meritorder.fleet.schema import Pool
 from meritorder.perf.replica import Replica
 
 
-@dataclass
+@dataclass(eq=False)
 class Request:
     """One request and what has happened to it."""
 
@@ -41,6 +42,9 @@ class Request:
     place: str = ""  # "transit", "waiting", "running"
 
 
+R = TypeVar("R", bound=Request)
+
+
 @dataclass
 class PrefixCache:
     """Prefix blocks in KV memory: how many requests use each, and the unused ones, least recently used first."""
@@ -65,7 +69,7 @@ class PrefixCache:
         del self.users[unit]
 
 
-class Engine:
+class Engine(Generic[R]):
     """vLLM V1's scheduler on one replica."""
 
     def __init__(self, pool: Pool, replica: Replica, unit_tokens: int) -> None:
@@ -77,9 +81,9 @@ class Engine:
         self.unit_blocks = self.unit_tokens // self.block if self.unit_tokens else 0
         self.unowned = replica.kv_blocks  # blocks that hold nothing
         self.cache = PrefixCache()
-        self.waiting: list[Request] = []
-        self.running: list[Request] = []
-        self.cancels: list[Request] = []
+        self.waiting: list[R] = []
+        self.running: list[R] = []
+        self.cancels: list[R] = []
         self.boundary = np.inf
         self.seconds = self.joules = 0.0
         self.busy_s = self.energy_j = self.running_s = self.prompt_tokens = self.output_tokens = 0.0
@@ -100,14 +104,14 @@ class Engine:
             self.cache.evict()
             self.unowned += self.unit_blocks
 
-    def release(self, r: Request, extra: int = 0) -> None:
+    def release(self, r: R, extra: int = 0) -> None:
         """Free a request's blocks (and `extra` granted for tokens not computed yet)."""
         self.unowned += self.blocks(r.computed) - r.shared * self.unit_blocks + extra
         for unit in reversed(r.units[: r.shared]):
             self.cache.leave(unit)
         r.shared = 0
 
-    def publish(self, r: Request, tokens: int) -> None:
+    def publish(self, r: R, tokens: int) -> None:
         """Prefix blocks that are full now can be used by others; a second copy is freed."""
         if not self.unit_tokens:
             return
@@ -118,7 +122,7 @@ class Engine:
             self.cache.use(unit)
             r.shared += 1
 
-    def wait(self, r: Request, again: bool = False) -> None:
+    def wait(self, r: R, again: bool = False) -> None:
         """Queue a request: behind the others, or in front if it was preempted; by priority in any case if so set."""
         r.place = "waiting"
         if again and not self.by_priority:
@@ -128,7 +132,7 @@ class Engine:
         if self.by_priority:
             self.waiting.sort(key=lambda w: (w.priority, w.queued, w.index))
 
-    def preempt(self, r: Request, granted: int) -> None:
+    def preempt(self, r: R, granted: int) -> None:
         """Take everything from a running request."""
         self.release(r, granted)
         self.running.remove(r)
@@ -176,7 +180,7 @@ class Engine:
                 return
         self.boundary = np.inf
 
-    def publish_prompt(self, r: Request) -> None:
+    def publish_prompt(self, r: R) -> None:
         """Publish what is full of the prompt once the present chunk is computed."""
         if not r.decoding:
             self.publish(r, min(r.computed + r.chunk, r.prompt))
@@ -226,7 +230,7 @@ class Engine:
         self.prompt_tokens += tokens
         self.running_s += len(self.running) * self.seconds
 
-    def end_iteration(self) -> tuple[list[Request], list[Request]]:
+    def end_iteration(self) -> tuple[list[R], list[R]]:
         """The iteration under way ends: returns who got a token from its prompt, and who has all tokens."""
         self.busy_s += self.seconds
         self.energy_j += self.joules

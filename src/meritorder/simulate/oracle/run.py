@@ -42,7 +42,7 @@ class Oracle:
         self.state = start(fleet, replicas, dispatch, trace, seed)
         self.dispatcher = Dispatcher(self.state, seed)
         self.pools = list(fleet.pools.values())
-        self.engines = [
+        self.engines: list[Engine[Request]] = [
             Engine(pool, replica, trace.block_tokens)
             for pool, replica in zip(self.pools, replicas, strict=True)
             for _ in range(pool.replicas)

@@ -1,0 +1,1 @@
+"""A trace asked of a live endpoint, request by request on schedule, and what came of it."""
