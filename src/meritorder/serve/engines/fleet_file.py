@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import yaml
 
 from meritorder.catalog.model import ModelSpec
 from meritorder.serve.engines.engine import Settings
@@ -41,12 +42,13 @@ class Doorway:
 
 def fleet_text(name: str, model: str, spec: ModelSpec, pools: Sequence[LocalPool], doorway: Doorway | None) -> str:
     """The fleet file (YAML). `doorway` None: without a `gateway` part."""
+    model = _written(model)
     shape = spec.model_dump(exclude_defaults=True)
     parts = [
-        f"name: {_quoted(name)}",
+        f"name: {_written(name)}",
         "\n# The model's shape.\nmodels:",
         f"  {model}:",
-        *(f"    {key}: {_quoted(value)}" for key, value in shape.items()),
+        *(f"    {key}: {_written(value)}" for key, value in shape.items()),
         f"\n# Price and carbon of electricity.\nsites:\n  {_SITE}:",
         "    pue: 1.0\n    usd_per_kwh: 0.15\n    kg_per_kwh: 380 g/kWh",
         "\npools:",
@@ -55,14 +57,20 @@ def fleet_text(name: str, model: str, spec: ModelSpec, pools: Sequence[LocalPool
     ]
     if doorway is not None:
         parts.append(
-            f"\ngateway:\n  listen: {doorway.listen}\n  admin: {doorway.admin}\n  database: {_quoted(doorway.database)}"
+            f"\ngateway:\n  listen: {doorway.listen}\n  admin: {doorway.admin}\n  database: {_written(doorway.database)}"
         )
     return "\n".join(parts) + "\n"
 
 
-def _quoted(value: object) -> str:
-    """A value as YAML reads it back; plain words stay plain."""
-    return value if isinstance(value, str) and re.fullmatch(r"[A-Za-z][A-Za-z0-9 /.-]*", value) else json.dumps(value)
+def _written(value: object) -> str:
+    """A value as YAML reads it back: texts plain where they stay texts, quoted otherwise."""
+    if isinstance(value, str):
+        try:
+            if yaml.safe_load(value) == value:
+                return value
+        except yaml.YAMLError:
+            pass
+    return json.dumps(value)
 
 
 def _pool(pool: LocalPool, model: str) -> str:
@@ -90,9 +98,11 @@ def _pool(pool: LocalPool, model: str) -> str:
     ]
     if pool.url is not None:
         lines.append("    endpoint:")
-        lines.append(f"      kind: llama-cpp\n      urls: [{pool.url}]\n      model: {settings.model}")
+        lines.append(
+            f"      kind: llama-cpp\n      urls: [{_written(pool.url)}]\n      model: {_written(settings.model)}"
+        )
         if pool.key is not None:
-            lines.append(f"      key: {_quoted(pool.key)}")
+            lines.append(f"      key: {_written(pool.key)}")
     return "\n".join(lines)
 
 
