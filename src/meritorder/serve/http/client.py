@@ -44,6 +44,7 @@ class Upstream:
         self._most_idle = most_idle
         self._behind_path = b" HTTP/1.1\r\nhost: %b\r\n" % parts.netloc.encode("ascii" if url.isascii() else "idna")
         self._base = self.base.encode()
+        self._connecting: set[asyncio.Task[None]] = set()
         self._idle: list[Wire] = []  # the one used last is used first
         self._closed = False
         self._addresses: list[str] = []
@@ -99,7 +100,9 @@ class Upstream:
 
     def _connect(self, call: Call) -> None:
         call.wire = None
-        call.connecting = self._loop.create_task(self._connect_and_send(call))
+        task = self._loop.create_task(self._connect_and_send(call))
+        self._connecting.add(task)  # the loop itself keeps tasks no longer than the garbage collector lets it
+        task.add_done_callback(self._connecting.discard)
 
     async def _connect_and_send(self, call: Call) -> None:
         why = ""
@@ -108,19 +111,20 @@ class Upstream:
                 wire = await self._open()
         except TimeoutError:
             fault, why = Fault.CONNECT_TIMEOUT, f"not connected after {self._connect_timeout_s:g} s"
-        except socket.gaierror as error:
-            fault, why = Fault.DNS, error.strerror or "its name can't be resolved"
+        except (socket.gaierror, UnicodeError) as error:
+            fault, why = Fault.DNS, getattr(error, "strerror", None) or "its name is no name"
         except ssl.SSLError as error:
             fault, why = Fault.TLS, getattr(error, "verify_message", "") or error.reason or "the handshake failed"
         except OSError as error:
             # a backend that closes in the middle of the handshake
             broken = self._tls is not None and isinstance(error, ConnectionResetError | ConnectionAbortedError)
             fault, why = (Fault.TLS if broken else Fault.REFUSED), error.strerror or type(error).__name__
-        call.connecting = None
         if why:
             self._resolved = 0.0  # perhaps it has moved
             call.fail(fault, why)
-        elif call.sink is None:
+        elif wire.closed:
+            self.unanswered(call, reused=False)
+        elif call.sink is None:  # cancelled meanwhile: the connection serves another
             self.idle(wire)
         else:
             wire.send(call)

@@ -42,6 +42,7 @@ class Connection(asyncio.Protocol):
         "_asked",
         "_deaf",
         "_eof",
+        "_extra",
         "_fed",
         "_headers",
         "_parser",
@@ -77,7 +78,9 @@ class Connection(asyncio.Protocol):
         self._parts: list[bytes] = []  # of the body
         self._size = 0  # of the body so far
         self._received = 0.0
-        self._fed = 0  # bytes read of the message that is being read, to within the read in which it began
+        # Bytes of the reads of which the message that is being read is made; 0: none but the one that is being parsed.
+        self._fed = 0
+        self._extra = 0  # of these, those of the first read if another message ended in it
         self._asked = False  # its head was looked at for what must be known before the body is there
         self._ahead = 0  # bytes read while a request is being answered
         self._paused = False
@@ -128,6 +131,8 @@ class Connection(asyncio.Protocol):
                 self._paused = True
                 self._transport.pause_reading()
         if self._fed or self.phase != IDLE:
+            if not self._fed:  # it began behind another one in this read
+                self._fed = self._extra = len(data)
             self._incomplete()
 
     def eof_received(self) -> bool:
@@ -169,12 +174,14 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or, behind a chunked body, a trailer: these are dropped."""
         if self.phase == HEAD:
-            self._headers.append((name.lower(), value))
+            self._headers.append((name.lower(), value.rstrip()))
 
     def on_headers_complete(self) -> None:
         """The head is complete."""
         limit = self.server.most_head
-        if self._fed > limit and sum(len(n) + len(v) + 4 for n, v in self._headers) + len(self._target) > limit:
+        if (self._fed > limit or not self._fed) and sum(len(n) + len(v) + 4 for n, v in self._headers) + len(
+            self._target
+        ) > limit:
             raise self._head_too_large()
         self.phase = BODY
         self._received = self.server.loop.time()
@@ -217,7 +224,7 @@ class Connection(asyncio.Protocol):
         if parts:
             self._parts = []
             self._size = 0
-        self._fed = 0
+        self._fed = self._extra = 0
         self._asked = False
 
     # the answer's
@@ -228,7 +235,7 @@ class Connection(asyncio.Protocol):
         self.since = 0.0
         if not keep or ((self._eof or self.server.draining) and not self._waiting):
             self.leave()
-        elif not self._serving:
+        elif not self._serving and (self._waiting or self._ahead or self._fed or self.phase != IDLE):
             self._serve()
 
     def cut(self) -> None:
@@ -303,11 +310,11 @@ class Connection(asyncio.Protocol):
             if self.phase == IDLE:
                 self.phase = HEAD
                 self.since = 0.0
-            if self._fed > self.server.most_head:
+            if self._fed - self._extra > self.server.most_head:
                 self.refuse(self._head_too_large())
         elif self.phase == BODY:
             # chunk extensions and trailers are read past, but not without end
-            if self._fed > 2 * self.server.most_head + 16 * self._size:
+            if self._fed - self._extra > 2 * self.server.most_head + 16 * self._size:
                 self.refuse(Refused(400, "malformed_request", "The body's chunks carry too much beside the body."))
             elif not self._asked and self.answer is None:
                 self._asked = True
@@ -316,12 +323,14 @@ class Connection(asyncio.Protocol):
 
     def _look_ahead(self) -> None:
         """Refuse a body that is declared too long before it comes, or ask for it where the client waits for that."""
+        expected = False
         for name, value in self._headers:
             if name == b"content-length" and int(value) > self.server.most_body:
                 self.refuse(self._body_too_large())
                 return
-            if name == b"expect" and value.lower() == b"100-continue":
-                self._transport.write(_CONTINUE)
+            expected = expected or (name == b"expect" and value.lower() == b"100-continue")
+        if expected:
+            self._transport.write(_CONTINUE)
 
     def _refuse(self, refused: Refused) -> None:
         """Answer with an error after those that came before, and hear no more."""

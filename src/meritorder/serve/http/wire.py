@@ -21,26 +21,22 @@ _COPIED = 16_384
 class Call:
     """One request to a backend and the answer that is awaited."""
 
-    __slots__ = ("body", "connecting", "head", "paused", "resent", "sink", "wire")
+    __slots__ = ("body", "head", "paused", "resent", "sink", "wire")
 
     def __init__(self, head: bytes, body: bytes, sink: Sink) -> None:
         self.head = head
         self.body = body
         self.sink: Sink | None = sink  # None: ended, failed or cancelled
         self.wire: Wire | None = None  # None: not connected yet, or over
-        self.connecting: asyncio.Task[None] | None = None
         self.paused = False
         self.resent = False
 
     def cancel(self) -> None:
         """Close the connection to the backend at once, unless the answer has ended; nothing is called afterwards."""
         wire = self.wire
-        connecting = self.connecting
         self.over()
         if wire is not None:
             wire.drop()
-        elif connecting is not None:
-            connecting.cancel()
 
     def pause(self) -> None:
         """Stop reading from the backend."""
@@ -65,7 +61,7 @@ class Call:
 
     def over(self) -> None:
         """Let go of everything: whoever keeps the call keeps no more than that."""
-        self.sink = self.wire = self.connecting = None
+        self.sink = self.wire = None
         self.head = self.body = b""
 
 
