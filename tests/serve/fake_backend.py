@@ -7,7 +7,8 @@
 
 Its answer is the words "w0 w1 w2 ..." (`Act.tokens` of them, or max_tokens), one SSE event each. Asked to go on behind
 "... w4 " (an assistant message at the end, or a prompt that ends so) it goes on with "w5 ": whoever joins a broken
-stream rightly gets every word once. Speaks chat, completions, responses, embeddings, messages, count_tokens, /v1/models, /health and /metrics.
+stream rightly gets every word once. Speaks chat, completions, responses, embeddings, messages, count_tokens,
+/v1/models, /health and /metrics.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import ssl
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -54,6 +56,7 @@ class Act:
     tokens: int = 8  # where the request gives no max_tokens
     split: int = 0  # write the stream in pieces of so many bytes, each in a chunk of its own; 0: an event a chunk
     burst: bool = False  # all events in one write
+    pad: int = 0  # bytes that each event of chat and completions is longer
 
 
 @dataclass
@@ -203,7 +206,7 @@ class FakeBackend:
         await asyncio.sleep(act.first_s + act.token_s * told.count)
         body = json.dumps(told.whole()).encode()
         if act.fault == "bad-json":
-            body = body[: len(body) // 2] + b"]" + body[len(body) // 2 :]
+            body = body[:-1] + b"]"
         elif act.fault == "error-event":
             body = b'{"error":{"message":"engine died","type":"server_error","code":500}}'
         elif act.fault == "truncate":
@@ -224,19 +227,7 @@ class FakeBackend:
             writer.write(head.encode())
             await asyncio.sleep(3600)
         await asyncio.sleep(act.first_s)
-        parts: list[bytes] = [told.opening()] if told.opening() else []
-        for number in range(told.count):
-            if act.fault not in ("ok", "no-done") and number >= act.after:
-                break
-            parts.append(told.token(number))
-        else:
-            parts += told.closing(done=act.fault != "no-done")
-        if act.fault == "bad-sse":
-            parts.append(b"<html>502 Bad Gateway</html>\n\n")
-        elif act.fault == "bad-json":
-            parts.append(b'data: {"id":"x","choices":[{"index":0,\n\n')
-        elif act.fault == "error-event":
-            parts.append(b'data: {"error":{"message":"engine died","type":"server_error","code":500}}\n\n')
+        parts: Iterable[bytes] = _parts(act, told)
         if act.split:
             text = b"".join(parts)
             parts = [text[i : i + act.split] for i in range(0, len(text), act.split)]
@@ -244,11 +235,11 @@ class FakeBackend:
             parts = [b"".join(parts)]
         writer.write(head.encode())
         for number, part in enumerate(parts):
-            writer.write(b"%x\r\n%s\r\n" % (len(part), part))
-            await writer.drain()
             if act.token_s and number:
                 await asyncio.sleep(act.token_s)
-            else:
+            writer.write(b"%x\r\n%s\r\n" % (len(part), part))
+            await writer.drain()
+            if number % 8 == 0:
                 await asyncio.sleep(0)
         if act.fault == "die-mid":
             # what has been written reaches the other side before the end
@@ -263,12 +254,31 @@ class FakeBackend:
         writer.write(b"0\r\n\r\n")
 
 
+def _parts(act: Act, told: _Told) -> Iterator[bytes]:
+    """The events of a stream, up to where its fault is."""
+    if told.opening():
+        yield told.opening()
+    for number in range(told.count):
+        if act.fault not in ("ok", "no-done") and number >= act.after:
+            break
+        yield told.token(number)
+    else:
+        yield from told.closing(done=act.fault != "no-done")
+    if act.fault == "bad-sse":
+        yield b"<html>502 Bad Gateway</html>\n\n"
+    elif act.fault == "bad-json":
+        yield b'data: {"id":"x","choices":[{"index":0,\n\n'
+    elif act.fault == "error-event":
+        yield b'data: {"error":{"message":"engine died","type":"server_error","code":500}}\n\n'
+
+
 class _Told:
     """The words of one answer in the form of its API."""
 
     def __init__(self, model: str, path: str, ask: dict[str, Any], act: Act) -> None:
         self.model = model
         self.ask = ask
+        self.pad = act.pad
         self.api = path.split("/v1/")[-1]
         limit = next((ask[k] for k in ("max_tokens", "max_completion_tokens", "max_output_tokens") if ask.get(k)), None)
         self.start = _heard(self.api, ask)
@@ -332,6 +342,8 @@ class _Told:
             "id": self.id, "object": "chat.completion.chunk" if chat else "text_completion", "created": 1_700_000_000,
             "model": self.model, "choices": [] if choice is None else [choice],
         }  # fmt: skip
+        if self.pad:
+            chunk["pad"] = "x" * self.pad
         if choice is None:
             chunk["usage"] = self.usage()
         return b"data: " + json.dumps(chunk).encode() + b"\n\n"
@@ -427,6 +439,6 @@ def _write(
     kind: str = "application/json",
     extra: tuple[tuple[str, str], ...] = (),
 ) -> None:
-    head = f"HTTP/1.1 {status} Told\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n"
-    head += "".join(f"{name}: {value}\r\n" for name, value in extra)
+    headers = {"content-type": kind, "content-length": len(body)} | dict(extra)
+    head = f"HTTP/1.1 {status} Told\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     writer.write(head.encode() + b"\r\n" + body)
