@@ -158,7 +158,7 @@ class Dispatcher:
 
     def is_usable(self, replica: int) -> bool:
         """What was last said of it, by whichever worker."""
-        return not self.books.live.fleet.replicas.barred[replica] & DOWN
+        return not self.books.live.gates.barred[replica] & DOWN
 
     def most(self, replica: int, requests: int | None) -> None:
         """Most requests that a replica may have in flight; None: what its engine's settings suggest."""

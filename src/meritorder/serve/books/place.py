@@ -53,9 +53,9 @@ def bar_one(live: LiveState, replica: int, why: int, on: bool) -> None:
 
 @inlined
 def apply(live: LiveState, replica: int) -> None:
-    """Let the gate of a replica take effect."""
+    """Let the gate of a replica take effect; it is for requests of ours."""
     gate = live.gates[replica]
-    live.fleet.replicas[replica].most = gate.most if gate.barred == 0 else 0
+    live.fleet.replicas[replica].most = gate.most + live.foreign[replica].in_flight if gate.barred == 0 else 0
     update.reorder(live.fleet, replica)
 
 
@@ -211,7 +211,7 @@ def correct(
 
 @compiled
 def admit(block: Block, replica: int, most: int) -> None:
-    """Set the most requests that a replica may have in flight."""
+    """Set the most requests of ours that a replica may have in flight."""
     live = view_of(block)
     live.gates[replica].most = most
     apply(live, replica)
@@ -238,7 +238,7 @@ def set_foreign(block: Block, replica: int, running: int, waiting: int) -> None:
     p.in_flight += in_flight - f.in_flight
     p.foreign += in_flight - f.in_flight
     f.in_flight, f.waiting, f.backlog, f.context = in_flight, in_line, backlog, context
-    update.reorder(state, replica)
+    apply(live, replica)
     weigh(live, replica)
 
 

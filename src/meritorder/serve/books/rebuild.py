@@ -74,7 +74,7 @@ def clear(live: LiveState) -> None:
         r, f = state.replicas[replica], live.foreign[replica]
         r.in_flight, r.waiting, r.backlog, r.context = f.in_flight, f.waiting, f.backlog, f.context
         live.gates[replica].barred &= ~AVOIDED
-        r.most = live.gates[replica].most if live.gates[replica].barred == 0 else 0
+        r.most = live.gates[replica].most + f.in_flight if live.gates[replica].barred == 0 else 0
         r.level = r.previous = r.next = -1
         r.tpot_s = np.inf
         state.pools[r.pool].in_flight += f.in_flight
