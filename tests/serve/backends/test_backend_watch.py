@@ -7,33 +7,20 @@ import contextlib
 import dataclasses
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.serve.backends.told import Pages, Told, backends_of, fleet_of
+from tests.serve.backends.told import VLLM_METRICS, Pages, Told, backends_of, fleet_of, until
 
-from meritorder.serve.backends import backend as backend_module
 from meritorder.serve.backends import watch as watch_module
 from meritorder.serve.backends.backend import Backend
 from meritorder.serve.backends.health import FAILURES
-from meritorder.serve.backends.kinds import KINDS
 from meritorder.serve.backends.leader import Leadership
 from meritorder.serve.backends.readings import Timings
 from meritorder.serve.backends.watch import Watch
 
-METRICS = (Path(__file__).parent / "metrics" / "vllm.txt").read_bytes()
-
-
-@pytest.fixture(autouse=True)
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same in less time."""
-    quick = {name: dataclasses.replace(kind, every_s=0.05) for name, kind in KINDS.items()}
-    monkeypatch.setattr(backend_module, "KINDS", quick)
-    monkeypatch.setattr(watch_module, "TICK_S", 0.02)
-    monkeypatch.setattr(watch_module, "LOOK_S", 0.2)
-    monkeypatch.setattr(watch_module, "QUEUE_S", 0.05)
+pytestmark = pytest.mark.usefixtures("hurried")
 
 
 @dataclasses.dataclass
@@ -66,17 +53,10 @@ async def scene(tmp_path: Path, kind: str = "vllm", *, model: str | None = None)
         await pages.close()
 
 
-async def until(true: Callable[[], object], seconds: float = 5.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen"
-        await asyncio.sleep(0.01)
-
-
 def test_metrics_reach_dispatch_and_are_asked_with_the_key(tmp_path: Path) -> None:
     async def run() -> None:
         async with scene(tmp_path) as now:
-            now.pages.pages["/metrics"] = (200, METRICS)
+            now.pages.pages["/metrics"] = (200, VLLM_METRICS)
             await until(lambda: now.told.load.get(0) == (20, 3))
             assert now.backend.readings is not None
             assert now.backend.readings.kv_tokens == 1_232_000
@@ -88,7 +68,7 @@ def test_metrics_reach_dispatch_and_are_asked_with_the_key(tmp_path: Path) -> No
 def test_old_readings_are_forgotten(tmp_path: Path) -> None:
     async def run() -> None:
         async with scene(tmp_path) as now:
-            now.pages.pages["/metrics"] = (200, METRICS)
+            now.pages.pages["/metrics"] = (200, VLLM_METRICS)
             await until(lambda: now.told.load.get(0) == (20, 3))
             now.pages.pages["/metrics"] = (500, b"")
             await until(lambda: now.told.load.get(0) == (0, 0))
@@ -219,7 +199,7 @@ def test_a_fault_of_ours_does_not_end_the_watch(tmp_path: Path, monkeypatch: pyt
 
     async def run() -> None:
         async with scene(tmp_path) as now:
-            now.pages.pages["/metrics"] = (200, METRICS)
+            now.pages.pages["/metrics"] = (200, VLLM_METRICS)
             await until(lambda: len(now.pages.asked) > 10)
             assert now.backend.usable
 

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 from meritorder.fleet.schema import Fleet, MeasuredCoefficients, Pool, Service, Site
 from meritorder.serve.backends.backend import Backend, make_backends
+
+VLLM_METRICS = (Path(__file__).parent / "metrics" / "vllm.txt").read_bytes()  # 20 running, 3 queued
+
+
+async def until(true: Callable[[], object], seconds: float = 5.0) -> None:
+    """Wait for it, or fail."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen"
+        await asyncio.sleep(0.01)
 
 
 class Told:
