@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -20,8 +19,8 @@ from meritorder.serve.seen.story import Stories
 
 # Lines of several workers don't mix: a file takes a write whole, a pipe up to 4096 bytes of it.
 _FILE_BYTES, _PIPE_BYTES = 1 << 16, 4096
-_MOST_BATCHES = 16  # that wait for a slow reader
-_MOST_BYTES = 16 << 20  # between two flushes
+_MOST_BATCHES = 4  # that wait for a slow reader
+_MOST_BYTES = 8 << 20  # between two flushes
 
 
 class RequestLog:

@@ -12,7 +12,7 @@ from pathlib import Path
 from meritorder.fleet.schema import Fleet
 from meritorder.problems import InputError, Problem
 from meritorder.serve.account import Account
-from meritorder.serve.seen.recording import Row, write_recording
+from meritorder.serve.seen.recording import Columns, write_recording
 
 ROLL_S = 60.0  # a file for so long, at most
 _MOST_REQUESTS = 50_000  # in a file
@@ -33,13 +33,12 @@ class Recorder:
         self._services = tuple(fleet.services)
         self._worker = worker
         self._key = hashlib.sha256(salt).digest()[:16]
-        self._rows: list[Row] = []
-        self._blocks = 0
-        self._block_tokens = 0
+        self._columns = Columns()
         self._began = time.monotonic()
         self._files = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="recorder")
         self._writing: Future[None] | None = None
+        self._count = 0  # requests in it
         self.lost = 0  # requests not recorded since the start
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -54,30 +53,17 @@ class Recorder:
         """Record a request that has ended."""
         if account.service < 0 or (account.outcome == "refused" and account.status not in _OVERLOAD):
             return
-        rows = self._rows
-        if len(rows) >= _MOST_REQUESTS or self._blocks >= _MOST_BLOCKS:
+        columns = self._columns
+        if len(columns) < _MOST_REQUESTS and len(columns.blocks) < _MOST_BLOCKS:
+            columns.add(account)
+        else:
             self.lost += 1  # the disk can't keep up
-            return
-        outcome = account.outcome
-        rows.append(
-            (
-                account.wall,
-                account.service,
-                account.prompt_tokens,
-                account.output_tokens,
-                account.ended - account.received if outcome == "cancelled" else 0.0,
-                outcome == "ok" or outcome == "cancelled",
-                account.blocks,
-            )
-        )
-        if account.block_tokens:
-            self._block_tokens = account.block_tokens
-            self._blocks += len(account.blocks)
 
     def flush(self) -> None:
         """Begin a new file where the last is old or large enough; about twice a second."""
-        full = 2 * len(self._rows) >= _MOST_REQUESTS or 2 * self._blocks >= _MOST_BLOCKS
-        if self._rows and (full or time.monotonic() - self._began >= ROLL_S):
+        columns = self._columns
+        full = 2 * len(columns) >= _MOST_REQUESTS or 2 * len(columns.blocks) >= _MOST_BLOCKS
+        if columns and (full or time.monotonic() - self._began >= ROLL_S):
             self._roll()
 
     def close(self) -> None:
@@ -93,15 +79,14 @@ class Recorder:
             return  # one file at a time
         self._settle()
         self._began = time.monotonic()
-        if not self._rows:
+        columns, self._columns = self._columns, Columns()
+        if not columns:
             return
-        rows, self._rows, self._blocks = self._rows, [], 0
-        began = datetime.fromtimestamp(min(row[0] for row in rows), UTC)
+        began = datetime.fromtimestamp(min(columns.wall), UTC)
         self._files += 1
         name = f"traffic-{began:%Y%m%dT%H%M%S}-{self._worker}-{os.getpid()}-{self._files}.parquet"
-        path = self._folder / name
-        self._count = len(rows)
-        self._writing = self._thread.submit(write_recording, path, rows, self._services, self._block_tokens, self._key)
+        self._count = len(columns)
+        self._writing = self._thread.submit(write_recording, self._folder / name, columns, self._services, self._key)
 
     def _settle(self) -> None:
         """Count what the last file lost, if it couldn't be written."""
