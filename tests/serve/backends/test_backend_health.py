@@ -235,17 +235,6 @@ def test_an_ejected_one_comes_back_slowly() -> None:
     assert backend.health.state == "half-open"
 
 
-def test_draining_is_for_good() -> None:
-    backend = Backend()
-    backend.health.throttled(backend.now, 1.0)
-    backend.health.drain(backend.now)
-    backend.ok()
-    backend.answers()
-    backend.is_silent(sure=True)
-    backend.opened()
-    assert (backend.after(120.0).usable, backend.health.state) == (False, "draining")
-
-
 def test_what_another_worker_has_found_dead_is_dead_after_one_look() -> None:
     backend = Backend()
     backend.answers()

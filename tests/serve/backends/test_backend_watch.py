@@ -101,8 +101,8 @@ def test_the_model_is_discovered(tmp_path: Path) -> None:
 def test_a_model_of_the_fleet_file_stays_and_is_missed_aloud(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def run() -> None:
         async with scene(tmp_path, model="mine") as now:
-            await until(lambda: now.backend.models)
-            assert now.backend.model == "mine"
+            await until(lambda: caplog.messages)
+            assert (now.backend.model, now.backend.models) == ("mine", ())
 
     asyncio.run(run())
     assert "backend pool/0 has no model mine, but there" in caplog.messages

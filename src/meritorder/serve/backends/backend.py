@@ -64,7 +64,7 @@ class Backend:
         self.url, self.upstream = url, upstream
         self.named_model = named_model  # as the fleet file says it is named there
         self.model = named_model  # as it is named there, as far as known
-        self.models: tuple[str, ...] = ()  # all that it says it serves
+        self.models: tuple[str, ...] = ()  # names there that it answers to for this pool: the model, and adapters of it
         self.fleet_model = fleet_model  # as it is named in the fleet file
         self.headers = headers  # raw lines that every request to it carries; secret
         self.at_once = engine.max_sequences  # requests that its engine runs at a time
@@ -107,10 +107,6 @@ class Backend:
     def tell_load(self, running: int, waiting: int) -> None:
         """Tell dispatch how many requests are there, whoever sent them."""
         self._dispatch.foreign(self.index, running, waiting)
-
-    def drain(self) -> None:
-        """It gets no new requests any more."""
-        self.health.drain(self._clock())
 
     def close(self) -> None:
         """Close its connections."""

@@ -12,7 +12,7 @@ import logging
 import math
 from typing import Literal, Protocol, TypeAlias
 
-State: TypeAlias = Literal["up", "open", "half-open", "starting", "draining", "down"]
+State: TypeAlias = Literal["up", "open", "half-open", "starting", "down"]
 
 FAILURES = 3  # in a row: open
 RATE = 0.5  # failures among the recent requests: open
@@ -127,7 +127,7 @@ class Health:
     def throttled(self, now: float, retry_after_s: float | None) -> None:
         """It said 429 or 503: nothing is broken, but it wants no requests for a while."""
         self._heard = now
-        if self.state in ("open", "down", "draining"):
+        if self.state in ("open", "down"):
             return
         if retry_after_s is None:
             if self.paused_until:
@@ -167,8 +167,6 @@ class Health:
         if self._heard >= since:
             return  # it is only too busy for looks
         self._misses += 1
-        if self.state == "draining":
-            return
         if self.state == "down":
             self._dispatch.usable(self._index, False)  # another worker thought it well
         elif sure or self._misses >= MISSES or not self._heard or not self._dispatch.is_usable(self._index):
@@ -176,18 +174,12 @@ class Health:
             self.paused_until = 0.0
             self._may(False)
 
-    # what its peers, the operator and the time say
+    # what its peers and the time say
 
     def eject(self, now: float, why: str) -> None:
         """It is far worse than the others of its pool."""
         self._open(now, why)
         self._until = now + EJECTED_S
-
-    def drain(self, now: float) -> None:
-        """It gets no new requests any more."""
-        self._to("draining", now, "asked to drain")
-        self.paused_until = 0.0
-        self._may(False)
 
     def declare(self) -> None:
         """Tell dispatch again what it should know."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from meritorder.serve.backends.backend import Backend
-from meritorder.serve.backends.discovery import served_models, the_one
+from meritorder.serve.backends.discovery import answers_to, served_models, the_one
 from meritorder.serve.backends.leader import Leadership
 from meritorder.serve.backends.outliers import outliers
 from meritorder.serve.http.client import Fault, FetchError, fetch
@@ -48,6 +48,7 @@ class Watch:
         self._pools = [list(pool) for _, pool in itertools.groupby(backends, key=lambda backend: backend.pool)]
         self._loop = loop
         self._leadership = Leadership(Path(f"{shared.name}.lead"))
+        self._warned: dict[Backend, str] = {}  # what was said of each last
         self._metrics_due: dict[Backend, float] = {}  # of those that answered, but without metrics
 
     @property
@@ -147,19 +148,23 @@ class Watch:
         except (FetchError, TimeoutError):
             return False
         if status in (401, 403):
-            logger.warning("backend %s refuses the key it is asked with: status %d", backend.name, status)
+            self._warn(backend, f"refuses the key it is asked with: status {status}")
         served = served_models(body) if status == 200 else []
         if not served:
             return 400 <= status < 500  # it has no such list, or not for us: don't ask all the time
-        names = tuple(model.name for model in served)
-        if names != backend.models:
-            backend.models = names
-            if backend.named_model is None:
-                backend.model = the_one(served, backend.fleet_model)
-            if backend.model not in names:
-                wanted = backend.model or backend.fleet_model
-                logger.warning("backend %s has no model %s, but %s", backend.name, wanted, ", ".join(names[:10]))
+        model = backend.named_model or the_one(served, backend.fleet_model)
+        names = answers_to(served, model)
+        backend.model, backend.models = model, names
+        if model is None or model not in names:
+            known = ", ".join(each.name for each in served[:10])
+            self._warn(backend, f"has no model {model or backend.fleet_model}, but {known}")
         return True
+
+    def _warn(self, backend: Backend, what: str) -> None:
+        """Once, and of all workers the leader only."""
+        if self.leads and self._warned.get(backend) != what:
+            self._warned[backend] = what
+            logger.warning("backend %s %s", backend.name, what)
 
     async def _get(self, backend: Backend, path: str) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
         return await fetch(backend.upstream, b"GET", path.encode(), backend.headers, timeout_s=LOOK_S, most=MOST_BYTES)
