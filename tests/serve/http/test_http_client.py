@@ -15,7 +15,7 @@ from meritorder.serve.http.client import Fault, FetchError, Upstream, fetch
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: B\r\n\r\nhello"
 CHUNKED = (
-    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-A: B\r\n\r\n3\r\nhel\r\n2;e=1\r\nlo\r\n0\r\nX-Last: t\r\n\r\n"
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-A: B\r\n\r\n3\r\nhel\r\n2;e\r\nlo\r\n0\r\nX-Last:\r\n\r\n"
 )
 AFTER_1XX = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nX-H: h\r\n\r\n" + OK
 
@@ -209,6 +209,39 @@ def test_faults_of_connecting():
             assert (await ask(to)).fault is Fault.CONNECT_TIMEOUT
             for one in waiting:
                 one.close()
+
+    run(main())
+
+
+def test_an_address_that_was_found_once_is_used_while_dns_fails():
+    class Loop:
+        """The running loop, with a DNS of its own."""
+
+        looked_up = 0
+        works = True
+
+        def __getattr__(self, name):
+            return getattr(asyncio.get_running_loop(), name)
+
+        async def getaddrinfo(self, host, port, **more):
+            self.looked_up += 1
+            await asyncio.sleep(0)
+            if not self.works:
+                raise socket.gaierror("down")
+            # nobody listens at the first
+            return [(0, 0, 0, "", (address, port)) for address in ("127.0.0.9", "127.0.0.1")]
+
+    async def main():
+        loop = Loop()
+        async with backend(always(OK, times=1)) as (url, connections):
+            to = Upstream(url.replace("localhost", "somewhere.example"), loop=loop)
+            assert all(heard.body == b"hello" for heard in await asyncio.gather(*(ask(to) for _ in range(5))))
+            assert loop.looked_up == 1
+            loop.works = False
+            to._resolved_until = 0.0
+            assert (await ask(to)).body == b"hello"
+            assert loop.looked_up == 2
+            assert len(connections) == 6
 
     run(main())
 

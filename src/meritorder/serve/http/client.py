@@ -48,7 +48,8 @@ class Upstream:
         self._idle: list[Wire] = []  # the one used last is used first
         self._closed = False
         self._addresses: list[str] = []
-        self._resolved = 0.0  # when
+        self._resolved_until = 0.0
+        self._resolving = asyncio.Lock()  # connections that are opened together look its name up once
 
     def send(self, method: bytes, path: bytes, headers: bytes, body: bytes, sink: Sink) -> Call:
         """Ask `method base+path`; `headers` are raw lines without host, connection and content-length.
@@ -120,7 +121,7 @@ class Upstream:
             broken = self._tls is not None and isinstance(error, ConnectionResetError | ConnectionAbortedError)
             fault, why = (Fault.TLS if broken else Fault.REFUSED), error.strerror or type(error).__name__
         if why:
-            self._resolved = 0.0  # perhaps it has moved
+            self._resolved_until = 0.0  # perhaps it has moved
             call.fail(fault, why)
         elif wire.closed:
             self.unanswered(call, reused=False)
@@ -132,15 +133,18 @@ class Upstream:
     async def _open(self) -> Wire:
         """A new connection to the first of its addresses that can be connected to."""
         last: OSError | None = None
-        for address in await self._resolve():
+        addresses = await self._resolve()
+        for address in addresses:
             try:
-                _, wire = await self._loop.create_connection(
-                    lambda: Wire(self),
-                    address,
-                    self._port,
-                    ssl=self._tls,
-                    server_hostname=self._host if self._tls else None,
-                )
+                # one that does not answer must leave time for the others
+                async with asyncio.timeout(self._connect_timeout_s / len(addresses)):
+                    _, wire = await self._loop.create_connection(
+                        lambda: Wire(self),
+                        address,
+                        self._port,
+                        ssl=self._tls,
+                        server_hostname=self._host if self._tls else None,
+                    )
             except ssl.SSLError:
                 raise
             except OSError as error:
@@ -150,10 +154,17 @@ class Upstream:
         raise last or ConnectionRefusedError("it has no address")
 
     async def _resolve(self) -> list[str]:
-        if not self._addresses or self._loop.time() - self._resolved > _RESOLVED_S:
-            found = await self._loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-            self._addresses = [str(address[0]) for *_, address in found]
-            self._resolved = self._loop.time()
+        """Its addresses; those known before where DNS fails."""
+        async with self._resolving:
+            if not self._addresses or self._loop.time() > self._resolved_until:
+                try:
+                    found = await self._loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+                except OSError:
+                    if not self._addresses:
+                        raise
+                else:
+                    self._addresses = [str(address[0]) for *_, address in found]
+                    self._resolved_until = self._loop.time() + _RESOLVED_S
         return self._addresses
 
 

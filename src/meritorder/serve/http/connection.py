@@ -209,7 +209,7 @@ class Connection(asyncio.Protocol):
             old = True
         else:
             raise Refused(400, "malformed_request", "The request is not HTTP/1.1 or HTTP/1.0.")
-        path, query = self.server.split(target)
+        path, query = self.server.targets.get(target) or self.server.split(target)
         method = parser.get_method()
         if method == b"CONNECT":
             raise Refused(400, "malformed_request", "This is not a proxy.")

@@ -50,7 +50,7 @@ class HttpServer:
         self._look_every_s = min(_LOOK_EVERY_S, *(most / 4 for most in self._most_s.values()))
         self._next_look = 0.0
         self._next_date = 0.0
-        self._targets: dict[bytes, tuple[str, bytes]] = {}
+        self.targets: dict[bytes, tuple[str, bytes]] = {}
         self.tick(loop.time())
 
     @property
@@ -101,12 +101,10 @@ class HttpServer:
         self.half_closed.discard(connection)
 
     def split(self, target: bytes) -> tuple[str, bytes]:
-        """(path, query) of a request's target; those seen before cost one look-up."""
-        parts = self._targets.get(target)
-        if parts is None:
-            parts = split_target(target)
-            if len(self._targets) < _MOST_TARGETS and len(target) < 256:
-                self._targets[target] = parts
+        """(path, query) of a request's target, kept in `targets`."""
+        parts = split_target(target)
+        if len(self.targets) < _MOST_TARGETS and len(target) < 256:
+            self.targets[target] = parts
         return parts
 
     def _look(self, connection: Connection, now: float) -> None:

@@ -70,7 +70,6 @@ class Wire(asyncio.Protocol):
 
     __slots__ = (
         "_call",
-        "_closed",
         "_done",
         "_fed",
         "_headers",
@@ -82,6 +81,7 @@ class Wire(asyncio.Protocol):
         "_surplus",
         "_transport",
         "_upstream",
+        "closed",
     )
 
     _transport: asyncio.Transport
@@ -91,7 +91,7 @@ class Wire(asyncio.Protocol):
         self._call: Call | None = None
         self._parser = HttpResponseParser(self)
         self._reused = False  # it has answered a request before
-        self._closed = False  # by either side
+        self.closed = False  # by either side
         self._fed = 0  # bytes of this answer's head so far, to within a read; 0: not one byte
         self._status = 0  # of this answer; 0: its head is not complete
         self._headers: list[tuple[bytes, bytes]] = []
@@ -111,25 +111,20 @@ class Wire(asyncio.Protocol):
         if call.paused:
             self.pause()
 
-    @property
-    def closed(self) -> bool:
-        """Nothing can be sent any more."""
-        return self._closed or self._transport.is_closing()
-
     def drop(self) -> None:
         """Close at once and tell nobody."""
         self._call = None
-        self._closed = True
+        self.closed = True
         self._transport.abort()
 
     def pause(self) -> None:
         """Stop reading."""
-        if not self._closed:
+        if not self.closed:
             self._transport.pause_reading()
 
     def resume(self) -> None:
         """Go on reading."""
-        if not self._closed:
+        if not self.closed:
             self._transport.resume_reading()
 
     # the transport's callbacks
@@ -174,11 +169,11 @@ class Wire(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """The backend has no more to say; the transport closes itself."""
-        self._closed = True
+        self.closed = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The backend, or this side, closed."""
-        self._closed = True
+        self.closed = True
         self._upstream.left(self)
         call = self._call
         if call is None or call.sink is None:
@@ -237,7 +232,7 @@ class Wire(asyncio.Protocol):
         paused = call.paused
         self._call = None
         call.over()
-        if self._keep and not self._surplus and not self._closed:
+        if self._keep and not self._surplus and not self.closed:
             self._reused = True
             self._fed = 0
             self._status = 0
