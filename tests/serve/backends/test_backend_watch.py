@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tests.serve.backends.told import VLLM_METRICS, Pages, Told, backends_of, fleet_of, until
 
+from meritorder.serve.backends import backend as backend_module
 from meritorder.serve.backends import watch as watch_module
 from meritorder.serve.backends.backend import Backend
 from meritorder.serve.backends.health import FAILURES
@@ -153,6 +154,22 @@ def test_a_server_without_a_health_page_is_looked_at_by_its_models(tmp_path: Pat
             await until(lambda: len(now.pages.asked) > 5)
             assert now.backend.usable
             assert {path for path, _ in now.pages.asked} == {"/v1/models"}
+
+    asyncio.run(run())
+
+
+def test_one_that_is_seldom_looked_at_is_looked_at_soon_when_in_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_module, "AGAIN_S", 0.05)
+    monkeypatch.setitem(backend_module.KINDS, "openai", dataclasses.replace(backend_module.KINDS["openai"], every_s=60))
+
+    async def run() -> None:
+        async with scene(tmp_path, kind="openai") as now:
+            await until(lambda: now.backend.models)
+            for _ in range(FAILURES):
+                now.backend.failed("a cut")
+            await until(lambda: now.backend.usable)
 
     asyncio.run(run())
 

@@ -22,6 +22,7 @@ from meritorder.serve.backends.outliers import outliers
 from meritorder.serve.http.client import Fault, FetchError, fetch
 
 TICK_S = 0.1
+AGAIN_S = 1.0  # between two looks at a backend in trouble, however seldom its kind is looked at
 PEERS_S = 5.0  # between two comparisons of the replicas of a pool
 QUEUE_S = 1.0  # between two estimates of queues from queue times
 LOOK_S = 3.0  # longest wait for an answer to a look
@@ -59,9 +60,8 @@ class Watch:
     async def run(self) -> None:
         """Watch until cancelled."""
         self._leadership.claim()
-        slowest = len(self._backends) / LOOKS_PER_S
         looks = [
-            self._loop.create_task(self._look_after(backend, number / LOOKS_PER_S, max(backend.kind.every_s, slowest)))
+            self._loop.create_task(self._look_after(backend, delay_s=number / LOOKS_PER_S))
             for number, backend in enumerate(self._backends)
         ]
         peers = queues = self._loop.time()
@@ -86,8 +86,10 @@ class Watch:
             await asyncio.gather(*looks, return_exceptions=True)
             self._leadership.close()
 
-    async def _look_after(self, backend: Backend, delay_s: float, every_s: float) -> None:
+    async def _look_after(self, backend: Backend, delay_s: float) -> None:
         """All looks at one backend."""
+        slowest_s = len(self._backends) / LOOKS_PER_S
+        every_s, again_s = max(backend.kind.every_s, slowest_s), max(min(backend.kind.every_s, AGAIN_S), slowest_s)
         await asyncio.sleep(delay_s)
         models_due = -math.inf
         while True:
@@ -100,7 +102,11 @@ class Watch:
                     models_due = self._loop.time() + MODELS_S
             except Exception:  # a fault of ours with one answer must not end the watch
                 logger.exception("backend %s: while looking at it", backend.name)
-            await asyncio.sleep(every_s)
+            due = self._loop.time() + every_s
+            while self._loop.time() < due:
+                await asyncio.sleep(again_s)
+                if backend.health.wants_looks:
+                    break
 
     async def _look(self, backend: Backend) -> None:
         """Is it there?"""
