@@ -163,7 +163,7 @@ def write_fleet(port: int, backends: Sequence[int], folder: Path) -> tuple[Path,
     }
     path = folder / f"fleet-{port}.yaml"
     path.write_text(yaml.safe_dump(fleet))
-    command = [merit, "keys", "create", path, "bench", "--requests-per-minute", "100000000", "--json"]
+    command = [merit, "keys", "create", path, "--name", "bench", "--rpm", "100000000", "--json"]
     made = subprocess.run(command, check=True, capture_output=True, text=True)
     key = yaml.safe_load(made.stdout)["key"]
     return path, key

@@ -18,7 +18,6 @@ from typing import Any
 
 import httpx
 import yaml
-
 from tests.serve.fake_backend import Act
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -53,7 +52,7 @@ class BackendProcess:
     def _say(self, message: dict[str, Any]) -> str:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(message) + "\n")
+        self.process.stdin.write(json.dumps(message, default=bytes.decode) + "\n")
         self.process.stdin.flush()
         return self.process.stdout.readline()
 
@@ -241,7 +240,7 @@ def nothing_lost(answers: Sequence[Answered]) -> None:
 
 
 def all_honest(answers: Sequence[Answered]) -> None:
-    """Every client has its whole answer or an error that says so, in time; nothing looks like a clean end that isn't."""
+    """Every client has its whole answer or an error that says so, in time; nothing cut looks like a clean end."""
     for answer in answers:
         assert answer.whole or answer.error or answer.cut, answer
         assert answer.seconds < WITHIN_S

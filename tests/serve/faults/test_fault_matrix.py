@@ -17,7 +17,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-
 from tests.serve.fake_backend import Act, Fault
 from tests.serve.faults.processes import (
     WITHIN_S,
@@ -112,7 +111,6 @@ def test_a_backend_whose_certificate_nobody_signed(tmp_path: Path) -> None:
     import ssl
 
     import trustme
-
     from tests.serve.fake_backend import FakeBackend
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -133,7 +131,7 @@ def test_all_backends_down(tmp_path: Path, stream: bool) -> None:
     with backends() as both, serving(tmp_path, fleet_of([each.url for each in both])) as gateway:
         for each in both:
             each.kill()
-        for answer in ask_many(gateway.url, MANY, stream=stream) + [ask(gateway.url, stream=stream)]:
+        for answer in [*ask_many(gateway.url, MANY, stream=stream), ask(gateway.url, stream=stream)]:
             assert answer.status in (502, 503, 504)
             assert answer.error
             assert answer.headers["x-request-id"]
@@ -215,7 +213,7 @@ def test_the_database_is_gone(tmp_path: Path) -> None:
     with backends() as both:
         fleet = fleet_of([each.url for each in both], keys="required")
         with serving(tmp_path, fleet) as gateway:
-            command = [MERIT, "keys", "create", gateway.fleet, "tester", "--json"]
+            command = [MERIT, "keys", "create", gateway.fleet, "--name", "tester", "--json"]
             made = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
             key = {"authorization": f"Bearer {made['key']}"}
             wait_for(lambda: ask(gateway.url, headers=key).whole)
