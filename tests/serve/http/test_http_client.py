@@ -494,6 +494,15 @@ def test_over_tls_the_backend_must_prove_its_name():
     run(main())
 
 
+@pytest.mark.parametrize("url", ["http://a:99999", "http://a:b", "http://:80", "http://[::1"])
+def test_an_impossible_address_is_told(url):
+    async def main():
+        with pytest.raises(InputError, match="not an address"):
+            upstream(url)
+
+    run(main())
+
+
 def test_a_missing_list_of_authorities_is_told():
     async def main():
         with pytest.raises(InputError, match="nowhere"):

@@ -22,7 +22,8 @@ class Upstream:
     """One backend.
 
     `url` is `http://host[:port][/base]` or https; `ca` a PEM file of authorities to trust instead of the system's.
-    At most `most_idle` connections are kept while they are idle. Raises InputError where the `ca` file can't be used.
+    At most `most_idle` connections are kept while they are idle. Raises InputError where `url` has no host or an
+    impossible port, or the `ca` file can't be used.
     """
 
     def __init__(
@@ -34,12 +35,18 @@ class Upstream:
         connect_timeout_s: float = 5.0,
         most_idle: int = 256,
     ) -> None:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host = port = None
+        if not host:
+            raise InputError(Problem(f"{url} is not an address", fix="give http://host:port or https://host:port"))
         self.base = parts.path.rstrip("/")
         self._loop = loop
-        self._host = parts.hostname or ""
         self._tls = _trust(ca) if parts.scheme == "https" else None
-        self._port = parts.port or (443 if self._tls else 80)
+        self._host = host
+        self._port = port or (443 if self._tls else 80)
         self._connect_timeout_s = connect_timeout_s
         self._most_idle = most_idle
         self._behind_path = b" HTTP/1.1\r\nhost: %b\r\n" % parts.netloc.encode("ascii" if url.isascii() else "idna")

@@ -179,10 +179,10 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """The head is complete."""
         limit = self.server.most_head
-        if (self._fed > limit or not self._fed) and sum(len(n) + len(v) + 4 for n, v in self._headers) + len(
-            self._target
-        ) > limit:
-            raise self._head_too_large()
+        if self._fed > limit or not self._fed:
+            exactly = len(self._target) + sum(len(name) + len(value) + 4 for name, value in self._headers)
+            if exactly > limit:
+                raise self._head_too_large()
         self.phase = BODY
         self._received = self.server.loop.time()
 
