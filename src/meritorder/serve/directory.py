@@ -17,8 +17,8 @@ _ASKED = {"priority": "priority", "flex": "flex"}
 class Directory:
     """Names of models and the services behind them.
 
-    A name is looked for, in this order, among the services' own names, their `live.names`, the fleet's models, and the
-    names that backends know their models by; the first kind of name that fits decides.
+    A name is looked for, in this order, among the services' own names and their `live.names`, the fleet's models, and
+    the names that backends know their models by; the first kind of name that fits decides.
     """
 
     def __init__(self, fleet: Fleet, backends: Sequence[Backend]) -> None:
@@ -27,14 +27,13 @@ class Directory:
         self._tiers = [service.live.tier or "default" for service in fleet.services.values()]
         self._by_name: dict[str, tuple[int, ...]] = {name: (i,) for i, name in enumerate(fleet.services)}
         self._by_fleet_model: dict[str, tuple[int, ...]] = {}
-        names: dict[str, tuple[int, ...]] = {}
         for i, service in enumerate(fleet.services.values()):
             for name in service.live.names:
-                names[name] = (*names.get(name, ()), i)
+                if i not in self._by_name.get(name, ()):
+                    self._by_name[name] = (*self._by_name.get(name, ()), i)
             self._by_fleet_model[service.model] = (*self._by_fleet_model.get(service.model, ()), i)
-        for more in (names, self._by_fleet_model):
-            for name, services in more.items():
-                self._by_name.setdefault(name, services)
+        for name, services in self._by_fleet_model.items():
+            self._by_name.setdefault(name, services)
         self._by_backend_model: dict[str, tuple[int, ...]] = {}
         self.refresh()
 

@@ -8,6 +8,7 @@ import gc
 import signal
 import socket
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,10 @@ class Worker:
         dispatcher = Dispatcher(books, setup.worker)
         self.backends = make_backends(fleet, dispatcher, loop=loop)
         self.watch = Watch(self.backends, books, loop=loop)
-        self.admission = Admission(fleet, clock=loop.time)
+        self.admission = Admission(fleet, clock=time.monotonic)
         store = Store(fleet.gateway.database) if fleet.gateway.keys == "required" else None
         tally = Tally(Path(setup.tally), workers=setup.workers, worker=setup.worker) if store else None
-        self.doors = Doors(fleet, store, clock=loop.time, tally=tally)
+        self.doors = Doors(fleet, store, clock=time.monotonic, tally=tally)
         self.meter = Meter(fleet, MeterRows.attach(setup.meters, fleet).row(setup.worker))
         self.recent = Recent(fleet)
         self.log = RequestLog(fleet, setup.log) if setup.log else None
@@ -123,6 +124,12 @@ class Worker:
             meter.waiting(service, self.admission.waiting(service))
         meter.counter("accepted", self.server.accepted)
         meter.counter("bad_requests", self.server.bad_requests)
+        if self.log is not None:
+            meter.counter("log_lines_lost", self.log.lost)
+        if self.recorder is not None:
+            meter.counter("recordings_lost", self.recorder.lost)
+        if self.traces is not None:
+            meter.counter("spans", self.traces.spans)
         meter.flush()
 
     def state(self) -> dict[str, Any]:
@@ -151,6 +158,7 @@ class Worker:
 def main() -> None:
     """Entry point: `python -m meritorder.serve.worker LISTENER CONTROL`, two inherited file descriptors."""
     listener, control = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
+    sys.setswitchinterval(0.0005)  # threads that write the log and recordings hold the loop up no longer
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor speaks for all
     setup = receive_setup(control)
     loop = uvloop.new_event_loop()
