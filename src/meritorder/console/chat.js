@@ -85,7 +85,7 @@ class Lane {
 
   offer(wanted = this.model.value) {
     this.model.replaceChildren(...models.map((id) => make("option", { value: id }, id)));
-    if (models.includes(wanted)) this.model.value = wanted;
+    this.model.value = models.includes(wanted) ? wanted : models.find((id) => /chat/i.test(id)) ?? models[0];
   }
 
   async ask(text) {
@@ -145,7 +145,12 @@ class Lane {
       run.text += text;
       if (!due) {
         due = true;
-        requestAnimationFrame(() => { due = false; this.draw(run, answer); this.tellFacts(run, answer, false); });
+        requestAnimationFrame(() => {
+          due = false;
+          if (!this.stop) return; // it has ended meanwhile, and all is drawn
+          this.draw(run, answer);
+          this.tellFacts(run, answer, false);
+        });
       }
     }
   }

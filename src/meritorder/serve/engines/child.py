@@ -47,6 +47,7 @@ def _serve(settings: dict[str, Any]) -> Any:
     params.n_batch = params.n_ubatch = settings["token_budget"]
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings["threads"]
     params.cache_ram_mib = _HOST_CACHE_MIB
+    params.sampling.dry_multiplier = settings["dry"]
     params.use_jinja = True
     params.endpoint_metrics = params.endpoint_slots = True
     params.ui = False

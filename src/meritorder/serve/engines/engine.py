@@ -33,6 +33,7 @@ class Settings:
     token_budget: int = 256  # most in an iteration: a longer prompt is split, so that it doesn't stall the others
     threads: int = 1  # llama.cpp's threads spin while they wait for one another: never more than there are cores
     core: int | None = None  # pinned to it
+    dry: float = 0.0  # penalty of llama.cpp's DRY sampler: keeps a tiny model from going round in circles
 
 
 class Engine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from meritorder.serve.engines.speed import Speed
 _IDLE_W, _BUSY_W = 10, 25  # of a core; guesses
 _USD_PER_HOUR = 0.02  # likewise
 _SITE = "desk"
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 ./_-]*")
 
 
 @dataclass(frozen=True)
@@ -56,20 +58,15 @@ def fleet_text(name: str, model: str, spec: ModelSpec, pools: Sequence[LocalPool
         _services(model, pools),
     ]
     if doorway is not None:
-        parts.append(
-            f"\ngateway:\n  listen: {doorway.listen}\n  admin: {doorway.admin}\n  database: {_written(doorway.database)}"
-        )
+        parts.append(f"\ngateway:\n  listen: {doorway.listen}\n  admin: {doorway.admin}")
+        parts.append(f"  database: {_written(doorway.database)}")
     return "\n".join(parts) + "\n"
 
 
 def _written(value: object) -> str:
-    """A value as YAML reads it back: texts plain where they stay texts, quoted otherwise."""
-    if isinstance(value, str):
-        try:
-            if yaml.safe_load(value) == value:
-                return value
-        except yaml.YAMLError:
-            pass
+    """A value as YAML reads it back: texts plain where they are plain words, quoted otherwise."""
+    if isinstance(value, str) and _PLAIN.fullmatch(value) and yaml.safe_load(value) == value:
+        return value
     return json.dumps(value)
 
 

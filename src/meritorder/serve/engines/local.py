@@ -33,6 +33,7 @@ SMOLLM2_SHAPE = ModelSpec(
     max_context=8192,
 )
 
+_DRY = 0.8  # of the small model
 _MOST_CONTEXT = 4096  # of a model of the user's own: more would fill the memory with KV cache
 _CPU_FLAGS = {"avx2", "fma", "f16c", "bmi2"}  # what llama.cpp in its wheel is compiled for
 
@@ -68,7 +69,7 @@ def small_model() -> Plan:
     apart = len(cores) > 1
     key = secrets.token_urlsafe(24)
     fast, careful = (
-        Settings(name, SMOLLM2, str(weights.place(kind)), key, core=core)
+        Settings(name, SMOLLM2, str(weights.place(kind)), key, core=core, dry=_DRY)
         for name, kind, core in (
             ("quick", weights.Q4, cores[-1] if apart else None),
             ("careful", weights.F16, cores[-2] if apart else None),
