@@ -6,6 +6,7 @@ import asyncio
 
 import numpy as np
 import pytest
+from tests.simulate.cases import Case, random_case
 
 from meritorder.serve.emulate.asked import blocks
 from meritorder.serve.emulate.job import Job
@@ -13,7 +14,6 @@ from meritorder.serve.emulate.machine import Machine
 from meritorder.serve.emulate.timeline import Timeline
 from meritorder.simulate.result import Result, Status
 from meritorder.simulate.run import simulate
-from tests.simulate.cases import Case, random_case
 
 
 class VirtualTimeline(Timeline):

@@ -12,7 +12,6 @@ import orjson
 import pytest
 import uvloop
 from prometheus_client.parser import text_string_to_metric_families
-
 from tests.serve.emulated_fleet import MODEL, STEP_S, ask, emulated, events, quick_fleet, send
 
 CHAT = {"model": MODEL, "messages": [{"role": "user", "content": "hello " * 20}], "max_tokens": 5, "ignore_eos": True}
@@ -214,6 +213,7 @@ def test_there_are_as_many_replicas_as_the_fleet_has() -> None:
         async with emulated(quick_fleet(replicas=3000)) as emulator:
             base = emulator.url("quick", 0).removesuffix("/p/quick/0")
             overview = orjson.loads((await ask(base, "/"))[2])
+            assert (await ask(base, "/health"))[0] == 200
             assert overview["pools"]["quick"] == {"model": MODEL, "replicas": 3000}
             for replica, status in (("2999", 200), ("3000", 404), ("-1", 404), ("x", 404)):
                 assert (await ask(f"{base}/p/quick/{replica}", "/v1/models"))[0] == status

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import uvloop
+from tests.serve.emulated_fleet import MODEL, STEP_S, emulated, quick_fleet
 
 from meritorder.fleet.schema import Fleet
 from meritorder.serve.http.client import Upstream
@@ -19,7 +20,6 @@ from meritorder.serve.replay.prompts import Prompts
 from meritorder.serve.replay.replay import Replay
 from meritorder.simulate.run import simulate
 from meritorder.workload.trace import Trace, make_trace
-from tests.serve.emulated_fleet import MODEL, STEP_S, emulated, quick_fleet
 
 
 def replay(trace: Trace, fleet: Fleet, *, stop_after: float | None = None, **options: Any) -> Measured:

@@ -98,6 +98,9 @@ class Emulator:
         if request.path == "/":
             answer.send(200, JSON, self._overview())
             return
+        if request.path == "/health":
+            answer.send(200, EMULATED, b"")
+            return
         pool, index, path = self._place(request.path)
         if request.method == b"POST" and path in ("v1/chat/completions", "v1/completions"):
             self._ask(pool, index, read(request.body, chat=path == "v1/chat/completions"), answer, request_id)
