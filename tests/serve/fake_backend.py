@@ -74,6 +74,9 @@ class Got:
         return json.loads(self.body)
 
 
+MOST_TOKENS = 400_000
+
+
 class _Done(Exception):
     """The connection is to be closed."""
 
@@ -195,8 +198,12 @@ class FakeBackend:
         if act.fault == "garbage":
             writer.write(b"SSH-2.0-OpenSSH_9.6\r\n")
             raise _Done
-        ask = json.loads(got.body)
-        told = _Told(self.model, path, ask, act)
+        try:
+            ask = json.loads(got.body)
+            told = _Told(self.model, path, ask, act)
+        except (TypeError, ValueError, AttributeError, KeyError):  # a request that no server would take
+            _write(writer, 400, b'{"error":{"message":"bad request","type":"invalid_request_error","code":400}}')
+            return
         if ask.get("stream"):
             await self._stream(act, told, writer)
             return
@@ -283,7 +290,8 @@ class _Told:
         limit = next((ask[k] for k in ("max_tokens", "max_completion_tokens", "max_output_tokens") if ask.get(k)), None)
         self.start = _heard(self.api, ask)
         # `act.tokens` is the length of the whole answer, also for one who takes it up in the middle
-        self.count = max(int(limit) if limit else act.tokens - self.start, 0)
+        # a made-up limit must not keep the test busy for ever; a long answer is asked for by `Act.tokens`
+        self.count = max(min(int(limit), MOST_TOKENS) if limit else act.tokens - self.start, 0)
         self.id = f"id-{id(self) & 0xFFFFFF:x}"
         text = json.dumps(ask.get("messages") or ask.get("prompt") or ask.get("input") or "")
         self.prompt = max(len(text) // 4, 1)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import orjson
 
-from meritorder.fleet.gateway import Deadlines
 from meritorder.fleet.schema import Fleet
 from meritorder.serve.account import Account, Watcher
 from meritorder.serve.admission import Admission
@@ -63,7 +62,6 @@ class Gateway:
         self.live = [service.live for service in fleet.services.values()]
         self.learned = [Learned() for _ in self.live]
         self.hedges = [Hedges(live.hedging) for live in self.live]
-        self.no_deadlines = Deadlines()
         # backends that are no use for an API, or for taking up a chat
         self._cannot = {path: _indices(backends, lambda b, path=path: path not in b.kind.apis) for path in _APIS}  # type: ignore[misc]
         self.cannot_continue = _indices(backends, lambda b: b.kind.continuation == "none")

@@ -68,7 +68,7 @@ class Rig:
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
         self._ticking = True
-        asyncio.run_coroutine_threadsafe(self._start(), self.loop).result(60)
+        asyncio.run_coroutine_threadsafe(self._start(), self.loop).result(300)  # the first compiles
 
     async def _start(self) -> None:
         replicas = [compile_replica(self.fleet, name) for name in self.fleet.pools]

@@ -10,6 +10,9 @@ from tests.serve.fake_backend import Act, FakeBackend
 
 Pair = tuple[Rig, list[FakeBackend]]
 WHOLE = words(0, 8)
+NARROW = """
+  chat: {model: llama-3.1-8b, live: {queue: {most: 2, time: 1 s}, deadlines: {first_token: 3 s, answer: 5 s}}}
+"""
 REPEATED = {
     "500": Act("status", status=500),
     "502 in HTML": Act("status", status=502, body=b"<html>bad gateway"),
@@ -133,6 +136,48 @@ def test_a_stream_can_be_taken_up_twice() -> None:
         assert gateway.account().continued == 2
         told = fakes[2].requests[0].json["messages"][-1]
         assert told == {"role": "assistant", "content": words(0, 5).rstrip()}
+
+
+@pytest.mark.parametrize("act", [Act("status", status=400), Act("status", status=200), Act("die-before")])
+def test_who_cannot_take_up_a_stream_is_passed_over(act: Act) -> None:
+    with rig(3) as (gateway, fakes):
+        fakes[0].acts.append(Act("die-mid", after=3, token_s=0.01))
+        fakes[1].acts.append(act)
+        _is_one_stream(gateway.chat(stream=True))
+        assert [len(fake.requests) for fake in fakes] == [1, 1, 1]
+
+
+def test_busy_backends_cost_no_tries() -> None:
+    with rig(6) as (gateway, fakes):
+        for fake in fakes[:5]:
+            fake.usual = Act("status", status=429)
+        assert gateway.chat().text == WHOLE
+
+
+def test_a_client_that_leaves_while_it_waits_is_forgotten() -> None:
+    import json
+    import socket
+
+    with rig(1, services=NARROW) as (gateway, fakes):
+        fakes[0].usual = Act(first_s=0.5, tokens=1)
+        gateway.on_loop(lambda: gateway.dispatcher.most(0, 1))
+        ask = json.dumps({"model": "chat", "messages": []}).encode()
+        clients = []
+        for waiting in (0, 1):
+            client = socket.create_connection(("127.0.0.1", gateway.port))
+            client.sendall(
+                b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(ask) + ask
+            )
+            clients.append(client)
+            wait_for(lambda count=waiting: gateway.gateway.in_flight == count + 1)
+        wait_for(lambda: gateway.admission.waiting(0) == 1)
+        clients[1].close()
+        account = gateway.account()
+        assert (account.outcome, account.placed) == ("cancelled", 0)
+        assert gateway.admission.waiting(0) == 0
+        assert clients[0].recv(12) == b"HTTP/1.1 200"
+        clients[0].close()
+        assert len(fakes[0].requests) == 1
 
 
 CANNOT = {
@@ -347,11 +392,6 @@ def test_hedges_keep_to_their_budget() -> None:
         for _ in range(4):
             assert gateway.chat(stream=True).text == WHOLE
         assert len(fakes[1].requests) == 2
-
-
-NARROW = """
-  chat: {model: llama-3.1-8b, live: {queue: {most: 2, time: 1 s}, deadlines: {first_token: 3 s, answer: 5 s}}}
-"""
 
 
 def test_who_finds_no_place_waits_and_too_many_are_refused() -> None:

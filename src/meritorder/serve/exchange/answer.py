@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import re
 import secrets
+import time
 from collections.abc import Iterable
+from email.utils import parsedate_to_datetime
 from itertools import count
 
 import orjson
@@ -64,12 +66,13 @@ def header_of(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | No
 
 
 def retry_after(headers: Iterable[tuple[bytes, bytes]]) -> float | None:
-    """Seconds of a Retry-After header; None: there is none, or it is a date."""
+    """Seconds of a Retry-After header, which may be a date; None: there is none that can be read."""
+    said = (header_of(headers, b"retry-after") or b"").decode("latin-1")
     try:
-        seconds = float(header_of(headers, b"retry-after") or b"")
-    except ValueError:
+        seconds = float(said) if said[:1].isdigit() else parsedate_to_datetime(said).timestamp() - time.time()
+    except (ValueError, TypeError):
         return None
-    return seconds if 0 <= seconds < math.inf else None
+    return max(seconds, 0.0) if seconds < math.inf else None
 
 
 def explanation(account: Account, backend: Backend) -> bytes:

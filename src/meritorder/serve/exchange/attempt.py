@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from meritorder.serve.backends.backend import Backend
 from meritorder.serve.books.dispatcher import Ticket
 from meritorder.serve.exchange.answer import header_of, headers_of_backend, retry_after
+from meritorder.serve.exchange.failures import Failure
 from meritorder.serve.exchange.stream import Reader
 from meritorder.serve.exchange.usage import Whole, read_whole
 from meritorder.serve.http.client import Call, Fault
@@ -79,16 +80,16 @@ class Attempt:
             return
         self.last = self.exchange.now()
         if self.passing:
-            self.exchange.part(self, data)
+            self.exchange.part(data)
             return
         self._held.append(data)
         self._size += len(data)
-        if self._size > MOST_HELD and (200 <= self.status < 300 or self._is_clients()):
+        if self._size > MOST_HELD and not self.exchange.begun and (200 <= self.status < 300 or self._is_clients()):
             self.passing = True
             self._answered()
             length = header_of(self.headers, b"content-length")
-            self.exchange.head(self, self.status, self.lines(), int(length) if length and length.isdigit() else None)
-            self.exchange.part(self, self._body())
+            self.exchange.head(self, int(length) if length and length.isdigit() else None)
+            self.exchange.part(self._body())
 
     def on_end(self) -> None:
         """Its body is complete, as far as framing tells."""
@@ -97,7 +98,7 @@ class Attempt:
         if self.reader is not None:
             self._stream_ended(self.reader)
         elif self.passing:
-            self.exchange.done(self)
+            self.exchange.passed(self)
         else:
             self._judge(self._body())
 
@@ -106,9 +107,9 @@ class Attempt:
         if self.over:
             return
         if self.reader is not None and self.reader.complete:
-            self.exchange.stream_done(self)
+            self.exchange.streamed(self, self.reader, cleanly=False)
         else:
-            self.fail(f"{fault.name.lower().replace('_', ' ')}: {why}" if why else fault.name.lower())
+            self.fail(why or fault.value)
 
     # deadlines
 
@@ -127,7 +128,8 @@ class Attempt:
         """Its time has come."""
         deadlines = self.exchange.deadlines
         if self.reader is not None and self.reader.complete:
-            self.exchange.stream_done(self)  # the end was marked; the connection says nothing more
+            self.stop()  # the end was marked; the connection says nothing more
+            self.exchange.streamed(self, self.reader, cleanly=False)
         elif self.first or self._size:
             self.fail(f"frozen: nothing for {deadlines.token:g} s in mid-answer", frozen=True)
         elif self.exchange.stream:
@@ -155,7 +157,7 @@ class Attempt:
         """It gives no answer, through the backend's fault."""
         self.stop()
         self.backend.failed(why)
-        self.exchange.lost(self, why, frozen=frozen)
+        self.exchange.lost(self, Failure(why, frozen=frozen))
 
     def stop(self) -> None:
         """Nothing more is wanted of it."""
@@ -187,14 +189,17 @@ class Attempt:
         if self.over:
             return
         if reader.complete and not reader.broken:
-            self.exchange.stream_done(self, cleanly=True)
+            self.exchange.streamed(self, reader, cleanly=True)
         else:
             self.fail(reader.broken or "the stream ended before the answer")
 
     def _judge(self, body: bytes) -> None:
         """A whole answer is here: for the client, or a reason to ask another backend."""
         status = self.status
-        if 200 <= status < 300:
+        if self.exchange.begun and (200 <= status < 300 or self._is_clients()):
+            # it was asked to take up a stream, and can't
+            self.exchange.lost(self, Failure(f"HTTP {status} to a request to continue"))
+        elif 200 <= status < 300:
             whole = self._read(body)
             if whole is None:
                 self.fail("an answer that is not JSON")
@@ -205,12 +210,11 @@ class Attempt:
                 self.exchange.whole(self, body, whole)
         elif status in _BUSY:
             wait_s = retry_after(self.headers)
-            self.over = True
             self.backend.throttled(wait_s)
-            self.exchange.lost(self, f"HTTP {status}", busy=True, wait_s=wait_s)
+            self.exchange.lost(self, Failure(f"HTTP {status}", busy=True, wait_s=wait_s or 0.0))
         elif status in _NOT_THERE:
-            self.over = True
-            self.exchange.lost(self, f"HTTP {status}", answer=body)
+            own = b"x-request-id: %b\r\n" % self.exchange.account.request_id.encode()
+            self.exchange.lost(self, Failure(f"HTTP {status}", answer=(status, own + self.lines(), body)))
         elif self._is_clients():
             self.exchange.whole(self, body, Whole())
         else:

@@ -12,7 +12,7 @@ import msgspec
 import orjson
 
 from meritorder.serve.backends.kinds.kind import CHAT, Continuation
-from meritorder.serve.exchange.stream import Told
+from meritorder.serve.exchange.stream import DONE, Told
 
 _LIMITS = ("max_tokens", "max_completion_tokens", "min_tokens")
 _TRUE, _FALSE = msgspec.Raw(b"true"), msgspec.Raw(b"false")
@@ -20,12 +20,12 @@ _TRUE, _FALSE = msgspec.Raw(b"true"), msgspec.Raw(b"false")
 
 def can_continue(path: str, body: bytes) -> bool:
     """Whether the request itself lets its answer be taken up: its prompt is text, and no answer's beginning already."""
-    fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    fields = msgspec.json.decode(body)
     if path == CHAT:
-        messages = msgspec.json.decode(fields.get("messages", b"null"))
+        messages = fields.get("messages")
         last = messages[-1] if isinstance(messages, list) and messages else None
         return isinstance(last, dict) and last.get("role") != "assistant"
-    return isinstance(msgspec.json.decode(fields.get("prompt", b"null")), str)
+    return isinstance(fields.get("prompt"), str)
 
 
 def continuing_body(path: str, body: bytes, told: Told, how: Continuation) -> bytes:
@@ -44,6 +44,20 @@ def continuing_body(path: str, body: bytes, told: Told, how: Continuation) -> by
         if (limit := msgspec.json.decode(fields.get(name, b"null"))) is not None:
             fields[name] = max(int(limit) - told.tokens, 0 if name == "min_tokens" else 1)
     return msgspec.json.encode(fields)
+
+
+def closing_events(path: str, told: Told) -> bytes:
+    """The end of a stream that broke when the client had all the tokens that it wanted."""
+    chat = path == CHAT
+    choice: dict[str, Any] = {"index": 0, "finish_reason": "length"} | ({"delta": {}} if chat else {"text": ""})
+    chunk = {
+        "id": told.id,
+        "object": "chat.completion.chunk" if chat else "text_completion",
+        "created": told.created,
+        "model": told.model,
+        "choices": [choice],
+    }
+    return b"data: %b\n\n%b" % (orjson.dumps(chunk), DONE)
 
 
 class Continued:

@@ -15,6 +15,8 @@ import orjson
 
 from meritorder.serve.exchange.usage import Usage
 
+DONE: Final = b"data: [DONE]\n\n"
+
 MOST_EVENT = 8_000_000  # bytes of one event; more is no event stream
 MOST_TEXT = 2_000_000  # characters kept of an answer; a longer one can't be taken up elsewhere
 _PARTS = 512  # small strings cost several times their length: joined when so many
@@ -31,10 +33,27 @@ _ERRORS = frozenset({"error", "response.failed"})
 class Told:
     """What one client has been told of a streamed answer."""
 
-    __slots__ = ("_length", "_parts", "created", "events", "finishes", "id", "model", "plain", "tokens", "usage")
+    __slots__ = (
+        "_length",
+        "_parts",
+        "_plain",
+        "created",
+        "events",
+        "finishes",
+        "id",
+        "model",
+        "plain",
+        "tokens",
+        "usage",
+    )
 
     def __init__(self, plain: bool) -> None:
-        self.plain = plain  # so far its text is all there is to the answer, and all of it is kept
+        self._plain = plain
+        self.forget()
+
+    def forget(self) -> None:
+        """Nothing went out after all."""
+        self.plain = self._plain  # so far its text is all there is to the answer, and all of it is kept
         self.id = ""  # as the first event named the answer
         self.model = ""
         self.created = 0
