@@ -75,8 +75,13 @@ class Worker:
         _, line = await self.loop.create_unix_connection(lambda: Line(self._heard, self.leaving.set), sock=control)
         await self.doors.sync()
         background = [self.loop.create_task(part.run()) for part in (self.watch, self.doors)]
+        context = tls_context(self.fleet.gateway.tls)
         listening = await self.loop.create_server(
-            self.server.protocol, sock=listener, ssl=tls_context(self.fleet.gateway.tls), backlog=BACKLOG
+            self.server.protocol,
+            sock=listener,
+            ssl=context,
+            ssl_handshake_timeout=self.fleet.gateway.limits.head_time if context else None,
+            backlog=BACKLOG,
         )
         self.loop.add_signal_handler(signal.SIGTERM, self.leaving.set)
         gc.collect()

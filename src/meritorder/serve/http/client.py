@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -236,8 +237,9 @@ class _Whole:
             self.done.set_exception(FetchError(fault, why))
 
 
+@cache
 def _trust(ca: str | None) -> ssl.SSLContext:
-    """Verifying, always; with the authorities in the file `ca` or the system's."""
+    """Verifying, always; with the authorities in the file `ca` or the system's. Reading them takes a while."""
     try:
         return ssl.create_default_context(cafile=ca)
     except (OSError, ssl.SSLError) as error:
