@@ -10,6 +10,7 @@ import numpy as np
 from meritorder.serve.errors import Refused
 
 NOTHING = msgspec.Raw()
+_LONG = 8192  # bytes that cost more to search than to ask where the value is
 _DIGITS_AND_MINUS = frozenset(b"-0123456789")
 
 
@@ -27,24 +28,6 @@ class Ask(msgspec.Struct):
     prompt: msgspec.Raw = NOTHING
     input: msgspec.Raw = NOTHING
     system: msgspec.Raw = NOTHING
-    stream_options: msgspec.Raw = NOTHING
-    # what makes it impossible to take up a broken stream elsewhere
-    best_of: msgspec.Raw = NOTHING
-    continue_final_message: msgspec.Raw = NOTHING
-    echo: msgspec.Raw = NOTHING
-    functions: msgspec.Raw = NOTHING
-    logprobs: msgspec.Raw = NOTHING
-    prompt_logprobs: msgspec.Raw = NOTHING
-    response_format: msgspec.Raw = NOTHING
-    structured_outputs: msgspec.Raw = NOTHING
-    guided_json: msgspec.Raw = NOTHING
-    guided_regex: msgspec.Raw = NOTHING
-    guided_grammar: msgspec.Raw = NOTHING
-    guided_choice: msgspec.Raw = NOTHING
-    grammar: msgspec.Raw = NOTHING
-    json_schema: msgspec.Raw = NOTHING
-    suffix: msgspec.Raw = NOTHING
-    tools: msgspec.Raw = NOTHING
 
     @property
     def most_output(self) -> int:
@@ -69,17 +52,7 @@ class Ask(msgspec.Struct):
             return bytes(self.messages)
         return bytes(self.prompt if self.prompt is not NOTHING else self.input)
 
-    @property
-    def plain(self) -> bool:
-        """Whether its answer is one text and nothing more, which another backend could take up in the middle."""
-        return (self.n is None or self.n == 1) and not any(map(_said, (getattr(self, name) for name in _NOT_PLAIN)))
 
-
-_NOT_PLAIN = (
-    "best_of", "continue_final_message", "echo", "functions", "grammar", "guided_choice", "guided_grammar",
-    "guided_json", "guided_regex", "json_schema", "logprobs", "prompt_logprobs", "response_format",
-    "structured_outputs", "suffix", "tools",
-)  # fmt: skip
 _decoder = msgspec.json.Decoder(Ask)
 
 
@@ -107,10 +80,12 @@ def model_of(ask: Ask) -> str:
 
 def with_model(body: bytes, ask: Ask, model: str) -> bytes:
     """The body with another name as its `model`; every other byte stays as it was."""
-    # The parser hands out the very place in the body where the value stands, and what its bytes are elsewhere in the
-    # body (in a message, in a tool's schema) doesn't matter.
-    start = _address(ask.model) - _address(body)
-    end = start + len(bytes(ask.model))
+    value = bytes(ask.model)
+    start = body.find(value)
+    if len(body) > _LONG or body.find(value, start + 1) >= 0:
+        # The same bytes may stand elsewhere, in a message or a tool's schema; the parser hands out the place itself.
+        start = _address(ask.model) - _address(body)
+    end = start + len(value)
     return b"%b%b%b" % (body[:start], msgspec.json.encode(model), body[end:])
 
 
@@ -125,10 +100,6 @@ def is_token_ids(text: bytes) -> bool:
     """Whether a prompt's JSON text is one or several arrays of token ids."""
     inner = text[:16].lstrip(b"[ \t\r\n")
     return text[:1] == b"[" and bool(inner) and inner[0] in _DIGITS_AND_MINUS
-
-
-def _said(value: msgspec.Raw) -> bool:
-    return value is not NOTHING and bytes(value) not in (b"null", b"false", b"[]")
 
 
 def _address(buffer: Any) -> int:

@@ -18,8 +18,9 @@ from meritorder.serve.books.dispatcher import Dispatcher
 from meritorder.serve.directory import Directory
 from meritorder.serve.doors.doors import Doors
 from meritorder.serve.errors import Refused
-from meritorder.serve.exchange.answer import JSON, refusal, request_id
+from meritorder.serve.exchange.answer import JSON, refusal
 from meritorder.serve.exchange.exchange import Exchange
+from meritorder.serve.exchange.headers import Asked, request_id_of
 from meritorder.serve.exchange.hedge import Hedges
 from meritorder.serve.exchange.learned import Learned
 from meritorder.serve.http.answer import Answer
@@ -85,7 +86,7 @@ class Gateway:
         if path is not None and request.method == b"POST":
             self._exchange(request, answer, path)
             return
-        number = request_id(request.header(b"x-request-id"))
+        number = request_id_of(request.header(b"x-request-id"))
         try:
             self._page(request, answer, number)
         except Refused as error:
@@ -132,9 +133,10 @@ class Gateway:
         self.admission.pump()
 
     def _exchange(self, request: Request, answer: Answer, path: str) -> None:
-        number = request_id(request.header(b"x-request-id"))
+        asked = Asked(request.headers)
         wall = time.time() - (self.now() - request.received)
-        exchange = Exchange(self, request, answer, path, Account(number, _APIS[path], request.received, wall))
+        account = Account(asked.request_id, _APIS[path], request.received, wall)
+        exchange = Exchange(self, request, asked, answer, path, account)
         self._exchanges.add(exchange)
         try:
             exchange.begin()

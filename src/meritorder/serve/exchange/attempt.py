@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from meritorder.serve.backends.backend import Backend
 from meritorder.serve.books.dispatcher import Ticket
-from meritorder.serve.exchange.answer import header_of, headers_of_backend, retry_after
 from meritorder.serve.exchange.failures import Failure
+from meritorder.serve.exchange.headers import answered, length_of, retry_after_of
 from meritorder.serve.exchange.stream import Reader
 from meritorder.serve.exchange.usage import Whole, read_whole
 from meritorder.serve.http.client import Call, Fault
@@ -32,8 +32,8 @@ class Attempt:
     """
 
     __slots__ = (
-        "_held", "_look", "_paused", "_size", "backend", "call", "exchange", "first", "headers", "last",
-        "over", "passing", "prior", "reader", "sent", "status", "ticket",
+        "_headers", "_held", "_kind", "_look", "_paused", "_size", "backend", "call", "exchange", "first", "last",
+        "lines", "over", "passing", "prior", "reader", "sent", "status", "ticket",
     )  # fmt: skip
 
     def __init__(self, exchange: Exchange, backend: Backend, ticket: Ticket, now: float, prior: int) -> None:
@@ -46,10 +46,12 @@ class Attempt:
         self.last = now  # something of the answer came
         self.prior = prior  # tokens that others had given before
         self.status = 0
-        self.headers: list[tuple[bytes, bytes]] = []
+        self.lines = b""  # its answer's headers that the client may see
         self.reader: Reader | None = None  # of an event stream
         self.passing = False  # a long answer is on its way to the client
         self.over = False  # nothing that still comes counts
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._kind = b""  # content type
         self._held: list[bytes] = []
         self._size = 0
         self._paused = False
@@ -59,9 +61,9 @@ class Attempt:
 
     def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         """Status and headers of the answer."""
-        self.status, self.headers = status, headers
-        kind = header_of(headers, b"content-type") or b""
-        if status == 200 and self.exchange.stream and kind.lower().startswith(b"text/event-stream"):
+        self.status, self._headers = status, headers
+        self._kind, self.lines = answered(headers)
+        if status == 200 and self.exchange.stream and self._kind.startswith(b"text/event-stream"):
             self.reader = self.exchange.reader()
 
     def on_data(self, data: bytes) -> None:
@@ -84,12 +86,16 @@ class Attempt:
             return
         self._held.append(data)
         self._size += len(data)
-        if self._size > MOST_HELD and not self.exchange.begun and (200 <= self.status < 300 or self._is_clients()):
-            self.passing = True
-            self._answered()
-            length = header_of(self.headers, b"content-length")
-            self.exchange.head(self, int(length) if length and length.isdigit() else None)
-            self.exchange.part(self._body())
+        if self._size <= MOST_HELD:
+            return
+        if self.exchange.begun or not (200 <= self.status < 300 or self._is_clients()):
+            self.stop()
+            self._judge(b"")  # nobody wants so long an error
+            return
+        self.passing = True
+        self._sound()
+        self.exchange.head(self, length_of(self._headers))
+        self.exchange.part(self._body())
 
     def on_end(self) -> None:
         """Its body is complete, as far as framing tells."""
@@ -165,21 +171,17 @@ class Attempt:
         if self.call is not None:
             self.call.cancel()
 
-    def lines(self) -> bytes:
-        """Its answer's headers that the client may see."""
-        return headers_of_backend(self.headers)
-
     def _progress(self) -> None:
         self.last = self.exchange.now()
         if not self.first:
-            self._answered()
+            self._sound()
+            self.exchange.dispatcher.answered(self.ticket)
         assert self.reader is not None
         self.reader.progress = False
 
-    def _answered(self) -> None:
-        """The first token, or all of it at once."""
+    def _sound(self) -> None:
+        """The first token has come, or all of it at once."""
         self.first = self.exchange.now()
-        self.exchange.dispatcher.answered(self.ticket)
         self.backend.ok(self.first - self.sent)
 
     def _stream_ended(self, reader: Reader) -> None:
@@ -206,15 +208,15 @@ class Attempt:
             elif len(bytes(whole.error)) and bytes(whole.error) != b"null":
                 self.fail("an error in an answer of status 200")
             else:
-                self._answered()
+                self._sound()
                 self.exchange.whole(self, body, whole)
         elif status in _BUSY:
-            wait_s = retry_after(self.headers)
+            wait_s = retry_after_of(self._headers)
             self.backend.throttled(wait_s)
             self.exchange.lost(self, Failure(f"HTTP {status}", busy=True, wait_s=wait_s or 0.0))
         elif status in _NOT_THERE:
             own = b"x-request-id: %b\r\n" % self.exchange.account.request_id.encode()
-            self.exchange.lost(self, Failure(f"HTTP {status}", answer=(status, own + self.lines(), body)))
+            self.exchange.lost(self, Failure(f"HTTP {status}", answer=(status, own + self.lines, body)))
         elif self._is_clients():
             self.exchange.whole(self, body, Whole())
         else:
@@ -225,8 +227,7 @@ class Attempt:
         return 400 <= self.status < 500 and self.status not in _REFUSES_US | _NOT_THERE | _BUSY
 
     def _read(self, body: bytes) -> Whole | None:
-        kind = header_of(self.headers, b"content-type") or b"application/json"
-        return read_whole(body) if b"json" in kind.lower() else Whole()
+        return read_whole(body) if b"json" in self._kind or not self._kind else Whole()
 
     def _body(self) -> bytes:
         body = self._held[0] if len(self._held) == 1 else b"".join(self._held)

@@ -15,12 +15,19 @@ from meritorder.serve.backends.kinds.kind import CHAT, Continuation
 from meritorder.serve.exchange.stream import DONE, Told
 
 _LIMITS = ("max_tokens", "max_completion_tokens", "min_tokens")
+_MORE_THAN_TEXT = (
+    "best_of", "continue_final_message", "echo", "functions", "grammar", "guided_choice", "guided_grammar",
+    "guided_json", "guided_regex", "json_schema", "logprobs", "prompt_logprobs", "response_format",
+    "structured_outputs", "suffix", "tools",
+)  # fmt: skip
 _TRUE, _FALSE = msgspec.Raw(b"true"), msgspec.Raw(b"false")
 
 
 def can_continue(path: str, body: bytes) -> bool:
-    """Whether the request itself lets its answer be taken up: its prompt is text, and no answer's beginning already."""
+    """Whether the request lets its answer be taken up: it wants text alone, and brings no answer's beginning itself."""
     fields = msgspec.json.decode(body)
+    if fields.get("n") not in (None, 1) or any(fields.get(name) for name in _MORE_THAN_TEXT):
+        return False
     if path == CHAT:
         messages = fields.get("messages")
         last = messages[-1] if isinstance(messages, list) and messages else None

@@ -10,6 +10,7 @@ from meritorder.serve.ask import Ask, count_tokens, is_token_ids, model_of, pars
 from meritorder.serve.books.dispatcher import BLOCK_TOKENS
 from meritorder.serve.doors.caller import Caller
 from meritorder.serve.errors import Refused
+from meritorder.serve.exchange.headers import Asked
 from meritorder.serve.http.request import Request
 
 if TYPE_CHECKING:
@@ -27,12 +28,11 @@ class Entry:
     text_bytes: int  # of its prompt, in JSON; 0: it came as token ids
 
 
-def enter(gateway: Gateway, request: Request, path: str, account: Account) -> Entry:
+def enter(gateway: Gateway, request: Request, asked: Asked, path: str, account: Account) -> Entry:
     """Let in a request to the API at `/v1/` + path, and fill its account with what it asks. Raises Refused."""
     caller = gateway.doors.enter(request)
     account.caller, account.tenant = caller.id, caller.tenant
-    kind = request.header(b"content-type")
-    if kind is not None and b"json" not in kind.lower():
+    if not asked.json:
         raise Refused(415, "unsupported_media_type", "The body has to be JSON: `content-type: application/json`.")
     ask = parse(request.body)
     model = account.model = model_of(ask)

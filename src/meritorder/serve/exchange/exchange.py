@@ -22,7 +22,6 @@ from meritorder.serve.exchange import accounting, hedge
 from meritorder.serve.exchange.answer import (
     error_event,
     explanation,
-    headers_for_backend,
     queue_threshold,
     refusal,
     with_tier,
@@ -31,6 +30,7 @@ from meritorder.serve.exchange.attempt import Attempt
 from meritorder.serve.exchange.continuation import Continued, can_continue, closing_events, continuing_body
 from meritorder.serve.exchange.entry import Entry, enter
 from meritorder.serve.exchange.failures import Failure, Failures
+from meritorder.serve.exchange.headers import Asked
 from meritorder.serve.exchange.stream import DONE, OPENAI, TYPED, Reader, Told
 from meritorder.serve.exchange.usage import Usage, Whole
 from meritorder.serve.http.answer import Answer
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from meritorder.serve.gateway import Gateway
 
 
+_NOTHING_TOLD = Told(plain=False)  # of answers in one piece
+
+
 class Exchange:
     """One request to the API at `/v1/` + path; a `Waiter` while it waits. Told of everything by its attempts.
 
@@ -47,8 +50,8 @@ class Exchange:
     """
 
     __slots__ = (
-        "_answer", "_attempts", "_entry", "_expires", "_failures", "_gateway", "_hedge_at", "_openai", "_over",
-        "_path", "_request", "_slow", "_told", "_tries", "_waits",
+        "_answer", "_asked", "_attempts", "_entry", "_expires", "_failures", "_gateway", "_hedge_at", "_openai",
+        "_over", "_path", "_request", "_slow", "_told", "_tries", "_waits",
         "account", "deadlines", "dispatcher", "due", "now", "service", "stream", "tenant", "tokens",
     )  # fmt: skip
 
@@ -56,7 +59,9 @@ class Exchange:
     _told: Told
     _failures: Failures
 
-    def __init__(self, gateway: Gateway, request: Request, answer: Answer, path: str, account: Account) -> None:
+    def __init__(
+        self, gateway: Gateway, request: Request, asked: Asked, answer: Answer, path: str, account: Account
+    ) -> None:
         self.account = account
         self.now = gateway.now
         self.dispatcher = gateway.dispatcher
@@ -64,6 +69,7 @@ class Exchange:
         self.service = -1  # -1: it was not let in
         self._gateway = gateway
         self._request = request
+        self._asked = asked
         self._answer = answer
         self._path = path
         self._openai = path in (CHAT, COMPLETIONS)
@@ -79,14 +85,14 @@ class Exchange:
     def begin(self) -> None:
         """Let it in. Raises Refused."""
         gateway = self._gateway
-        entry = self._entry = enter(gateway, self._request, self._path, self.account)
+        entry = self._entry = enter(gateway, self._request, self._asked, self._path, self.account)
         self.service = entry.service
         self.tenant, self.tokens = entry.caller.tenant, entry.tokens / entry.caller.weight
         self.stream = bool(entry.ask.stream)
         live = gateway.live[entry.service]
         self.deadlines = live.deadlines
         self.due = self._expires = self._request.received + live.deadlines.answer
-        self._told = Told(plain=self.stream and self._openai and entry.ask.plain)
+        self._told = Told(plain=self._openai) if self.stream else _NOTHING_TOLD
         self._failures = Failures(gateway.cannot(self._path))
         if live.hedging > 0:
             gateway.hedges[self.service].asked(self.now())
@@ -158,7 +164,7 @@ class Exchange:
                 self._hedge_at = now + max(hedge.LATE * ticket.ttft_s, hedge.LEAST_S)
         self.due = min(self.due, attempt.due(), self._hedge_at)
         path = b"/v1/%b?%b" % (self._path.encode(), request.query) if request.query else b"/v1/" + self._path.encode()
-        headers = headers_for_backend(request.headers, account.request_id) + backend.headers
+        headers = self._asked.lines + backend.headers
         if backend.kind.queue_threshold is not None:
             headers += queue_threshold(self._entry.ask, backend, self.deadlines.first_token)
         attempt.call = backend.upstream.send(b"POST", path, headers, self._body(backend), attempt)
@@ -399,10 +405,10 @@ class Exchange:
     def _lines(self, attempt: Attempt) -> bytes:
         """Header lines of the answer."""
         account = self.account
-        lines = b"x-request-id: %b\r\n%b" % (account.request_id.encode(), attempt.lines())
+        lines = b"x-request-id: %b\r\n%b" % (account.request_id.encode(), attempt.lines)
         if self._entry.ask.service_tier:
             lines += b"x-service-tier: %b\r\n" % account.tier.encode()
-        if self._request.header(b"x-merit-explain") == b"1":
+        if self._asked.explain:
             lines += explanation(account, attempt.backend)
         return lines
 
