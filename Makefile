@@ -11,7 +11,7 @@ OUTPUT ?= runs/mixed
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast lint types browser docs bench lock clean
+.PHONY: help setup run simulate test test-fast lint types browser docs bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -28,7 +28,10 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-run: setup ## simulate the bundled mixed fleet on an hour of real traffic under every policy, then show the report
+run: setup ## serve a small model here: two real engines, the gateway, a chat page and a live page
+	@$(BIN)/merit up
+
+simulate: setup ## simulate the bundled mixed fleet on an hour of real traffic under every policy, then show the report
 	@$(BIN)/merit simulate $(FLEET) $(TRAFFIC) --policy all --output $(OUTPUT)
 	@if [ -n "$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" ]; then \
 		$(BIN)/python -m webbrowser "file://$(abspath $(OUTPUT))/report.html" >/dev/null; fi
