@@ -22,7 +22,7 @@ _SOURCES = (
     "compiled.py",
     "dispatch",
     "simulate/kernel",
-    *(f"serve/books/{name}.py" for name in ("hashes", "ledger", "place", "power", "rebuild", "state", "view")),
+    *(f"serve/books/{name}.py" for name in ("arrange", "hashes", "ledger", "place", "power", "rebuild", "state", "view")),
     "simulate/result.py",  # its numbers are compiled in
     "workload/statistics/prefix.py",
     "workload/synthesis/chain.py",

@@ -1,7 +1,8 @@
 """The policies that others use, as baselines. Each returns (replica, tokens believed cached there, reason).
 
-`total` is the most tokens that the request may hold: pools with a smaller context are left out, and so are those that
-have reached their limit or have no open replica. At least one pool is left, `choose` sees to that.
+`total` is the most tokens that the request may hold: pools with a smaller context are left out.
+A gateway closes replicas (down, full) and pools (at a limit): these are withdrawn from their pool's order, and a closed
+pool has no context at all.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import numpy as np
 from meritorder.compiled import compiled, inlined
 from meritorder.dispatch.predict import delay_s, tpot_with_s, ttft_s
 from meritorder.dispatch.reasons import FASTEST, PREFIX, RANDOM, REQUESTS, TURN
-from meritorder.dispatch.state import LIMITED, FleetState
+from meritorder.dispatch.state import FleetState
 from meritorder.dispatch.tournament import smallest
 
 
@@ -28,69 +29,38 @@ def next_random(state: FleetState) -> int:
 
 
 @inlined
-def takes(state: FleetState, pool: int, total: int) -> bool:
-    """Whether a pool takes a request of `total` tokens now."""
-    p = state.pools[pool]
-    return bool(total <= p.max_context and (p.limited == 0 or is_open(state, pool)))
-
-
-@compiled
-def is_open(state: FleetState, pool: int) -> bool:
-    """Whether a limited pool has an open replica and may have a further request."""
-    p = state.pools[pool]
-    return bool(p.limited == LIMITED and p.in_flight - p.foreign < p.most and state.keys[p.tree + 1] < np.inf)
-
-
-@inlined
-def count_open(state: FleetState, service: int, total: int) -> int:
-    """Open replicas of the pools that take a request of `total` tokens."""
+def count_fitting(state: FleetState, service: int, total: int) -> int:
+    """Open replicas on which a request of `total` tokens fits."""
     s = state.services[service]
     replicas = 0
     for c in range(s.first, s.first + s.count):
-        pool = state.choices[c].pool
-        if takes(state, pool, total):
-            replicas += count_open_of(state, pool)
+        p = state.pools[state.choices[c].pool]
+        if total <= p.max_context:
+            replicas += p.open
     return int(replicas)
 
 
 @inlined
-def nth_open(state: FleetState, service: int, total: int, n: int) -> int:
+def nth_fitting(state: FleetState, service: int, total: int, n: int) -> int:
     """The n-th of these replicas, in the order of the fleet file."""
     s = state.services[service]
     for c in range(s.first, s.first + s.count):
-        pool = state.choices[c].pool
-        if takes(state, pool, total):
-            there = count_open_of(state, pool)
-            if n < there:
-                return nth_open_of(state, pool, n)
-            n -= there
+        p = state.pools[state.choices[c].pool]
+        if total <= p.max_context:
+            if n < p.open:
+                return int(p.first + n) if p.open == p.count else nth_open(state, p.first, n)
+            n -= p.open
     return -1
 
 
-@inlined
-def count_open_of(state: FleetState, pool: int) -> int:
-    """Open replicas of a pool."""
-    p = state.pools[pool]
-    if p.limited == 0:
-        return int(p.count)
-    replicas = 0
-    for replica in range(p.first, p.first + p.count):
-        replicas += state.replicas[replica].in_flight < state.replicas[replica].most
-    return replicas
-
-
-@inlined
-def nth_open_of(state: FleetState, pool: int, n: int) -> int:
-    """The n-th open replica of a pool."""
-    p = state.pools[pool]
-    if p.limited == 0:
-        return int(p.first + n)
-    for replica in range(p.first, p.first + p.count):
-        if state.replicas[replica].in_flight < state.replicas[replica].most:
-            if n == 0:
-                return int(replica)
-            n -= 1
-    return -1
+@compiled
+def nth_open(state: FleetState, first: int, n: int) -> int:
+    """The n-th of the open replicas from `first` on; there are so many."""
+    replica = first
+    while n > 0 or state.replicas[replica].closed != 0:
+        n -= state.replicas[replica].closed == 0
+        replica += 1
+    return replica
 
 
 @inlined
@@ -102,27 +72,27 @@ def first_of(state: FleetState, pool: int) -> int:
 
 @inlined
 def choose_in_turn(state: FleetState, service: int, total: int) -> tuple[int, int, int]:
-    """round-robin: the open replicas of a service one after the other."""
+    """round-robin: the replicas of a service one after the other."""
     s = state.services[service]
-    n = s.turn % count_open(state, service, total)
+    n = s.turn % count_fitting(state, service, total)
     s.turn += 1
-    return nth_open(state, service, total, n), 0, TURN
+    return nth_fitting(state, service, total, n), 0, TURN
 
 
 @inlined
 def choose_random(state: FleetState, service: int, total: int) -> tuple[int, int, int]:
     """random: any replica, all with the same probability."""
-    n = next_random(state) % count_open(state, service, total)
-    return nth_open(state, service, total, n), 0, RANDOM
+    n = next_random(state) % count_fitting(state, service, total)
+    return nth_fitting(state, service, total, n), 0, RANDOM
 
 
 @inlined
 def choose_of_several(state: FleetState, service: int, total: int) -> tuple[int, int, int]:
     """power-of-two: of `choices` drawn at random the one with the fewest requests (Mitzenmacher 2001)."""
-    replicas = count_open(state, service, total)
+    replicas = count_fitting(state, service, total)
     best = -1
     for _ in range(state.settings[0].choices):
-        drawn = nth_open(state, service, total, next_random(state) % replicas)
+        drawn = nth_fitting(state, service, total, next_random(state) % replicas)
         if best < 0 or state.replicas[drawn].in_flight < state.replicas[best].in_flight:
             best = drawn
     return best, 0, REQUESTS
@@ -134,10 +104,9 @@ def choose_fewest(state: FleetState, service: int, total: int, reason: int) -> t
     s = state.services[service]
     best, least = -1, np.inf
     for c in range(s.first, s.first + s.count):
-        pool = state.choices[c].pool
-        p = state.pools[pool]
-        if takes(state, pool, total) and state.keys[p.tree + 1] < least:
-            best, least = first_of(state, pool), state.keys[p.tree + 1]
+        p = state.pools[state.choices[c].pool]
+        if total <= p.max_context and state.keys[p.tree + 1] < least:
+            best, least = first_of(state, state.choices[c].pool), state.keys[p.tree + 1]
     return best, 0, reason
 
 
@@ -164,12 +133,12 @@ def choose_prefix(
 
 @inlined
 def may_serve(state: FleetState, service: int, total: int, replica: int) -> bool:
-    """Whether a replica belongs to a pool of the service that takes the request."""
+    """Whether a replica belongs to a pool of the service on which the request fits."""
     s = state.services[service]
     pool = state.replicas[replica].pool
     for c in range(s.first, s.first + s.count):
         if state.choices[c].pool == pool:
-            return takes(state, pool, total)
+            return bool(total <= state.pools[pool].max_context)
     return False
 
 
@@ -185,7 +154,8 @@ def choose_fastest(
     best, least = -1, np.inf
     for c in range(s.first, s.first + s.count):
         pool = state.choices[c].pool
-        if not takes(state, pool, total):
+        p = state.pools[pool]
+        if total > p.max_context:
             continue
         replica = first_of(state, pool)
         tpot = tpot_with_s(state, replica, prompt, expected)

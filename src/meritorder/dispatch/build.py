@@ -28,7 +28,6 @@ from meritorder.dispatch.state import (
     SERVICE,
     SETTINGS,
     TOKENS,
-    UNLIMITED,
     UNORDERED,
     FleetState,
 )
@@ -94,7 +93,7 @@ def build_state(
         carbon_usd = site.kg_per_kwh * fleet.carbon_price_usd_per_kg
         p.usd_per_j = site.pue * (site.usd_per_kwh + carbon_usd) / JOULES_PER_KWH
         p.usd_per_prompt, p.usd_per_output = pool.usd_per_mtok_prompt * 1e-6, pool.usd_per_mtok_output * 1e-6
-        p.most = UNLIMITED
+        p.open = pool.replicas
         p.prefix_caching = pool.engine.prefix_caching and prefix_tokens > 0
         p.reserve_prompt = pool.engine.reserve_prompt
         p.by_priority = pool.engine.scheduling == "priority"
@@ -173,7 +172,6 @@ def _replicas(counts: Sequence[int]) -> Records:
     replicas.previous[:] = replicas.next[:] = -1
     replicas.level[:] = -1
     replicas.tpot_s[:] = np.inf
-    replicas.most[:] = UNLIMITED
     replicas.speed[:] = 1.0
     return replicas
 

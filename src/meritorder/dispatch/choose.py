@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meritorder.compiled import compiled, inlined
+from meritorder.compiled import inlined
 from meritorder.dispatch.baselines import (
     choose_fastest,
     choose_fewest,
@@ -10,11 +10,10 @@ from meritorder.dispatch.baselines import (
     choose_of_several,
     choose_prefix,
     choose_random,
-    takes,
 )
 from meritorder.dispatch.merit_order import choose_in_merit_order
 from meritorder.dispatch.prefixes import known_blocks
-from meritorder.dispatch.reasons import FULL, NONE_USABLE, REQUESTS, TOKENS, TOO_LONG
+from meritorder.dispatch.reasons import REQUESTS, TOKENS, TOO_LONG
 from meritorder.dispatch.records import Records
 from meritorder.dispatch.state import FleetState
 
@@ -38,23 +37,6 @@ POLICIES = (
     PREFIX_AFFINITY,
     LATENCY_PREDICTED,
 ) = range(len(POLICIES))
-
-
-@compiled
-def why_not(state: FleetState, service: int, total: int) -> int:
-    """The reason where no pool takes a request of `total` tokens."""
-    reason = TOO_LONG
-    s = state.services[service]
-    for c in range(s.first, s.first + s.count):
-        p = state.pools[state.choices[c].pool]
-        if total > p.max_context:
-            continue
-        if reason == TOO_LONG:
-            reason = NONE_USABLE
-        for replica in range(p.first, p.first + p.count):
-            if state.replicas[replica].most > 0:
-                reason = FULL
-    return reason
 
 
 @inlined
@@ -89,16 +71,14 @@ def choose_near(
     state: FleetState, service: int, region: int, prompt: int, output: int, near: int, cached: int
 ) -> tuple[int, int, int]:
     """The same where it is known which replica `near` was sent the prompt's first `cached` tokens before (-1: none)."""
+    fits = False
     s = state.services[service]
-    total = prompt + output
-    taken = False
     for c in range(s.first, s.first + s.count):
-        if takes(state, state.choices[c].pool, total):
-            taken = True
-    if not taken:
-        return -1, 0, why_not(state, service, total)
-    if near >= 0 and state.replicas[near].in_flight >= state.replicas[near].most:
-        near, cached = -1, 0
+        if prompt + output <= state.pools[state.choices[c].pool].max_context:
+            fits = True
+    if not fits:
+        return -1, 0, TOO_LONG
+    total = prompt + output
     g = state.settings[0]
     expected = float(output) if g.oracle_length != 0 else s.mean_output
     policy = g.policy

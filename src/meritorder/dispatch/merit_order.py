@@ -26,7 +26,7 @@ from __future__ import annotations
 import numpy as np
 
 from meritorder.compiled import compiled, inlined
-from meritorder.dispatch.baselines import first_of, takes
+from meritorder.dispatch.baselines import first_of
 from meritorder.dispatch.levels import level_at_most
 from meritorder.dispatch.predict import delay_s, prefill_j, tpot_s, tpot_with_s, ttft_s
 from meritorder.dispatch.reasons import CHEAPEST, CHEAPEST_PREFIX, LEAST_HARM, SHED
@@ -143,7 +143,7 @@ def choose_in_merit_order(
     for c in range(s.first, s.first + s.count):
         pool = state.choices[c].pool
         p = state.pools[pool]
-        if not takes(state, pool, total):
+        if total > p.max_context:
             continue
         limit = max(most_in_flight(state, service, c), 1)
         pressed = pressure(state, service, pool)

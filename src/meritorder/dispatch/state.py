@@ -26,7 +26,7 @@ POOL = np.dtype(
         ("token_budget", "i4"),
         ("block_tokens", "i4"),
         ("kv_blocks", "i8"),
-        ("max_context", "i8"),
+        ("max_context", "i8"),  # 0 while the pool is closed
         ("tokens", "i8"),  # offset into `tokens`
         ("batches", "i8"),  # offset into `batches`
         ("tree", "i8"),  # offset into `keys`
@@ -45,10 +45,8 @@ POOL = np.dtype(
         ("prefix_caching", "i4"),
         ("reserve_prompt", "i4"),  # engine admits a prompt only if all of it fits
         ("by_priority", "i4"),  # engine schedules by priority, else first come first served
-        ("limited", "i4"),  # LIMITED where its replicas may be full or down, SHUT where it is not to be chosen
-        ("most", "i4"),  # most requests in flight that are ours
         # below: counted while running
-        ("foreign", "i8"),  # requests in flight that are not ours
+        ("open", "i4"),  # replicas that may be chosen; the simulator closes none
         ("in_flight", "i8"),
         ("sent", "i8"),  # requests dispatched so far
         ("ended", "i8"),  # requests that have ended
@@ -63,23 +61,17 @@ REPLICA = np.dtype(
         ("pool", "i4"),
         ("in_flight", "i4"),
         ("waiting", "i4"),  # of these, without a first token yet
-        ("most", "i4"),  # open (may be chosen) with fewer requests in flight than that; 0: not to be chosen at all
-        ("speed", "f4"),  # observed seconds over predicted ones; 1 until observed
-        ("level", "i4"),  # list that it stands in; -1: none, as it is not open
+        ("level", "i4"),  # list that it stands in; -1: none, as it is closed
         ("previous", "i4"),
         ("next", "i4"),
         ("backlog", "i8"),  # prompt tokens of those waiting
         ("context", "i8"),  # tokens of those in flight: prompt and what they have made on average
         ("since", "i8"),  # when `in_flight` last changed, in dispatch steps
         ("tpot_s", "f8"),  # tightest target among the services in flight; infinity: none
+        ("speed", "f8"),  # observed seconds over predicted ones; 1 until observed
+        ("closed", "i4"),  # not to be chosen
     ]
 )
-
-# Pools of the simulator always take requests (0).
-LIMITED, SHUT = 1, 2
-
-# `most` where there is no limit.
-UNLIMITED = 2**31 - 1
 
 SERVICE = np.dtype(
     [

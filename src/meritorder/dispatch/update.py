@@ -37,20 +37,29 @@ def order_key(state: FleetState, replica: int) -> float:
 
 @inlined
 def reorder(state: FleetState, replica: int) -> None:
-    """Put a replica where it belongs among the others of its pool; one that is not open stands nowhere."""
+    """Put a replica where it belongs among the others of its pool."""
     r = state.replicas[replica]
     p = state.pools[r.pool]
-    is_open = r.in_flight < r.most
     if state.settings[0].order != 0:
-        key = order_key(state, replica) if is_open else np.inf
-        set_key(state.keys, p.tree, p.tree_size, replica - p.first, key)
+        set_key(state.keys, p.tree, p.tree_size, replica - p.first, order_key(state, replica))
     if state.settings[0].by_level != 0:
-        level = min(r.in_flight, p.max_sequences) if is_open else -1
+        level = min(r.in_flight, p.max_sequences)
         if level != r.level:
             if r.level >= 0:
                 leave_level(state, replica)
-            if level >= 0:
-                enter_level(state, replica, level)
+            enter_level(state, replica, level)
+
+
+@inlined
+def withdraw(state: FleetState, replica: int) -> None:
+    """Take a replica out of its pool's order, so that it is not chosen; `reorder` puts it back."""
+    r = state.replicas[replica]
+    p = state.pools[r.pool]
+    if state.settings[0].order != 0:
+        set_key(state.keys, p.tree, p.tree_size, replica - p.first, np.inf)
+    if r.level >= 0:
+        leave_level(state, replica)
+        r.level = -1
 
 
 @inlined
@@ -75,7 +84,6 @@ def leave_level(state: FleetState, replica: int) -> None:
     r = state.replicas[replica]
     p = state.pools[r.pool]
     level = state.levels[p.levels + r.level]
-    word = p.level_words + (r.level >> 5)
     if r.previous >= 0:
         state.replicas[r.previous].next = r.next
     else:
@@ -85,8 +93,8 @@ def leave_level(state: FleetState, replica: int) -> None:
     else:
         level.tail = r.previous
     if level.head < 0:
+        word = p.level_words + (r.level >> 5)
         state.level_words[word] &= ~(1 << (r.level & 31))
-    r.level = -1
 
 
 @inlined

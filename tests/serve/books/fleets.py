@@ -71,17 +71,19 @@ def assert_balanced(books: Books) -> None:
         assert r.backlog == int(mine.new[mine.status == 1].sum()) + f.backlog
         assert r.context == int(mine.room.sum()) + f.context
         assert state.mix[index].sum() == len(mine)
-        assert r.most == (live.gates[index].most if live.gates[index].barred == 0 else 0)
-        is_open = bool(r.in_flight < r.most)
+        gate = live.gates[index]
+        is_open = bool(gate.barred == 0 and len(mine) < gate.most)
+        assert bool(r.closed) == (not is_open)
         p = state.pools[r.pool]
-        assert np.isfinite(state.keys[p.tree + p.tree_size + index - p.first]) == is_open
+        if state.settings[0].order:
+            assert np.isfinite(state.keys[p.tree + p.tree_size + index - p.first]) == is_open
         if state.settings[0].by_level:
             assert r.level == (min(r.in_flight, p.max_sequences) if is_open else -1)
     for index, p in enumerate(state.pools):
         mine = state.replicas[p.first : p.first + p.count]
         assert p.in_flight == mine.in_flight.sum()
-        assert p.foreign == live.foreign.in_flight[p.first : p.first + p.count].sum()
-        assert p.limited == 1
+        assert live.caps[index].foreign == live.foreign.in_flight[p.first : p.first + p.count].sum()
+        assert p.open == (mine.closed == 0).sum()
         listed = []
         if state.settings[0].by_level:
             for number in range(p.max_sequences + 1):
@@ -94,7 +96,7 @@ def assert_balanced(books: Books) -> None:
                     listed.append(replica)
                     replica, before = int(state.replicas[replica].next), replica
                 assert level.tail == before
-            assert sorted(listed) == [p.first + i for i in range(p.count) if mine[i].in_flight < mine[i].most]
+            assert sorted(listed) == [p.first + i for i in range(p.count) if not mine[i].closed]
     for i, site in enumerate(live.sites):
         here = [r for r in range(len(state.replicas)) if state.pools[state.replicas[r].pool].site == i]
         assert abs(site.busy_w - live.watts[here].sum()) < 1e-6 * max(1.0, site.busy_w)

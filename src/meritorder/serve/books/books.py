@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from meritorder.dispatch.state import UNLIMITED
 from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
 from meritorder.serve.books.lock import Lock
 from meritorder.serve.books.memory import new_path, open_block
 from meritorder.serve.books.rebuild import forget, rebuild
 from meritorder.serve.books.snapshot import snapshot
-from meritorder.serve.books.state import LiveState, build_live, regions_of
+from meritorder.serve.books.state import UNLIMITED, LiveState, build_live, regions_of
 from meritorder.serve.books.view import (
     MARK,
     PREFIX_SLOTS,
@@ -107,7 +106,7 @@ class Books:
 
     def limit_pool(self, pool: str, requests: int | None) -> None:
         """Limit the requests in flight in a pool from now on; None: no limit. Raises KeyError for an unknown pool."""
-        self.live.fleet.pools[_index(self.fleet.pools, pool)].most = UNLIMITED if requests is None else requests
+        self.live.caps[_index(self.fleet.pools, pool)].most = UNLIMITED if requests is None else requests
 
     def snapshot(self) -> dict[str, Any]:
         """What is in the books now, see `snapshot`."""

@@ -6,15 +6,14 @@ import numpy as np
 
 from meritorder.compiled import compiled, inlined
 from meritorder.dispatch import update
-from meritorder.dispatch.baselines import takes
 from meritorder.dispatch.choose import choose_near
 from meritorder.dispatch.predict import delay_s, prefill_j, tpot_with_s, ttft_s
-from meritorder.dispatch.reasons import FULL, LEAST_POWER
+from meritorder.dispatch.reasons import FULL, LEAST_POWER, NONE_USABLE, TOO_LONG
 from meritorder.dispatch.records import Records
-from meritorder.dispatch.state import LIMITED, SHUT
+from meritorder.serve.books.arrange import arrange, has_place, open_pools
 from meritorder.serve.books.hashes import known_prefix, own_blocks, owner_of
 from meritorder.serve.books.ledger import free_row, has_row, take_row
-from meritorder.serve.books.power import further_w, least_power, spare_w, weigh
+from meritorder.serve.books.power import further_w, least_power, spare_w
 from meritorder.serve.books.state import ANSWERED, AVOIDED, FREE, MOST_BLOCKS, SENT, LiveState
 from meritorder.serve.books.view import Block, view_of
 
@@ -32,7 +31,7 @@ def longest_context(live: LiveState, service: int) -> int:
     s = state.services[service]
     longest = 2
     for c in range(s.first, s.first + s.count):
-        longest = max(longest, state.pools[state.choices[c].pool].max_context)
+        longest = max(longest, live.caps[state.choices[c].pool].max_context)
     return int(longest)
 
 
@@ -48,15 +47,7 @@ def bar_one(live: LiveState, replica: int, why: int, on: bool) -> None:
     """The same for one of them."""
     gate = live.gates[replica]
     gate.barred = gate.barred | why if on else gate.barred & ~why
-    apply(live, replica)
-
-
-@inlined
-def apply(live: LiveState, replica: int) -> None:
-    """Let the gate of a replica take effect; it is for requests of ours."""
-    gate = live.gates[replica]
-    live.fleet.replicas[replica].most = gate.most + live.foreign[replica].in_flight if gate.barred == 0 else 0
-    update.reorder(live.fleet, replica)
+    arrange(live, replica)
 
 
 @inlined
@@ -69,26 +60,36 @@ def choose_within_power(
     if that is little enough, else the pool stays out.
     """
     state = live.fleet
-    left_out = False
+    open_pools(live, service)
+    if near >= 0 and state.replicas[near].closed != 0:
+        near, cached = -1, 0
     while True:
         replica, there, reason = choose_near(state, service, region, prompt, output, near, cached)
         if replica < 0:
-            break
+            # the request is never too long: no pool that could hold it is open
+            return -1, 0, why_not(live, service, prompt + output) if reason == TOO_LONG else reason
         pool = state.replicas[replica].pool
         if further_w(live, replica, room) <= spare_w(live, pool):
-            break
+            return replica, there, reason
         replica = least_power(live, pool, room)
         if replica >= 0:
-            there, reason = cached if replica == near else 0, LEAST_POWER
-            break
-        state.pools[pool].limited = SHUT
-        left_out = True
-    if left_out:
-        for pool in range(len(state.pools)):
-            state.pools[pool].limited = LIMITED
-        if replica < 0:
-            reason = FULL
-    return replica, there, reason
+            return replica, cached if replica == near else 0, LEAST_POWER
+        state.pools[pool].max_context = 0
+
+
+@compiled
+def why_not(live: LiveState, service: int, total: int) -> int:
+    """Why no pool takes a request of `total` tokens: are all that could hold it down, or full?"""
+    state = live.fleet
+    s = state.services[service]
+    for c in range(s.first, s.first + s.count):
+        pool = state.choices[c].pool
+        p = state.pools[pool]
+        if total <= live.caps[pool].max_context:
+            for replica in range(p.first, p.first + p.count):
+                if live.gates[replica].barred == 0:
+                    return FULL
+    return NONE_USABLE
 
 
 @compiled
@@ -130,8 +131,7 @@ def place(
     new = prompt - cached
     row = take_row(live, worker, replica, service, new, room)
     update.sent(state, replica, service, new, room)
-    update.settle(state)
-    weigh(live, replica)
+    arrange(live, replica)
     if state.pools[r.pool].prefix_caching != 0:
         own_blocks(live, hashes, blocks, replica)
     return replica, reason, new, room, cached, ttft, tpot, row, r.speed
@@ -145,7 +145,7 @@ def answered(block: Block, worker: int, number: int) -> None:
     if row.status == SENT:
         row.status = ANSWERED
         update.answered(live.fleet, row.replica, row.new)
-        update.settle(live.fleet)
+        arrange(live, row.replica)
 
 
 @compiled
@@ -156,8 +156,7 @@ def ended(block: Block, worker: int, number: int, output: int) -> None:
     if row.status != FREE:
         replica = row.replica
         update.ended(live.fleet, replica, row.service, row.new, row.room, output, row.status == ANSWERED)
-        update.settle(live.fleet)
-        weigh(live, replica)
+        arrange(live, replica)
         free_row(live, worker, number)
 
 
@@ -169,7 +168,7 @@ def has_room(block: Block, service: int) -> bool:
     s = state.services[service]
     for c in range(s.first, s.first + s.count):
         pool = state.choices[c].pool
-        if takes(state, pool, 1) and spare_w(live, pool) > 0.0:
+        if has_place(live, pool) and spare_w(live, pool) > 0.0:
             return True
     return False
 
@@ -206,7 +205,7 @@ def correct(
     r = live.fleet.replicas[replica]
     ratio = min(max(speed * observed / predicted, 1.0 / MOST_SPEED), MOST_SPEED)
     r.speed = min(max(r.speed * (ratio / r.speed) ** OBSERVATION, 1.0 / MOST_SPEED), MOST_SPEED)
-    update.reorder(live.fleet, replica)
+    arrange(live, replica)
 
 
 @compiled
@@ -214,7 +213,7 @@ def admit(block: Block, replica: int, most: int) -> None:
     """Set the most requests of ours that a replica may have in flight."""
     live = view_of(block)
     live.gates[replica].most = most
-    apply(live, replica)
+    arrange(live, replica)
 
 
 @compiled
@@ -236,10 +235,9 @@ def set_foreign(block: Block, replica: int, running: int, waiting: int) -> None:
     r.backlog += backlog - f.backlog
     r.context += context - f.context
     p.in_flight += in_flight - f.in_flight
-    p.foreign += in_flight - f.in_flight
+    live.caps[r.pool].foreign += in_flight - f.in_flight
     f.in_flight, f.waiting, f.backlog, f.context = in_flight, in_line, backlog, context
-    apply(live, replica)
-    weigh(live, replica)
+    arrange(live, replica)
 
 
 @compiled

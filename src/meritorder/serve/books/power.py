@@ -68,7 +68,7 @@ def least_power(live: LiveState, pool: int, room: int) -> int:
     p = live.fleet.pools[pool]
     best, least = -1, np.inf
     for replica in range(p.first, p.first + p.count):
-        if live.fleet.replicas[replica].in_flight < live.fleet.replicas[replica].most:
+        if live.fleet.replicas[replica].closed == 0:
             watts = further_w(live, replica, room)
             if watts < least:
                 best, least = replica, watts

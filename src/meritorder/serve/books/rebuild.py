@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from meritorder.compiled import compiled, inlined
-from meritorder.dispatch.state import LIMITED
-from meritorder.dispatch.update import order_all
-from meritorder.serve.books.power import weigh
+from meritorder.serve.books.arrange import arrange
 from meritorder.serve.books.state import ANSWERED, AVOIDED, FREE, SENT, LiveState
 from meritorder.serve.books.view import Block, view_of
 
@@ -50,9 +48,8 @@ def rebuild(block: Block) -> None:
                 r.backlog += row.new
             state.mix[row.replica, row.service] += 1
             r.tpot_s = min(r.tpot_s, state.services[row.service].tpot_s)
-    order_all(state)
     for replica in range(len(state.replicas)):
-        weigh(live, replica)
+        arrange(live, replica)
 
 
 @inlined
@@ -65,8 +62,8 @@ def clear(live: LiveState) -> None:
         state.levels[i].head = state.levels[i].tail = -1
     for i in range(len(state.pools)):
         p = state.pools[i]
-        p.in_flight = p.foreign = 0
-        p.limited = LIMITED
+        p.in_flight = p.open = 0
+        live.caps[i].foreign = 0
     for i in range(len(live.sites)):
         live.sites[i].busy_w = 0.0
     state.settings[0].touched = -1
@@ -74,11 +71,11 @@ def clear(live: LiveState) -> None:
         r, f = state.replicas[replica], live.foreign[replica]
         r.in_flight, r.waiting, r.backlog, r.context = f.in_flight, f.waiting, f.backlog, f.context
         live.gates[replica].barred &= ~AVOIDED
-        r.most = live.gates[replica].most + f.in_flight if live.gates[replica].barred == 0 else 0
+        r.closed = 1
         r.level = r.previous = r.next = -1
         r.tpot_s = np.inf
         state.pools[r.pool].in_flight += f.in_flight
-        state.pools[r.pool].foreign += f.in_flight
+        live.caps[r.pool].foreign += f.in_flight
         live.watts[replica] = 0.0
         for service in range(len(state.services)):
             state.mix[replica, service] = 0

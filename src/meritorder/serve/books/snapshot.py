@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from meritorder.dispatch.state import UNLIMITED
 from meritorder.fleet.schema import Fleet
-from meritorder.serve.books.state import DOWN, LiveState
+from meritorder.serve.books.state import DOWN, UNLIMITED, LiveState
 
 
 def snapshot(fleet: Fleet, live: LiveState) -> dict[str, Any]:
@@ -22,7 +21,7 @@ def snapshot(fleet: Fleet, live: LiveState) -> dict[str, Any]:
     site_names, pool_names = list(fleet.sites), list(fleet.pools)
     r = state.replicas
     usable = (live.gates.barred & DOWN) == 0
-    is_open = r.in_flight < r.most
+    is_open = r.closed == 0
     replicas = [
         {
             "name": f"{pool_names[pool]}/{index - int(state.pools[pool].first)}",
@@ -51,8 +50,8 @@ def snapshot(fleet: Fleet, live: LiveState) -> dict[str, Any]:
             "open": int(is_open[mine].sum()),
             "in_flight": int(r.in_flight[mine].sum()),
             "waiting": int(r.waiting[mine].sum()),
-            "foreign": int(p.foreign),
-            "limit": _limit(p.most),
+            "foreign": int(live.caps[i].foreign),
+            "limit": _limit(live.caps[i].most),
             "speed": float(np.exp(np.log(r.speed[mine]).mean())),
             "sent": int(p.sent),
             "mean_output_tokens": float(p.mean_output),

@@ -13,8 +13,7 @@ import numpy as np
 
 from meritorder.dispatch.build import build_state
 from meritorder.dispatch.records import Records, records
-from meritorder.dispatch.state import BY_REQUESTS, LIMITED, UNLIMITED, UNORDERED, FleetState
-from meritorder.dispatch.update import order_all
+from meritorder.dispatch.state import FleetState
 from meritorder.fleet.schema import Engine, Fleet
 from meritorder.perf.replica import Replica
 
@@ -44,7 +43,13 @@ FOREIGN = np.dtype(
     ]
 )
 
-# What a replica may have in flight, and why it may have nothing at all: DOWN, AVOIDED or both.
+# `most` where there is no limit.
+UNLIMITED = 2**31 - 1
+
+# What a pool may have in flight of ours, what it has from elsewhere, and its context while it is open.
+CAP = np.dtype([("most", "i8"), ("foreign", "i8"), ("max_context", "i8")])
+
+# What a replica may have in flight of ours, and why it may have nothing at all: DOWN, AVOIDED or both.
 GATE = np.dtype([("most", "i4"), ("barred", "i4")])
 
 # It can't serve; it has failed the request that is being placed.
@@ -83,6 +88,7 @@ class LiveState(NamedTuple):
     watts: Records  # f8 [replicas]: predicted above idle
     foreign: Records  # FOREIGN [replicas]
     gates: Records  # GATE [replicas]
+    caps: Records  # CAP [pools]
     workers: Records  # WORKER
     rows: Records  # ROW [workers, rows of each]
     prefixes: Records  # PREFIX, by hash
@@ -105,25 +111,22 @@ def build_live(
     state = build_state(
         fleet, replicas, fleet.dispatch, regions=regions_of(fleet), prefix_tokens=BLOCK_TOKENS, seed=seed
     )
-    g = state.settings[0]
-    if g.order == UNORDERED:
-        g.order = BY_REQUESTS  # the order also tells who is open
     sites = records(len(fleet.sites), SITE)
     gates = records(len(state.replicas), GATE)
+    caps = records(len(state.pools), CAP)
+    caps.max_context[:] = state.pools.max_context
+    caps.most[:] = [pool.max_in_flight or UNLIMITED for pool in fleet.pools.values()]
     sites.limit_w[:] = [site.power_limit or np.inf for site in fleet.sites.values()]
     for p, pool, replica in zip(state.pools, fleet.pools.values(), replicas, strict=True):
         sites[p.site].idle_w += replica.table.idle_w * pool.replicas
-        p.limited = LIMITED
-        p.most = min(pool.max_in_flight or UNLIMITED, UNLIMITED)
         gates.most[p.first : p.first + p.count] = default_most(pool.engine)
-    state.replicas.most[:] = gates.most
-    order_all(state)
     return LiveState(
         fleet=state,
         sites=sites,
         watts=np.zeros(len(state.replicas)),
         foreign=records(len(state.replicas), FOREIGN),
         gates=gates,
+        caps=caps,
         workers=records(workers, WORKER),
         rows=np.zeros((workers, rows), np.dtype(ROW, align=True)).view(np.recarray),
         prefixes=records(prefix_slots, PREFIX),

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from meritorder.compiled import inlined
 from meritorder.dispatch.records import Records
 from meritorder.dispatch.state import BATCH, CHOICE, LEVEL, POOL, REPLICA, SERVICE, SETTINGS, TOKENS, FleetState
-from meritorder.serve.books.state import FOREIGN, GATE, PREFIX, ROW, SITE, WORKER, LiveState
+from meritorder.serve.books.state import CAP, FOREIGN, GATE, PREFIX, ROW, SITE, WORKER, LiveState
 
 Block = npt.NDArray[np.uint8]
 
@@ -28,8 +28,8 @@ _LINE = 64  # bytes of a cache line
 _POOL, _REPLICA, _SERVICE, _CHOICE, _TOKENS, _BATCH, _LEVEL, _SETTINGS = (
     np.dtype(fields, align=True) for fields in (POOL, REPLICA, SERVICE, CHOICE, TOKENS, BATCH, LEVEL, SETTINGS)
 )
-_SITE, _FOREIGN, _GATE, _WORKER, _ROW, _PREFIX = (
-    np.dtype(fields, align=True) for fields in (SITE, FOREIGN, GATE, WORKER, ROW, PREFIX)
+_SITE, _FOREIGN, _GATE, _CAP, _WORKER, _ROW, _PREFIX = (
+    np.dtype(fields, align=True) for fields in (SITE, FOREIGN, GATE, CAP, WORKER, ROW, PREFIX)
 )
 
 
@@ -75,9 +75,9 @@ def view_of(block: Block) -> LiveState:
     replicas = block[at[2] : at[3]].view(_REPLICA)
     services = block[at[4] : at[5]].view(_SERVICE)
     sites = block[at[26] : at[27]].view(_SITE)
-    workers = block[at[34] : at[35]].view(_WORKER)
+    workers = block[at[36] : at[37]].view(_WORKER)
     regions = (at[23] - at[22]) // (8 * len(sites))
-    rows = block[at[36] : at[37]].view(_ROW)
+    rows = block[at[38] : at[39]].view(_ROW)
     return LiveState(
         FleetState(
             pools,
@@ -99,9 +99,10 @@ def view_of(block: Block) -> LiveState:
         block[at[28] : at[29]].view(np.float64),
         block[at[30] : at[31]].view(_FOREIGN),
         block[at[32] : at[33]].view(_GATE),
+        block[at[34] : at[35]].view(_CAP),
         workers,
         rows.reshape((len(workers), len(rows) // len(workers))),
-        block[at[38] : at[39]].view(_PREFIX),
+        block[at[40] : at[41]].view(_PREFIX),
     )
 
 

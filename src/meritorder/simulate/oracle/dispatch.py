@@ -37,9 +37,7 @@ class Dispatcher:
         """The accounting of a replica has changed."""
         self.step += 1
         self.key[replica] = self._key(replica)
-        level = -1
-        if self._is_open(replica):
-            level = min(self.state.replicas[replica].in_flight, self._pool(replica).max_sequences)
+        level = min(self.state.replicas[replica].in_flight, self._pool(replica).max_sequences)
         if level != self.level[replica]:
             self.level[replica] = level
             self.entered[replica] = (self.step, replica)
@@ -48,14 +46,6 @@ class Dispatcher:
         """These prefix blocks were sent to a replica."""
         for block in blocks:
             self.owner[block] = replica
-
-    def _is_open(self, replica: int) -> bool:
-        r = self.state.replicas[replica]
-        return bool(r.in_flight < r.most)
-
-    def _takes(self, pool: int) -> bool:
-        p = self.state.pools[pool]
-        return bool(not p.limited or p.in_flight - p.foreign < p.most)
 
     def _pool(self, replica: int) -> np.record:
         pool: np.record = self.state.pools[self.state.replicas[replica].pool]
@@ -86,18 +76,11 @@ class Dispatcher:
         if not fitting:
             return -1, 0, reasons.TOO_LONG
         g, state = self.state.settings[0], self.state
-        if all(state.replicas[r].most == 0 for r in fitting):
-            return -1, 0, reasons.NONE_USABLE
-        fitting = [r for r in fitting if self._is_open(r) and self._takes(state.replicas[r].pool)]
-        if not fitting:
-            return -1, 0, reasons.FULL
         known = 0
         while g.uses_prefix and known < len(blocks) and blocks[known] in self.owner:
             known += 1
         near = self.owner[blocks[known - 1]] if known else -1
-        if near >= 0 and not self._is_open(near):
-            near = -1
-        cached = min(known * int(g.prefix_tokens), prompt - 1) if near >= 0 else 0
+        cached = min(known * int(g.prefix_tokens), prompt - 1) if known else 0
         flight = [int(state.replicas[r].in_flight) for r in range(len(state.replicas))]
         expected = float(output) if g.oracle_length else float(state.services[service].mean_output)
 
@@ -122,14 +105,14 @@ class Dispatcher:
             return (best, 0, reasons.REQUESTS) if uneven else (near, cached, reasons.PREFIX)
         if g.policy == names.LATENCY_PREDICTED:
             return self._fastest(fitting, region, prompt, expected)
-        return self._merit_order(service, region, prompt, fitting, expected, near, cached)
+        return self._merit_order(service, region, prompt, prompt + output, expected, near, cached)
 
     def _first_by_key(self, replicas: Iterable[int]) -> int:
         return min(replicas, key=lambda r: (self.key[r], r))
 
     def _predict(self, replica: int, region: int, prompt: int, there: int, expected: float) -> tuple[float, float]:
         r = self.state.replicas[replica]
-        tpot = r.speed * tpot_s(self.state, r.pool, r.in_flight + 1, r.context + prompt + 0.5 * expected, expected)
+        tpot = tpot_s(self.state, r.pool, r.in_flight + 1, r.context + prompt + 0.5 * expected, expected)
         delay = delay_s(self.state, r.pool, region, prompt)
         return ttft_s(self.state, replica, prompt, there, tpot) + delay, tpot
 
@@ -153,16 +136,16 @@ class Dispatcher:
         return float(max(felt) / weights[service])
 
     def _merit_order(
-        self, service: int, region: int, prompt: int, fitting: list[int], expected: float, near: int, cached: int
+        self, service: int, region: int, prompt: int, total: int, expected: float, near: int, cached: int
     ) -> Choice:
         state, s, g = self.state, self.state.services[service], self.state.settings[0]
         feasible: list[tuple[float, int, int]] = []
         harmful: list[tuple[float, int, int, float]] = []
         for c in range(s.first, s.first + s.count):
             pool = state.choices[c].pool
-            members = [r for r in fitting if state.replicas[r].pool == pool]
-            if not members:
+            if total > state.pools[pool].max_context:
                 continue
+            members = [r for r in range(len(state.replicas)) if state.replicas[r].pool == pool]
             limit = max(most_in_flight(state, service, c), 1)
             pressed = self._pressure(service, pool)
             tried = []
