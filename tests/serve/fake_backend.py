@@ -92,6 +92,7 @@ class FakeBackend:
         self.finished = 0  # answers ended as meant
         self.cut_at: list[float] = []  # when the other side closed in mid-answer (time.monotonic)
         self.healthy = True
+        self.mute = False  # frozen as a whole: not even /health is answered
         self.metrics = ""  # text of /metrics
         self.url = ""
         self.port = 0
@@ -158,6 +159,8 @@ class FakeBackend:
 
     async def _answer(self, got: Got, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         path = got.path.partition("?")[0]
+        if self.mute:
+            await asyncio.sleep(3600)
         if got.method == "GET":
             if path.endswith("/health"):
                 _write(writer, 200 if self.healthy else 503, b"{}")

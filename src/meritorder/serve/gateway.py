@@ -23,6 +23,7 @@ from meritorder.serve.exchange.exchange import Exchange
 from meritorder.serve.exchange.headers import Asked, request_id_of
 from meritorder.serve.exchange.hedge import Hedges
 from meritorder.serve.exchange.learned import Learned
+from meritorder.serve.exchange.liveness import Liveness
 from meritorder.serve.http.answer import Answer
 from meritorder.serve.http.request import Request
 
@@ -63,6 +64,7 @@ class Gateway:
         self.live = [service.live for service in fleet.services.values()]
         self.learned = [Learned() for _ in self.live]
         self.hedges = [Hedges(live.hedging) for live in self.live]
+        self.liveness = [Liveness(backend, self.now) for backend in backends]
         # backends that are no use for an API, or for taking up a chat
         self._cannot = {path: _indices(backends, lambda b, path=path: path not in b.kind.apis) for path in _APIS}  # type: ignore[misc]
         self.cannot_continue = _indices(backends, lambda b: b.kind.continuation == "none")

@@ -344,6 +344,22 @@ def test_a_whole_answer_is_fetched_elsewhere_from_a_backend_found_dead() -> None
         streaming.join()
 
 
+def test_a_whole_answer_is_fetched_elsewhere_from_one_that_is_silent_also_to_a_look(two: Pair) -> None:
+    gateway, fakes = two
+    fakes[0].mute = True
+    began = time.monotonic()
+    assert gateway.chat().text == WHOLE
+    assert time.monotonic() - began < 2.0
+    assert "frozen" in gateway.backends[0].health.why or gateway.account().retries == 1
+
+
+def test_a_long_whole_answer_is_waited_for(two: Pair) -> None:
+    gateway, fakes = two
+    fakes[0].acts.append(Act(first_s=2.0))  # longer than the deadlines of first token and token
+    assert gateway.chat().text == WHOLE
+    assert fakes[1].requests == []
+
+
 def test_a_frozen_body_is_fetched_elsewhere(two: Pair) -> None:
     gateway, fakes = two
     fakes[0].acts.append(Act("freeze-mid"))

@@ -143,8 +143,10 @@ class Attempt:
         elif self.backend.state in ("down", "open"):
             # An answer in one piece may take long; but not from one that others have found dead.
             self.fail("frozen: silent, and others of its answers failed", frozen=True)
+        elif self.exchange.liveness_of(self.backend).gone(deadlines.token):
+            self.fail("frozen: silent, also to a look at its health", frozen=True)
         else:
-            self._look = now + _LOOK_AGAIN_S
+            self._look = now + min(_LOOK_AGAIN_S, deadlines.token)
 
     def pause(self, on: bool) -> None:
         """The client reads too slowly (on), or reads again."""

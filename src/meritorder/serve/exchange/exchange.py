@@ -31,6 +31,7 @@ from meritorder.serve.exchange.continuation import Continued, can_continue, clos
 from meritorder.serve.exchange.entry import Entry, enter
 from meritorder.serve.exchange.failures import Failure, Failures
 from meritorder.serve.exchange.headers import Asked
+from meritorder.serve.exchange.liveness import Liveness
 from meritorder.serve.exchange.stream import DONE, OPENAI, TYPED, Reader, Told
 from meritorder.serve.exchange.usage import Usage, Whole
 from meritorder.serve.http.answer import Answer
@@ -195,6 +196,10 @@ class Exchange:
     def begun(self) -> bool:
         """Whether the client has got a part of the answer."""
         return self._answer.started
+
+    def liveness_of(self, backend: Backend) -> Liveness:
+        """Whether a silent backend is still there."""
+        return self._gateway.liveness[backend.index]
 
     def reader(self) -> Reader:
         """For the event stream of an attempt."""
