@@ -36,6 +36,7 @@ def command(
     """
     from meritorder.cli.output import console
     from meritorder.cli.serve import load_served
+    from meritorder.compiled import cache_folder
     from meritorder.console.pages import admin_pages, gateway_pages
     from meritorder.serve.engines import local, weights
     from meritorder.serve.engines.fleet_file import Doorway
@@ -57,7 +58,10 @@ def command(
             engines = stack.enter_context(local.running(plan, folder, tell))
         with _step(out, "measuring how fast they are here"):
             fleet = str(local.write_fleet(plan, engines, folder, doorway))
-        starting = stack.enter_context(_step(out, "starting the gateway"))
+        label = (
+            "starting the gateway" if any(cache_folder().rglob("*.nbc")) else "compiling the gateway's policies, once"
+        )
+        starting = stack.enter_context(_step(out, label))
 
         def ready(now: Ready) -> None:
             starting.end()

@@ -36,7 +36,7 @@ const show = {
   share: (value) => (value === null || !isFinite(value) ? "–" : `${digits(Math.floor(value * 1000) / 10)} %`),
   usd: (value) =>
     value === null || value === undefined || !isFinite(value) ? "–" : value >= 100 ? `$${Math.round(value).toLocaleString("en")}`
-      : `$${value >= 0.01 || value === 0 ? value.toFixed(value >= 10 ? 1 : 2) : value.toPrecision(2)}`,
+      : `$${value >= 0.1 || value === 0 ? value.toFixed(value >= 10 ? 1 : 2) : value.toPrecision(2)}`,
 };
 
 /** Colour of a pool by its place in the merit order, the cheapest first: from green over blue and violet to amber. */
