@@ -230,11 +230,11 @@ def test_a_stream_that_lacks_only_its_end_gets_it(two: Pair) -> None:
     assert fakes[1].requests == []
 
 
-def test_an_end_without_done_passes_as_it_came(two: Pair) -> None:
+def test_an_end_without_its_mark_gets_it(two: Pair) -> None:
     gateway, fakes = two
     fakes[0].acts.append(Act("no-done"))
-    reply = gateway.chat(stream=True)
-    assert (reply.cut, reply.text) == (False, WHOLE)
+    _is_one_stream(gateway.chat(stream=True))
+    assert fakes[1].requests == []
     assert gateway.account().outcome == "ok"
 
 

@@ -113,7 +113,7 @@ class Attempt:
         if self.over:
             return
         if self.reader is not None and self.reader.complete:
-            self.exchange.streamed(self, self.reader, cleanly=False)
+            self.exchange.streamed(self, self.reader)
         else:
             self.fail(why or fault.value)
 
@@ -135,7 +135,7 @@ class Attempt:
         deadlines = self.exchange.deadlines
         if self.reader is not None and self.reader.complete:
             self.stop()  # the end was marked; the connection says nothing more
-            self.exchange.streamed(self, self.reader, cleanly=False)
+            self.exchange.streamed(self, self.reader)
         elif self.first or self._size:
             self.fail(f"frozen: nothing for {deadlines.token:g} s in mid-answer", frozen=True)
         elif self.exchange.stream:
@@ -193,7 +193,7 @@ class Attempt:
         if self.over:
             return
         if reader.complete and not reader.broken:
-            self.exchange.streamed(self, reader, cleanly=True)
+            self.exchange.streamed(self, reader)
         else:
             self.fail(reader.broken or "the stream ended before the answer")
 

@@ -259,8 +259,8 @@ class Exchange:
         self._answer.send(attempt.status, self._lines(attempt), body)
         self._end("ok", "" if sound else f"the backend answered {attempt.status}")
 
-    def streamed(self, attempt: Attempt, reader: Reader, *, cleanly: bool) -> None:
-        """The stream has ended, and all of the answer is there. Not `cleanly`: its connection was cut then."""
+    def streamed(self, attempt: Attempt, reader: Reader) -> None:
+        """The stream has ended, and all of the answer is there."""
         account = self.account
         self._count(self._told.usage)
         accounting.read_timings(account, attempt.backend, reader.last)
@@ -268,8 +268,8 @@ class Exchange:
         if attempt.first:
             accounting.observe(self.dispatcher, attempt, output)
         self._settle(attempt, output)
-        if not reader.done and not cleanly and self._openai:
-            self._answer.write(DONE)
+        if self._openai and not reader.done:
+            self._answer.write(DONE)  # some backends leave it out, but clients wait for it
         self._answer.end()
         self._end("ok", "the backend reported the request's own fault" if reader.clients else "")
 
