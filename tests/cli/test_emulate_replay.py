@@ -68,6 +68,7 @@ def test_a_replay_measures_compares_and_writes(tmp_path: Path, trace: Path) -> N
     told = json.loads(done.stdout)
     assert (told["requests"], told["completed"], told["other_length"]) == (10, 10, 0)
     assert told["comparison"]["requests"] == 10
+    assert told["comparison"]["by_pool"] == {"vllm-cpu": 10}
     assert abs(told["comparison"]["e2e_s"]["difference"]["mean"]) < 0.1
     assert told["by_service"]["chat"]["completed"] == 10
     assert json.loads((tmp_path / "out" / "replay.json").read_text()) == told

@@ -72,7 +72,7 @@ def command(
     """
     from meritorder.cli.output import print_json, progress
     from meritorder.cli.replay_tables import print_replay
-    from meritorder.serve.replay.compare import compare, simulated_latencies
+    from meritorder.serve.replay.compare import compare, simulated_latencies, simulated_pools
     from meritorder.serve.replay.store import ours, save
     from meritorder.serve.replay.summary import summarise
     from meritorder.simulate.folder import check_folder
@@ -93,8 +93,9 @@ def command(
         from meritorder.simulate.run import simulate
 
         with progress("simulating the same", as_json):
-            simulated = simulated_latencies(simulate(loaded[0], asked.trace, seed=seed, replicas=loaded[1]))
-        summary["comparison"] = compare(measured, simulated)
+            result = simulate(loaded[0], asked.trace, seed=seed, replicas=loaded[1])
+        simulated = simulated_latencies(result)
+        summary["comparison"] = {**compare(measured, simulated), "by_pool": simulated_pools(result)}
     if output:
         save(output, measured, asked.trace, asked.services, asked.service, summary, simulated)
     if as_json:

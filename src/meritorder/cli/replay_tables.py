@@ -43,12 +43,18 @@ def print_replay(summary: dict[str, Any], trace: Trace, url: str, folder: Path |
     for why, count in summary["why"].items():
         notes.print(Text(f"{count:,} x {why}", style="yellow"), soft_wrap=True)
     if summary["by_pool"]:
-        shares = (f"{name} {count:,}" for name, count in sorted(summary["by_pool"].items()))
-        out.print(Text(f"answered by: {', '.join(shares)}"), soft_wrap=True)
+        line = f"answered by: {_counts(summary['by_pool'])}"
+        if "comparison" in summary:
+            line += f"; as simulated: {_counts(summary['comparison']['by_pool'])}"
+        out.print(Text(line), soft_wrap=True)
     for note in _doubts(summary):
         notes.print(Text(f"note: {note}", style="yellow"), soft_wrap=True)
     if folder:
         notes.print(f"written: {folder}", markup=False, soft_wrap=True)
+
+
+def _counts(by_pool: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(by_pool.items()))
 
 
 def _measured(summary: dict[str, Any]) -> object:

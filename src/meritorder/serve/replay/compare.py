@@ -20,6 +20,12 @@ def simulated_latencies(result: Result) -> dict[str, Floats]:
     return {name: latency(requests, name) for name in LATENCIES}
 
 
+def simulated_pools(result: Result) -> dict[str, int]:
+    """How many requests each pool was sent in the simulation."""
+    counts = np.bincount(result.pool[result.pool >= 0], minlength=len(result.fleet.pools))
+    return {name: int(count) for name, count in zip(result.fleet.pools, counts, strict=True) if count}
+
+
 def compare(measured: Measured, simulated: dict[str, Floats]) -> dict[str, Any]:
     """By latency: spreads measured and simulated, and their ratio less 1 as `difference`; number of `requests`."""
     found: dict[str, Any] = {}
