@@ -299,7 +299,7 @@ class Exchange:
     def _take_up(self) -> None:
         """A stream broke after its first byte: have it continued."""
         told, ask = self._told, self._entry.ask
-        if told.plain and told.tokens >= ask.most_output > 0:
+        if told.plain and ask.choices == 1 and told.tokens >= ask.most_output > 0:
             self._answer.write(closing_events(self._path, told))
             self._count(told.usage)
             self._answer.end()
