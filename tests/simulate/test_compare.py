@@ -52,6 +52,15 @@ def test_chance_is_told_from_a_slower_policy(runs: list[Run]) -> None:
     assert found["slo_attainment.chat"]["differences"][1]["high"] < 0
 
 
+def test_a_metered_price_is_resampled_with_the_requests_that_paid_it() -> None:
+    free = fake_result(5000)
+    name, pool = next(iter(free.fleet.pools.items()))
+    metered = pool.model_copy(update={"usd_per_mtok_output": 50.0})
+    fleet = free.fleet.model_copy(update={"pools": free.fleet.pools | {name: metered}})
+    (difference,) = rows(compare([run_of(free), run_of(replace(free, fleet=fleet))]))["usd_per_mtok"]["differences"]
+    assert 0 < difference["low"] < difference["delta"] < difference["high"]
+
+
 def test_same_seed_same_bits(runs: list[Run]) -> None:
     assert orjson.dumps(compare(runs, seed=3)) == orjson.dumps(compare(runs, seed=3))
     assert orjson.dumps(compare(runs, seed=3)) != orjson.dumps(compare(runs, seed=4))

@@ -151,6 +151,22 @@ def test_energy_and_cost(result: Result, summary: dict[str, Any]) -> None:
     assert sum(summary["costs"].values()) == pytest.approx(summary["cost_usd"])
 
 
+def test_metered_pools_charge_for_what_was_sent_and_delivered(result: Result, summary: dict[str, Any]) -> None:
+    name, pool = next(iter(result.fleet.pools.items()))
+    metered = pool.model_copy(update={"usd_per_mtok_prompt": 2.0, "usd_per_mtok_output": 8.0})
+    fleet = result.fleet.model_copy(update={"pools": result.fleet.pools | {name: metered}})
+    charged = summarise(replace(result, fleet=fleet))
+    mine = [i for i in range(600) if result.pool[i] == 0]
+    prompts = sum(int(result.trace.prompt_tokens[i]) for i in mine if not math.isnan(result.start_s[i]))
+    outputs = sum(int(result.trace.output_tokens[i]) for i in mine if result.status[i] == Status.COMPLETED)
+    usd = (2.0 * prompts + 8.0 * outputs) * 1e-6
+    assert usd > 0
+    assert summary["costs"]["metered_usd"] == 0
+    assert charged["costs"]["metered_usd"] == pytest.approx(usd)
+    assert charged["by_pool"][name]["metered_usd"] == pytest.approx(usd)
+    assert charged["cost_usd"] == pytest.approx(summary["cost_usd"] + usd)
+
+
 def test_routing_counts_every_dispatched_request_once(result: Result, summary: dict[str, Any]) -> None:
     for s, service in enumerate(result.fleet.services):
         for p, pool in enumerate(result.fleet.pools):

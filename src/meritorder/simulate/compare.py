@@ -145,6 +145,7 @@ def _replicates(run: Run, cell: npt.NDArray[np.int32], weights: Floats) -> dict[
     found["goodput.tokens_per_s"] = weights @ good / run.span_s
     output = bootstrap.per_cell(cell, tokens * done)
     joules, usd = _spent(run, requests["arrival_s"])
+    usd += _metered(run, cell, tokens + requests["prompt_tokens"])
     found["energy_j_per_output_token"] = bootstrap.ratio(weights, joules, output)
     found["usd_per_good_mtok"] = bootstrap.ratio(weights, usd * 1e6, good)
     found["usd_per_mtok"] = bootstrap.ratio(weights, usd * 1e6, output)
@@ -171,6 +172,16 @@ def _spent(run: Run, arrival_s: Floats) -> tuple[Floats, Floats]:
     owner = run.summary["costs"]["owner_usd"] / bootstrap.CELLS
     joules = dynamic + idle
     return joules.sum(axis=0), (joules * price).sum(axis=0) + owner
+
+
+def _metered(run: Run, cell: npt.NDArray[np.int32], tokens: Floats) -> Floats:
+    """USD that metered pools charge by cell, shared out by the tokens that were sent there."""
+    usd = np.zeros(bootstrap.CELLS)
+    for i, row in enumerate(run.summary["by_pool"].values()):
+        if charged := row.get("metered_usd"):  # runs saved by earlier versions have none
+            here = bootstrap.per_cell(cell, tokens * (run.requests["pool"] == i))
+            usd += charged * here / here.sum()
+    return usd
 
 
 def _difference(first: float | None, value: float | None, base: Floats | None, mine: Floats | None) -> dict[str, Any]:

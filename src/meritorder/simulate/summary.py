@@ -30,7 +30,8 @@ def summarise(result: Result) -> dict[str, Any]:
     Latencies `ttft_s, tpot_s, e2e_s, queue_s`: {mean, p50, p90, p95, p99, max} over completed requests (see
     `columns.latency`; percentiles see `spread.spread`). Tokens are those of completed requests. `energy_j` is IT
     energy, idle and dynamic, of all replicas over the span; `facility_energy_j` is that times the PUE of each site.
-    `cost_usd` = owning or renting all replicas over the span + facility energy + its carbon (`costs`: the parts).
+    `cost_usd` = owning or renting all replicas over the span + facility energy + its carbon + what metered APIs charge
+    (`costs`: the parts).
     `goodput`: completed requests and their output tokens within targets, a second of the span; `usd_per_mtok` shares
     the cost among all output tokens of completed requests, `usd_per_good_mtok` among those within targets.
     `slo_attainment`: by service the share of judged requests within targets (rule: `service_level.judge`).

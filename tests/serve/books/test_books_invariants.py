@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.serve.books.fleets import assert_balanced, fleet_text, make
 
 from meritorder.fleet.dispatch import POLICIES
 from meritorder.serve.books.books import Books
 from meritorder.serve.books.dispatcher import Dispatcher, NoPlace, Ticket
-from serve.books.fleets import assert_balanced, fleet_text, make
 
 REPLICA = st.integers(0, 4)
 OPERATION = st.one_of(

@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 import pytest
+from tests.serve.books.fleets import assert_balanced, fleet_text, in_flight, make_books
 
 from meritorder.dispatch import reasons
 from meritorder.fleet.dispatch import POLICIES
 from meritorder.serve.books.books import Books
 from meritorder.serve.books.dispatcher import BLOCK_TOKENS, Dispatcher, NoPlace, Ticket
-from serve.books.fleets import assert_balanced, fleet_text, in_flight, make_books
 
 CHAT, BATCH = 0, 1
 POLICY = pytest.mark.parametrize("policy", list(POLICIES))
@@ -295,15 +295,9 @@ def test_what_a_request_cost() -> None:
 
 
 def test_a_metered_price_makes_a_pool_dearer() -> None:
-    cheap = fleet_text()
-    _, d = hand(cheap)
+    _, d = hand()
     assert placed(d).pool == 0
-    metered = cheap.replace("usd_per_hour: 2 USD/h", "usd_per_hour: 2 USD/h\n    usd_per_mtok_output: 50", 1)
-    metered = metered.replace(
-        "      usd_per_hour: 2 USD/h\n    usd_per_mtok_output: 50", "      usd_per_hour: 2 USD/h", 1
-    )
-    metered = metered.replace("  a:\n", "  a:\n    usd_per_mtok_output: 50\n", 1)
-    _, d = hand(metered)
+    _, d = hand(fleet_text().replace("  a:\n", "  a:\n    usd_per_mtok_output: 50\n"))
     assert placed(d).pool == 1
 
 

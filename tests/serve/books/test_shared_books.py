@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.serve.books.fleets import assert_balanced, fleet_text, in_flight, make
 
 from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
 from meritorder.serve.books.books import Books
 from meritorder.serve.books.dispatcher import Dispatcher, NoPlace, Ticket
-from serve.books.fleets import assert_balanced, fleet_text, in_flight, make
 
 FORK = multiprocessing.get_context("fork")
 WORKERS = 3
