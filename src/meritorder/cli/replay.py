@@ -83,7 +83,7 @@ def command(
         check_folder(output, ours)
     loaded = _fleet(fleet)
     asked = _traffic(
-        traffic, loaded, rate=rate, window=window, limit=limit, closed_loop=closed_loop, seed=seed, quiet=as_json
+        traffic, model, loaded, rate=rate, window=window, limit=limit, closed_loop=closed_loop, seed=seed, quiet=as_json
     )
     with progress(f"replaying {asked.trace.duration_s / 60:,.1f} min", as_json) as advance:
         measured = _replay(asked, address, model, _api(api), headers, timeout, seed, advance)
@@ -151,8 +151,15 @@ def _fleet(path: str | None) -> tuple[Fleet, tuple[Replica, ...]] | None:
     return fleet, tuple(replicas.values())
 
 
-def _traffic(name: str, loaded: tuple[Fleet, tuple[Replica, ...]] | None, *, seed: int, **options: Any) -> _Asked:
-    """The traffic cut and scaled, and its requests' services: the fleet's, else those that the trace names."""
+def _traffic(
+    name: str, model: str | None, loaded: tuple[Fleet, tuple[Replica, ...]] | None, *, seed: int, **options: Any
+) -> _Asked:
+    """The traffic cut and scaled, and its requests' services.
+
+    All are of the fleet's service that `model` names, if it names one; else as the fleet, or the trace alone, says.
+    """
+    from dataclasses import replace
+
     import numpy as np
 
     from meritorder.cli.traffic_choice import choose
@@ -164,6 +171,8 @@ def _traffic(name: str, loaded: tuple[Fleet, tuple[Replica, ...]] | None, *, see
     if loaded is None:
         return _Asked(trace, trace.services, ("",) * len(trace.services), trace.service.astype(np.int32))
     services = loaded[0].services
+    if model in services:
+        trace = replace(trace, services=(model,), service=np.zeros(len(trace), np.int16))
     models = tuple(service.model for service in services.values())
     return _Asked(trace, tuple(services), models, services_of(loaded[0], trace, seed))
 

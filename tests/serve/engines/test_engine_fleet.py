@@ -57,15 +57,16 @@ def test_speed_is_measured_once_for_a_machine_and_model(tiny: Path, tmp_path: Pa
 
 
 def test_the_fit_goes_through_what_was_measured() -> None:
-    speed = fitted(prompt_s=0.004 + 192 * 0.005, alone_s=0.016, full_s=0.052, slots=4)
+    speed = fitted({p: 0.006 + p * 0.005 for p in (32, 96, 224)}, {b: 0.004 + 0.012 * b for b in (1, 2, 3, 4)})
     assert speed.host_s == pytest.approx(0.004)
     assert speed.per_token_s == pytest.approx(0.005)
     assert speed.per_sequence_s == pytest.approx(0.007)
 
 
-@pytest.mark.parametrize("times", [(0.1, 0.01, 0.2), (0.1, 0.01, 0.005), (1e-6, 0.01, 0.02), (9.0, 0.01, 0.02)])
-def test_odd_measurements_still_make_a_machine_that_loads(times: tuple[float, float, float]) -> None:
-    speed = fitted(*times, slots=4)
+@pytest.mark.parametrize("gaps", [{1: 0.01, 2: 0.005}, {1: 0.01, 2: 0.2}, {1: 0.01}, {1: 0.01, 2: 0.01}])
+@pytest.mark.parametrize("firsts", [{32: 0.1, 96: 0.05}, {32: 1e-6, 96: 2e-6}, {32: 1.0, 96: 9.0}])
+def test_odd_measurements_still_make_a_machine_that_loads(firsts: dict[int, float], gaps: dict[int, float]) -> None:
+    speed = fitted(firsts, gaps)
     assert speed.host_s > 0
     assert speed.per_token_s > 0
     assert speed.per_sequence_s >= 0

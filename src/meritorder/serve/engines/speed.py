@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import platform
+import time
 import urllib.request
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from statistics import fmean, linear_regression
 
 from meritorder.files import write_text
 from meritorder.serve.engines.engine import Engine
 
-_PROMPT = 192  # tokens
-_OUTPUT = 25
+_PROMPTS = (32, 96, 224)  # tokens
+_OUTPUT = 24
 _TIMEOUT_S = 600.0
-_REPEATS = 2  # the best counts: whatever else runs only ever makes it slower
+_REPEATS = 3
 
 
 @dataclass(frozen=True)
@@ -28,28 +30,38 @@ class Speed:
     per_sequence_s: float
 
 
-def fitted(prompt_s: float, alone_s: float, full_s: float, slots: int) -> Speed:
-    """From the times of a prompt of `_PROMPT` tokens, of a token alone, and of a token while all slots are busy.
+def fitted(first_s: Mapping[int, float], gap_s: Mapping[int, float]) -> Speed:
+    """From the time to the first token by prompt length, and between two tokens by streams at a time.
 
-    llama.cpp's time isn't affine in the batch; a line through its ends is near enough for a few slots.
+    Lines of least squares. What a prompt takes apart from its tokens is the server's and no iteration's.
     """
-    slope = min(max((full_s - alone_s) / (slots - 1), 0.02 * alone_s), 0.95 * alone_s) if slots > 1 else 0.5 * alone_s
-    host = alone_s - slope
-    per_token = min(max((prompt_s - host) / _PROMPT, 0.01 * slope), slope)
+    per_token, _ = _line(first_s)
+    if len(gap_s) > 1:
+        slope, host = _line(gap_s)
+        slope = min(max(slope, 0.02 * gap_s[1]), 0.95 * gap_s[1])  # noise must not make time stand still
+        host = max(host, gap_s[1] - slope)
+    else:
+        slope = host = 0.5 * gap_s[1]
+    per_token = min(max(per_token, 0.01 * slope), slope)
     return Speed(float(f"{host:.3g}"), float(f"{per_token:.3g}"), float(f"{slope - per_token:.3g}"))
 
 
 def measure(engine: Engine) -> Speed:
-    """Measure a running engine that serves nobody else."""
-    prompt = alone = full = float("inf")
+    """Measure a running engine as its clients would, by streams; it should serve nobody else meanwhile."""
     slots = engine.settings.slots
     with ThreadPoolExecutor(slots) as together:
-        for turn in range(_REPEATS):
-            prompt = min(prompt, _timings(engine, _PROMPT, 1, turn)["prompt_ms"] * 1e-3)
-            alone = min(alone, _per_token_s(engine, turn))
-            at_once = [together.submit(_per_token_s, engine, slot) for slot in range(slots)]
-            full = min(full, max(each.result() for each in at_once))
-    return fitted(prompt, alone, full, slots)
+
+        def gap(streams: int, turn: int) -> float:
+            """Mean time between two tokens while so many streams decode."""
+            times = list(together.map(lambda i: _token_times(engine, _PROMPTS[0], turn + i), range(streams)))
+            begin, end = max(each[0] for each in times), min(each[-1] for each in times)
+            spans = [[t for t in each if begin <= t <= end] for each in times]
+            return fmean((span[-1] - span[0]) / (len(span) - 1) for span in spans if len(span) > 1)
+
+        gap(1, 0)  # the first one warms up
+        gaps = {b: fmean(gap(b, 10 * turn + 100 * b) for turn in range(_REPEATS)) for b in range(1, slots + 1)}
+    first = {p: fmean(_first_token_s(engine, p, turn) for turn in range(_REPEATS)) for p in _PROMPTS}
+    return fitted(first, gaps)
 
 
 def remembered(engine: Engine, file: Path) -> Speed:
@@ -66,22 +78,28 @@ def remembered(engine: Engine, file: Path) -> Speed:
         return found
 
 
-def _per_token_s(engine: Engine, turn: int) -> float:
-    return _timings(engine, 8, _OUTPUT, turn)["predicted_ms"] * 1e-3 / (_OUTPUT - 1)
+def _line(points: Mapping[int, float]) -> tuple[float, float]:
+    """Slope and value at 0 of the line of least squares."""
+    slope, value = linear_regression(list(points), list(points.values()))
+    return slope, value
 
 
-def _timings(engine: Engine, prompt: int, output: int, turn: int) -> dict[str, float]:
-    """What the engine says of a request of exactly so many tokens, none of them cached."""
-    first = 300 + 11 * turn
-    asked = {"prompt": list(range(first, first + prompt)), "n_predict": output, "ignore_eos": True}
+def _first_token_s(engine: Engine, prompt: int, turn: int) -> float:
+    began = time.perf_counter()
+    return _token_times(engine, prompt, turn, output=1)[0] - began
+
+
+def _token_times(engine: Engine, prompt: int, turn: int, output: int = _OUTPUT) -> list[float]:
+    """When each token of a streamed answer came; the prompt has exactly so many tokens, none of them cached."""
+    tokens = [300 + (37 * turn + 7 * i) % 200 for i in range(prompt)]  # every vocabulary has these
+    asked = {"prompt": tokens, "max_tokens": output, "ignore_eos": True, "stream": True}
     request = urllib.request.Request(
-        f"{engine.url}/completion",
+        f"{engine.url}/v1/completions",
         data=json.dumps({**asked, "cache_prompt": False}).encode(),
         headers={"content-type": "application/json", "authorization": f"Bearer {engine.settings.key}"},
     )
     with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
-        said: dict[str, Any] = json.load(answer)
-    return dict(said["timings"])
+        return [time.perf_counter() for line in answer if line.startswith(b"data: {")][:output]
 
 
 def _processor() -> str:
