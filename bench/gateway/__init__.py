@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bench.child import NotMeasured
 from bench.gateway.contenders import CONTENDERS, Running, started
@@ -23,12 +22,12 @@ PACED_SECONDS = 8.0
 TEXT = f"""
 One gateway in front of {BACKENDS} backends that answer at once (`bench/gateway/mock.c`), the gateway with all its
 processes on one core, backends and load generator (`bench/gateway/load.c`) on the other; rounds interleave the
-gateways, the table gives medians with the range of the rounds. `requests`: {CONNECTIONS} connections, closed loop, small
-non-streaming chat completions. `streams`: {STREAMS} paced streams of 100 events a second. `half load`: Poisson arrivals
-at half of the gateway's own closed-loop throughput, latency counted from the scheduled time, above that of the backends
-alone under the same load. CPU is user and system time of all the gateway's processes. Ours checks an API key and its limits, chooses with
-merit-order by predicted latency and prefix, and keeps histograms; the others run round robin without keys, except
-LiteLLM, which wants one.
+gateways, the table gives medians with the range of the rounds. `requests`: {CONNECTIONS} connections, closed loop,
+small non-streaming chat completions. `streams`: {STREAMS} paced streams of 100 events a second. `half load`: Poisson
+arrivals at half of the gateway's own closed-loop throughput, latency counted from the scheduled time, above that of the
+backends alone under the same load. CPU is user and system time of all the gateway's processes. Ours checks an API key
+and its limits, chooses with merit-order by predicted latency and prefix, and keeps histograms; the others run round
+robin without keys, except LiteLLM, which wants one.
 """
 
 HEADER = [
@@ -120,7 +119,7 @@ def _row(section: Section, name: str, rounds: Sequence[Round]) -> None:
     section.rows.append([name, *cells])
 
 
-def _verdicts(section: Section, rounds: dict[str, Any]) -> None:
+def _verdicts(section: Section, rounds: dict[str, list[Round]]) -> None:
     """The bars, under the table."""
     ours = rounds.get("meritorder")
     if not ours:
@@ -128,7 +127,7 @@ def _verdicts(section: Section, rounds: dict[str, Any]) -> None:
     lines = []
 
     def middle(name: str, field: str) -> float:
-        return statistics.median(getattr(each, field) for each in rounds[name])
+        return float(statistics.median(getattr(each, field) for each in rounds[name]))
 
     def bar(what: str, value: float, held: bool, form: str) -> None:
         lines.append(f"* {what}: {value:{form}}, {'held' if held else '**not held**'}")

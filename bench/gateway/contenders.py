@@ -163,7 +163,7 @@ def write_fleet(port: int, backends: Sequence[int], folder: Path) -> tuple[Path,
     }
     path = folder / f"fleet-{port}.yaml"
     path.write_text(yaml.safe_dump(fleet))
-    command = [merit, "keys", "create", path, "--name", "bench", "--rpm", "100000000", "--json"]
+    command = [str(merit), "keys", "create", str(path), "--name", "bench", "--rpm", "100000000", "--json"]
     made = subprocess.run(command, check=True, capture_output=True, text=True)
     key = yaml.safe_load(made.stdout)["key"]
     return path, key
@@ -204,7 +204,7 @@ def litellm(port: int, backends: Sequence[int], folder: Path) -> Command:
     }
     path = folder / f"litellm-{port}.yaml"
     path.write_text(yaml.safe_dump(config))
-    command = [program, "--config", path, "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
+    command = [str(program), "--config", str(path), "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
     env = (("LITELLM_MODE", "PRODUCTION"), ("LITELLM_LOG", "ERROR"))
     return Command(command, (f"authorization: Bearer {MASTER_KEY}",), "/health/liveliness", env)
 

@@ -57,7 +57,7 @@ def mocks(
     count: int, folder: Path, *, events: int = 200, first_us: int = 20_000, gap_us: int = 10_000
 ) -> Iterator[list[int]]:
     """So many backends; yields their ports."""
-    command = ["taskset", "-c", LOAD_CORE, build("mock"), "0", str(events), str(first_us), str(gap_us)]
+    command = ["taskset", "-c", LOAD_CORE, str(build("mock")), "0", str(events), str(first_us), str(gap_us)]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(count)]
     try:
         yield [int(process.stdout.readline()) for process in running if process.stdout]

@@ -7,7 +7,6 @@ import contextlib
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from meritorder.fleet.schema import Fleet
@@ -17,6 +16,7 @@ from meritorder.serve.books.books import Books
 from meritorder.serve.control import Line, Setup, send_setup
 from meritorder.serve.seen.exposition import Exposition
 from meritorder.serve.seen.rows import MeterRows
+from meritorder.serve.shared_folder import SharedFolder
 
 START_S = 180.0  # the very first start compiles
 AGAIN_S = (0.0, 0.2, 1.0, 3.0)  # delay before a worker that died right after its start is started again
@@ -83,9 +83,10 @@ class Generation:
         died: Callable[[int, int, int], None],
     ) -> None:
         self.fleet, self.replicas = fleet, replicas
-        self.books = Books.create(fleet, replicas, workers=len(listeners))
-        self.meters = MeterRows.create(fleet, workers=len(listeners))
-        self.tally = Path(f"{self.meters.name}.tally")
+        self._folder = SharedFolder()
+        self.books = Books.create(fleet, replicas, workers=len(listeners), folder=self._folder.path)
+        self.meters = MeterRows.create(fleet, workers=len(listeners), folder=self._folder.path)
+        self.tally = self._folder.path / "tally"
         self.exposition = Exposition(fleet, self.meters, self.books)
         self._listeners, self._setup, self._died = listeners, setup, died
         self._leaving = False
@@ -129,10 +130,9 @@ class Generation:
             process.kill()
         if self._keepers:
             await asyncio.wait(self._keepers)
-        for shared in (self.books, self.meters):
-            shared.close()
-            shared.unlink()
-        self.tally.unlink(missing_ok=True)
+        self.books.close()
+        self.meters.close()
+        self._folder.remove()
 
     def said(self) -> list[dict[str, Any]]:
         """What each worker said last, and its process id."""

@@ -50,6 +50,8 @@ class Supervisor:
         self._asked_to_stop = 0
         self._started = time.time()
         self._salt = b""
+        self._site_limits: dict[str, float | None] = {}  # set while it runs: they outlive a reload
+        self._pool_limits: dict[str, int | None] = {}
         self.listeners: list[socket.socket] = []
         self.keyring: Keyring | None = None
 
@@ -122,11 +124,13 @@ class Supervisor:
     def limit_site(self, site: str, watts: float | None) -> None:
         """Hold a site to so many IT watts from now on. Raises InputError for an unknown site."""
         _known("site", site, self.fleet.sites)
+        self._site_limits[site] = watts
         self._current.books.limit_site(site, watts)
 
     def limit_pool(self, pool: str, requests: int | None) -> None:
         """Hold a pool to so many requests in flight from now on. Raises InputError for an unknown pool."""
         _known("pool", pool, self.fleet.pools)
+        self._pool_limits[pool] = requests
         self._current.books.limit_pool(pool, requests)
 
     def metrics(self) -> bytes:
@@ -161,6 +165,10 @@ class Supervisor:
 
     async def _begin(self, fleet: Fleet, replicas: tuple[Replica, ...]) -> Generation:
         generation = Generation(fleet, replicas, self.listeners, self._setup, self._died)
+        for site in self._site_limits.keys() & fleet.sites.keys():
+            generation.books.limit_site(site, self._site_limits[site])
+        for pool in self._pool_limits.keys() & fleet.pools.keys():
+            generation.books.limit_pool(pool, self._pool_limits[pool])
         try:
             await generation.start()
         except BaseException:

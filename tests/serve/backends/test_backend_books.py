@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.serve.backends.told import VLLM_METRICS, Pages, until
+from tests.serve.new_folder import new_folder
 
 from meritorder.fleet.load import loads
 from meritorder.perf.compile import compile_replica
@@ -40,7 +41,7 @@ def test_what_one_worker_finds_out_holds_for_all() -> None:
         await pages.open()
         fleet = loads(FLEET.format(url=pages.url))
         replicas = [compile_replica(fleet, "pool")]
-        books = Books.create(fleet, replicas, workers=2, prefix_slots=1 << 10)
+        books = Books.create(fleet, replicas, workers=2, folder=new_folder(), prefix_slots=1 << 10)
         first, second = (Dispatcher(Books.attach(books.name, fleet, replicas), worker) for worker in range(2))
         (mine,), (theirs,) = (make_backends(fleet, each, loop=loop) for each in (first, second))
         watches = [Watch([mine], books, loop=loop), Watch([theirs], books, loop=loop)]
@@ -69,7 +70,6 @@ def test_what_one_worker_finds_out_holds_for_all() -> None:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await pages.close()
-            books.unlink()
         assert not Path(f"{books.name}.lead").exists()
 
     asyncio.run(run())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from tests.serve.new_folder import new_folder
 
 from meritorder.fleet.load import loads
 from meritorder.fleet.schema import Fleet
@@ -52,7 +53,7 @@ def make(text: str) -> tuple[Fleet, list[Replica]]:
 
 def make_books(text: str | None = None, *, workers: int = 1) -> Books:
     fleet, replicas = make(text or fleet_text())
-    return Books.create(fleet, replicas, workers=workers, prefix_slots=1 << 12)
+    return Books.create(fleet, replicas, workers=workers, folder=new_folder(), prefix_slots=1 << 12)
 
 
 def in_flight(books: Books) -> int:

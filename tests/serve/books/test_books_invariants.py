@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.serve.books.fleets import assert_balanced, fleet_text, make
+from tests.serve.new_folder import new_folder
 
 from meritorder.fleet.dispatch import POLICIES
 from meritorder.serve.books.books import Books
@@ -84,8 +85,7 @@ def apply(d: Dispatcher, operation: tuple, tickets: list[Ticket]) -> None:  # ty
 @given(operations=st.lists(OPERATION, max_size=60))
 def test_any_order_of_operations(policy: str, operations: list[tuple]) -> None:  # type: ignore[type-arg]
     fleet, replicas = fleet_of(policy)
-    books = Books.create(fleet, replicas, workers=1, prefix_slots=16)
-    books.unlink()
+    books = Books.create(fleet, replicas, workers=1, folder=new_folder(), prefix_slots=16)
     try:
         d = Dispatcher(books, 0)
         tickets: list[Ticket] = []

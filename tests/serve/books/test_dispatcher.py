@@ -19,7 +19,6 @@ POLICY = pytest.mark.parametrize("policy", list(POLICIES))
 
 def hand(text: str | None = None) -> tuple[Books, Dispatcher]:
     books = make_books(text)
-    books.unlink()  # the memory stays until nobody maps it
     return books, Dispatcher(books, 0)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.serve.books.fleets import assert_balanced, fleet_text, in_flight, make
+from tests.serve.new_folder import new_folder
 
 from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
@@ -53,10 +54,9 @@ def start(books: Books, replicas: Sequence[Replica], worker: int, done: int = 0)
 @pytest.fixture
 def shared_books() -> tuple[Books, Sequence[Replica]]:  # type: ignore[misc]
     fleet, replicas = make(fleet_text())
-    books = Books.create(fleet, replicas, workers=WORKERS, prefix_slots=1 << 10)
+    books = Books.create(fleet, replicas, workers=WORKERS, folder=new_folder(), prefix_slots=1 << 10)
     yield books, replicas  # type: ignore[misc]
     books.close()
-    books.unlink()
 
 
 def test_workers_share_one_view(shared_books: tuple[Books, Sequence[Replica]]) -> None:
@@ -160,12 +160,10 @@ def test_books_of_another_fleet_are_refused(shared_books: tuple[Books, Sequence[
 
 def test_the_name_goes_and_the_memory_stays_while_it_is_used() -> None:
     fleet, replicas = make(fleet_text())
-    books = Books.create(fleet, replicas, workers=1, prefix_slots=16)
+    books = Books.create(fleet, replicas, workers=1, folder=new_folder(), prefix_slots=16)
     d = Dispatcher(Books.attach(books.name, fleet, replicas), 0)
     assert Path(books.name).stat().st_mode & 0o777 == 0o600
-    books.unlink()
-    books.unlink()
-    assert not Path(books.name).exists()
+    Path(books.name).unlink()
     assert isinstance(d.place(0, 100, 10), Ticket)
     assert in_flight(books) == 1
     books.close()
@@ -175,4 +173,4 @@ def test_the_name_goes_and_the_memory_stays_while_it_is_used() -> None:
 def test_an_odd_number_of_prefix_slots_is_refused() -> None:
     fleet, replicas = make(fleet_text())
     with pytest.raises(ValueError, match="power of two"):
-        Books.create(fleet, replicas, workers=1, prefix_slots=1000)
+        Books.create(fleet, replicas, workers=1, folder=new_folder(), prefix_slots=1000)

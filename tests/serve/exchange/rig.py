@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import uvloop
 from tests.serve.fake_backend import FakeBackend
+from tests.serve.new_folder import new_folder
 
 from meritorder.fleet.load import loads
 from meritorder.perf.compile import compile_replica
@@ -72,7 +73,7 @@ class Rig:
 
     async def _start(self) -> None:
         replicas = [compile_replica(self.fleet, name) for name in self.fleet.pools]
-        self.books = Books.create(self.fleet, replicas, workers=1, prefix_slots=1 << 12)
+        self.books = Books.create(self.fleet, replicas, workers=1, folder=new_folder(), prefix_slots=1 << 12)
         self.dispatcher = Dispatcher(self.books, 0)
         self.backends = make_backends(self.fleet, self.dispatcher, loop=self.loop)
         self.admission = Admission(self.fleet, clock=self.loop.time)
@@ -107,7 +108,6 @@ class Rig:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(10)
         self.books.close()
-        self.books.unlink()
 
     def on_loop(self, do: Callable[[], T]) -> T:
         """What `do` returns, called in the gateway's thread."""

@@ -115,10 +115,13 @@ def test_a_backend_whose_certificate_nobody_signed(tmp_path: Path) -> None:
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
-    with backends(1) as (good,), FakeBackend(context=context) as bad:
-        with serving(tmp_path, fleet_of([f"https://127.0.0.1:{bad.port}", good.url])) as gateway:
-            nothing_lost(ask_many(gateway.url, MANY))
-            assert not [request for request in bad.requests if request.method == "POST"]
+    with (
+        backends(1) as (good,),
+        FakeBackend(context=context) as bad,
+        serving(tmp_path, fleet_of([f"https://127.0.0.1:{bad.port}", good.url])) as gateway,
+    ):
+        nothing_lost(ask_many(gateway.url, MANY))
+        assert not [request for request in bad.requests if request.method == "POST"]
 
 
 def test_a_backend_whose_name_is_unknown(tmp_path: Path) -> None:
@@ -183,6 +186,11 @@ def test_the_fleet_file_is_reloaded_under_load(tmp_path: Path) -> None:
         assert old.seen() == asked
         assert new.seen() > 0
         gateway.fleet.write_text(text.replace("replicas: 2", "replicas: 3"))
+        limit = f"{gateway.admin}/limits/pool/all"
+        assert httpx.put(limit, json={"requests": 3}).status_code == 200
+        assert httpx.post(f"{gateway.admin}/reload", timeout=60).status_code == 200
+        assert httpx.get(f"{gateway.admin}/state").json()["pools"][0]["limit"] == 3  # what was set outlives a reload
+        assert httpx.put(limit, json={"requests": None}).status_code == 200
         wrong = httpx.post(f"{gateway.admin}/reload", timeout=60)
         assert wrong.status_code == 409
         assert "addresses" in wrong.json()["problems"][0]

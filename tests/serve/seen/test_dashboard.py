@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ended_requests import ended, fleet, refused
 from prometheus_client.parser import text_string_to_metric_families
+from tests.serve.new_folder import new_folder
 
 from meritorder.serve.seen.exposition import Exposition
 from meritorder.serve.seen.meter import Meter
@@ -36,9 +36,9 @@ class Books:
 
 
 @pytest.fixture(scope="module")
-def labels() -> Iterator[dict[str, set[str]]]:
+def labels() -> dict[str, set[str]]:
     """Of every sample that there is: its labels."""
-    rows = MeterRows.create(fleet(), workers=1)
+    rows = MeterRows.create(fleet(), workers=1, folder=new_folder())
     meter = Meter(fleet(), rows.row(0))
     for account in (ended(), ended(retries=1), refused()):
         meter(account)
@@ -47,8 +47,7 @@ def labels() -> Iterator[dict[str, set[str]]]:
     for family in text_string_to_metric_families(Exposition(fleet(), rows, Books()).text().decode()):
         for sample in family.samples:
             found.setdefault(sample.name, set()).update(sample.labels)
-    yield found
-    rows.unlink()
+    return found
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)

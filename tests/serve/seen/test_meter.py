@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from ended_requests import ended, fleet, refused
 from prometheus_client.parser import text_string_to_metric_families
+from tests.serve.new_folder import new_folder
 
 from meritorder.serve.account import Account
 from meritorder.serve.seen.exposition import Exposition
@@ -37,7 +37,7 @@ class Gateway:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.rows = MeterRows.create(FLEET, workers=2)
+        self.rows = MeterRows.create(FLEET, workers=2, folder=new_folder())
         attached = MeterRows.attach(self.rows.name, FLEET)
         self.meters = [Meter(FLEET, attached.row(worker)) for worker in range(2)]
         self.exposition = Exposition(FLEET, self.rows, Books(), clock=lambda: self.now)
@@ -59,10 +59,9 @@ class Gateway:
 
 
 @pytest.fixture
-def gateway() -> Iterator[Gateway]:
+def gateway() -> Gateway:
     made = Gateway()
-    yield made
-    made.rows.unlink()
+    return made
 
 
 def test_workers_add_up(gateway: Gateway) -> None:

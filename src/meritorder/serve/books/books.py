@@ -12,7 +12,7 @@ import numpy as np
 from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
 from meritorder.serve.books.lock import Lock
-from meritorder.serve.books.memory import new_path, open_block
+from meritorder.serve.books.memory import open_block
 from meritorder.serve.books.rebuild import forget, rebuild
 from meritorder.serve.books.snapshot import snapshot
 from meritorder.serve.books.state import UNLIMITED, LiveState, build_live, regions_of
@@ -60,17 +60,23 @@ class Books:
 
     @staticmethod
     def create(
-        fleet: Fleet, replicas: Sequence[Replica], *, workers: int, prefix_slots: int = 1 << 20, seed: int = 0
+        fleet: Fleet,
+        replicas: Sequence[Replica],
+        *,
+        workers: int,
+        folder: Path,
+        prefix_slots: int = 1 << 20,
+        seed: int = 0,
     ) -> Books:
         """New books with nothing in flight, for `workers` processes; `replicas`: one per pool of the fleet.
 
-        `prefix_slots`, a power of two, is how many blocks of text are remembered.
+        They are a file in `folder`. `prefix_slots`, a power of two, is how many blocks of text are remembered.
         """
         if prefix_slots < 1 or prefix_slots & (prefix_slots - 1):
             raise ValueError(f"prefix_slots is {prefix_slots}, not a power of two")
         rows = _ROWS_PER_CONNECTION * fleet.gateway.limits.connections
         live = build_live(fleet, replicas, workers=workers, rows=rows, prefix_slots=prefix_slots, seed=seed)
-        path = new_path()
+        path = folder / "books"
         descriptor, block = open_block(path, size_of(live))
         lay_out(live, block)
         words = words_of(block)
@@ -88,10 +94,6 @@ class Books:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-
-    def unlink(self) -> None:
-        """Remove their name, so that the memory goes when the last process has let go."""
-        Path(self.name).unlink(missing_ok=True)
 
     def forget_worker(self, worker: int) -> int:
         """Take the requests of a dead worker out of the books. Returns how many there were."""

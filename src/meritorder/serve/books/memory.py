@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import mmap
 import os
-import secrets
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from meritorder.serve.books.view import Block
-
-
-def new_path() -> Path:
-    """A name nobody has, in memory where the system has a place for that."""
-    shared = Path("/dev/shm")
-    folder = shared if shared.is_dir() else Path(tempfile.gettempdir())
-    return folder / f"meritorder-{secrets.token_hex(8)}"
 
 
 def open_block(path: Path, size: int = 0) -> tuple[int, Block]:

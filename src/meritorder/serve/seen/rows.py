@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,6 @@ import numpy.typing as npt
 
 from meritorder.fleet.schema import Fleet
 from meritorder.serve.seen.layout import Layout
-
-_MEMORY = Path("/dev/shm")
 
 
 class MeterRows:
@@ -22,13 +19,10 @@ class MeterRows:
         self._rows = rows
 
     @classmethod
-    def create(cls, fleet: Fleet, *, workers: int) -> MeterRows:
-        """New rows, all zero."""
-        size = Layout(fleet).size
-        folder = _MEMORY if _MEMORY.is_dir() else None
-        with tempfile.NamedTemporaryFile(prefix="merit-metrics-", dir=folder, delete=False) as file:
-            file.truncate(workers * size * 8)
-        return cls(file.name, np.memmap(file.name, np.float64, "r+", shape=(workers, size)))
+    def create(cls, fleet: Fleet, *, workers: int, folder: Path) -> MeterRows:
+        """New rows, all zero, in a file in `folder`."""
+        path = folder / "metrics"
+        return cls(str(path), np.memmap(path, np.float64, "w+", shape=(workers, Layout(fleet).size)))
 
     @classmethod
     def attach(cls, name: str, fleet: Fleet) -> MeterRows:
@@ -48,7 +42,3 @@ class MeterRows:
     def close(self) -> None:
         """Let go of the memory; whoever still holds a row keeps it."""
         self._rows = np.zeros((0, self._rows.shape[1]))
-
-    def unlink(self) -> None:
-        """Remove it; processes that are attached keep theirs."""
-        Path(self.name).unlink(missing_ok=True)
