@@ -142,6 +142,7 @@ class Worker:
         return {
             "in_flight": self.gateway.in_flight,
             "connections": self.server.connections,
+            "emulated": any(backend.emulated for backend in self.backends),
             "health": [backend.state for backend in self.backends],
             "kv_used": [backend.readings.kv_used if backend.readings else None for backend in self.backends],
             "recent": self.recent.requests(),

@@ -27,6 +27,7 @@ class Backend:
             "_clock",
             "_dispatch",
             "at_once",
+            "emulated",
             "fleet_model",
             "headers",
             "health",
@@ -64,6 +65,7 @@ class Backend:
         self.url, self.upstream = url, upstream
         self.named_model = named_model  # as the fleet file says it is named there
         self.model = named_model  # as it is named there, as far as known
+        self.emulated = False  # it says so: nothing of it is real
         self.models: tuple[str, ...] = ()  # names there that it answers to for this pool: the model, and adapters of it
         self.fleet_model = fleet_model  # as it is named in the fleet file
         self.headers = headers  # raw lines that every request to it carries; secret

@@ -150,11 +150,12 @@ class Watch:
     async def _discover(self, backend: Backend) -> bool:
         """Which models it has; whether it said so, or never will."""
         try:
-            status, _, body = await self._get(backend, "/v1/models")
+            status, headers, body = await self._get(backend, "/v1/models")
         except (FetchError, TimeoutError):
             return False
         if status in (401, 403):
             self._warn(backend, f"refuses the key it is asked with: status {status}")
+        backend.emulated = any(name == b"x-merit-emulated" for name, _ in headers)
         served = served_models(body) if status == 200 else []
         if not served:
             return 400 <= status < 500  # it has no such list, or not for us: don't ask all the time
