@@ -72,7 +72,7 @@ class Process:
 
 
 class Generation:
-    """`setup(generation, worker)` makes a worker's first message; `died(worker, code, lost)` is told of deaths."""
+    """`setup(generation, worker)` makes a worker's first message; `died(worker, why, lost)` is told of deaths."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Generation:
         replicas: tuple[Replica, ...],
         listeners: Sequence[socket.socket],
         setup: Callable[[Generation, int], Setup],
-        died: Callable[[int, int, int], None],
+        died: Callable[[int, str, int], None],
     ) -> None:
         self.fleet, self.replicas = fleet, replicas
         self._folder = SharedFolder()
@@ -89,7 +89,7 @@ class Generation:
         self.tally = self._folder.path / "tally"
         self.exposition = Exposition(fleet, self.meters, self.books)
         self._listeners, self._setup, self._died = listeners, setup, died
-        self._leaving = False
+        self._started = self._leaving = False
         self.processes = [Process() for _ in listeners]
         self._keepers: list[asyncio.Task[None]] = []
 
@@ -105,17 +105,21 @@ class Generation:
                 raise InputError(problems or Problem("a worker did not start", "merit serve", fix="see its message"))
         finally:
             ready.cancel()
+        self._started = True
 
     async def _all_ready(self) -> None:
         for process in self.processes:
             await process.ready.wait()
 
-    async def drain(self) -> None:
-        """Let the workers finish what they have and end."""
+    async def drain(self, within_s: float, *, port_closes: bool) -> None:
+        """Let the workers finish what they have and end; what is not finished then is told so and cut.
+
+        `port_closes`: nobody takes over the port, so that the workers still serve who has just connected.
+        """
         self._leaving = True
         for process in self.processes:
-            process.line.say({"do": "drain"})
-        await asyncio.wait(self._keepers, timeout=self.fleet.gateway.drain_time + GRACE_S)
+            process.line.say({"do": "drain", "within_s": within_s, "port_closes": port_closes})
+        await asyncio.wait(self._keepers, timeout=within_s + GRACE_S)
         await self.kill()
 
     def stop(self) -> None:
@@ -139,17 +143,23 @@ class Generation:
         return [{"pid": process.pid, **process.state} for process in self.processes]
 
     async def _keep(self, worker: int) -> None:
-        """Keep a worker running until the generation leaves; returns early where it never came up."""
+        """Keep a worker running until the generation leaves; returns where one does not even come up at the start."""
         loop = asyncio.get_running_loop()
         deaths = 0
-        while not self._leaving:
+        while True:
             process = self.processes[worker]
             began = loop.time()
             await process.start(self._listeners[worker], self._setup(self, worker))
             code = await process.wait()
-            if self._leaving or process.problems or (not process.ready.is_set() and deaths == 0):
+            if self._leaving or not self._started:
                 return
             deaths = deaths + 1 if loop.time() - began < 10.0 else 0
-            self._died(worker, code, self.books.forget_worker(worker))
+            self._died(worker, _why(code, process.problems), self.books.forget_worker(worker))
             self.processes[worker] = Process()
             await asyncio.sleep(AGAIN_S[min(deaths, len(AGAIN_S) - 1)])
+
+
+def _why(code: int, problems: Sequence[Problem]) -> str:
+    if problems:
+        return "; ".join(str(problem) for problem in problems)
+    return f"signal {-code}" if code < 0 else f"exit code {code}"

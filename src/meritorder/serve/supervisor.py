@@ -49,6 +49,7 @@ class Supervisor:
         self._stop = asyncio.Event()
         self._asked_to_stop = 0
         self._started = time.time()
+        self._url = ""
         self._salt = b""
         self._site_limits: dict[str, float | None] = {}  # set while it runs: they outlive a reload
         self._pool_limits: dict[str, int | None] = {}
@@ -63,7 +64,7 @@ class Supervisor:
     @property
     def url(self) -> str:
         """Where clients connect."""
-        return shown(self.listeners[0], "https" if self.fleet.gateway.tls else "http")
+        return self._url
 
     async def start(self) -> None:
         """Listen and start the workers; when it returns, clients are served. Raises InputError."""
@@ -73,6 +74,7 @@ class Supervisor:
         if fleet.gateway.keys == "required":
             self.keyring = Store(fleet.gateway.database)
         self.listeners = listeners(fleet.gateway.listen, fleet.gateway.workers, "gateway.listen")
+        self._url = shown(self.listeners[0], "https" if fleet.gateway.tls else "http")
         try:
             self._current = await self._begin(fleet, replicas)
         except BaseException:
@@ -87,7 +89,10 @@ class Supervisor:
     async def wait(self) -> None:
         """Until drained."""
         await self._stop.wait()
-        await asyncio.gather(*(generation.drain() for generation in (self._current, *self._former)))
+        within_s = self.fleet.gateway.drain_time
+        draining = [generation.drain(within_s, port_closes=True) for generation in (self._current, *self._former)]
+        self._close_port()  # the workers close theirs when they have served who has just connected
+        await asyncio.gather(*draining)
         self._close()
 
     async def kill(self) -> None:
@@ -116,6 +121,7 @@ class Supervisor:
                 self.tell(f"not reloaded: {error}")
                 return list(error.problems)
             before, self._current = self._current, following
+            following.meters.follow(before.meters)
             self._former.append(before)
             self._begin_task(self._leave(before))
             self.tell(f"reloaded: {len(fleet.pools)} pools, {len(fleet.services)} services")
@@ -190,12 +196,13 @@ class Supervisor:
             pages=self._pages,
         )
 
-    def _died(self, worker: int, code: int, lost: int) -> None:
-        why = f"signal {-code}" if code < 0 else f"exit code {code}"
+    def _died(self, worker: int, why: str, lost: int) -> None:
         self.tell(f"worker {worker} died ({why}); {lost} requests that it held are lost; starting another one")
 
     async def _leave(self, generation: Generation) -> None:
-        await generation.drain()
+        services = generation.fleet.services.values()
+        longest_s = max(service.live.deadlines.answer + service.live.queue.time for service in services)
+        await generation.drain(longest_s, port_closes=False)
         self._former.remove(generation)
 
     def _check_reload(self, fleet: Fleet) -> None:
@@ -213,6 +220,9 @@ class Supervisor:
     def _close(self) -> None:
         for task in self._tasks:
             task.cancel()
+        self._close_port()
+
+    def _close_port(self) -> None:
         for listener in self.listeners:
             with contextlib.suppress(OSError):
                 listener.close()

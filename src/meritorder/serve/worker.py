@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
+import os
 import signal
 import socket
 import sys
@@ -38,6 +40,9 @@ from meritorder.serve.seen.traces import Traces
 
 TICK_S = 0.05
 REPORT_S = 0.5
+LINGER_S = 0.2  # who has connected before the port closed is served
+
+logger = logging.getLogger("meritorder.worker")
 
 
 class Worker:
@@ -68,7 +73,10 @@ class Worker:
         self.gateway.pages.update(setup.pages)
         self.server = HttpServer(self.gateway.handle, fleet.gateway.limits, loop=loop)
         self.leaving = asyncio.Event()
+        self.within_s = fleet.gateway.drain_time
+        self.port_closes = False
         self.at_once = False
+        self.stopping = False
 
     async def run(self, listener: socket.socket, control: socket.socket) -> None:
         """Serve until told to stop, or until the supervisor is gone; then finish what is under way."""
@@ -88,26 +96,39 @@ class Worker:
         gc.freeze()  # what is there now stays: no later collection need look at it
         line.say({"ready": True})
         reported = 0.0
+        for task in background:
+            task.add_done_callback(self._background_ended)
         while not self.leaving.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.leaving.wait(), TICK_S)
             reported = self._tick(line, reported)
+        if self.port_closes:
+            await asyncio.sleep(LINGER_S)
         listening.close()
         self.server.drain()
         self.gateway.drain()
-        until = self.loop.time() + self.fleet.gateway.drain_time
+        until = self.loop.time() + self.within_s
         while self.gateway.in_flight and self.loop.time() < until and not self.at_once:
             await asyncio.sleep(TICK_S)
             reported = self._tick(line, reported)
+        self.gateway.abandon()
+        self.stopping = True
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await self.doors.sync()
+        await asyncio.sleep(TICK_S)  # the last words go out
         self._close()
+
+    def _background_ended(self, task: asyncio.Task[None]) -> None:
+        """Health checks and keys are looked after for as long as this worker lives: without them it had better end."""
+        if not self.stopping:
+            logger.error("a background task of the worker ended", exc_info=task.exception())
+            os._exit(1)
 
     def _tick(self, line: Line, reported: float) -> float:
         """What is due every few milliseconds; and now and then a word to the supervisor."""
-        now = self.loop.time()
+        now = time.monotonic()
         self.gateway.tick(now)
         self.server.tick(now)
         self.admission.tick(now)
@@ -158,6 +179,8 @@ class Worker:
 
     def _heard(self, message: dict[str, Any]) -> None:
         self.at_once = self.at_once or message.get("do") == "stop"
+        self.within_s = message.get("within_s", self.within_s)
+        self.port_closes = message.get("port_closes", self.port_closes)
         self.leaving.set()
 
 
