@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 
 from meritorder.serve.errors import Refused
 
@@ -17,7 +18,7 @@ _DIGITS_AND_MINUS = frozenset(b"-0123456789")
 class Ask(msgspec.Struct):
     """The fields of all five APIs that matter on the way. `Raw`: the JSON text as it stands in the body."""
 
-    model: msgspec.Raw = NOTHING
+    model: str | UnsetType = UNSET
     stream: bool | None = None
     service_tier: str | None = None
     n: int | None = None
@@ -46,14 +47,17 @@ class Ask(msgspec.Struct):
     @property
     def text(self) -> bytes:
         """The JSON text that the prompt is made of."""
-        if self.messages is not NOTHING:
-            if self.system is not NOTHING:
-                return bytes(self.system) + bytes(self.messages)
-            return bytes(self.messages)
-        return bytes(self.prompt if self.prompt is not NOTHING else self.input)
+        if self.messages is NOTHING:
+            return bytes(self.prompt if self.prompt is not NOTHING else self.input)
+        return bytes(self.messages) if self.system is NOTHING else bytes(self.system) + bytes(self.messages)
+
+
+class _Named(msgspec.Struct):
+    model: msgspec.Raw
 
 
 _decoder = msgspec.json.Decoder(Ask)
+_named = msgspec.json.Decoder(_Named)
 
 
 def parse(body: bytes) -> Ask:
@@ -69,31 +73,23 @@ def parse(body: bytes) -> Ask:
 
 
 def model_of(ask: Ask) -> str:
-    """The value of `model`. Raises Refused (400) where it is missing or no text."""
-    if ask.model is NOTHING:
+    """The value of `model`. Raises Refused (400) where it is missing."""
+    model = ask.model
+    if model is UNSET:
         raise Refused(400, "missing_model", "Say which model: the field `model` is missing.", param="model")
-    try:
-        return msgspec.json.decode(ask.model, type=str)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Refused(400, "invalid_type", "`model` has to be a text.", param="model") from None
+    return model
 
 
-def with_model(body: bytes, ask: Ask, model: str) -> bytes:
+def with_model(body: bytes, model: str) -> bytes:
     """The body with another name as its `model`; every other byte stays as it was."""
-    value = bytes(ask.model)
+    raw = _named.decode(body).model
+    value = bytes(raw)
     start = body.find(value)
     if len(body) > _LONG or body.find(value, start + 1) >= 0:
         # The same bytes may stand elsewhere, in a message or a tool's schema; the parser hands out the place itself.
-        start = _address(ask.model) - _address(body)
+        start = _address(raw) - _address(body)
     end = start + len(value)
     return b"%b%b%b" % (body[:start], msgspec.json.encode(model), body[end:])
-
-
-def count_tokens(text: bytes, bytes_per_token: float) -> int:
-    """Tokens of a prompt's JSON text: exact for arrays of token ids, an estimate for text; at least 1."""
-    if is_token_ids(text):
-        return text.count(b",") + 1
-    return max(int(len(text) / bytes_per_token), 1)
 
 
 def is_token_ids(text: bytes) -> bool:

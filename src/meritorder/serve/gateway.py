@@ -10,32 +10,23 @@ from pathlib import Path
 import orjson
 
 from meritorder.fleet.schema import Fleet
-from meritorder.serve.account import Account, Watcher
+from meritorder.serve.account import Watcher
 from meritorder.serve.admission import Admission
 from meritorder.serve.backends.backend import Backend
-from meritorder.serve.backends.kinds.kind import CHAT, COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, RESPONSES
 from meritorder.serve.books.dispatcher import Dispatcher
 from meritorder.serve.directory import Directory
 from meritorder.serve.doors.doors import Doors
 from meritorder.serve.errors import Refused
 from meritorder.serve.exchange.answer import JSON, refusal
+from meritorder.serve.exchange.api import all_apis
 from meritorder.serve.exchange.exchange import Exchange
-from meritorder.serve.exchange.headers import Asked, request_id_of
+from meritorder.serve.exchange.headers import asked_by, request_id_of
 from meritorder.serve.exchange.hedge import Hedges
 from meritorder.serve.exchange.learned import Learned
 from meritorder.serve.exchange.liveness import Liveness
 from meritorder.serve.http.answer import Answer
 from meritorder.serve.http.request import Request
 
-# path behind /v1/ -> name in accounts
-_APIS = {
-    CHAT: "chat",
-    COMPLETIONS: "completions",
-    RESPONSES: "responses",
-    EMBEDDINGS: "embeddings",
-    MESSAGES: "messages",
-    COUNT_TOKENS: "messages",
-}
 _REFRESH_S = 2.0  # how old the names of models that backends tell may be
 
 
@@ -59,22 +50,23 @@ class Gateway:
         self.admission = admission
         self.doors = doors
         self.watchers = watchers
-        self.now: Callable[[], float] = loop.time
+        self.now: Callable[[], float] = time.monotonic
         self.directory = Directory(fleet, backends)
         self.live = [service.live for service in fleet.services.values()]
         self.learned = [Learned() for _ in self.live]
         self.hedges = [Hedges(live.hedging) for live in self.live]
         self.liveness = [Liveness(backend, self.now) for backend in backends]
-        # backends that are no use for an API, or for taking up a chat
-        self._cannot = {path: _indices(backends, lambda b, path=path: path not in b.kind.apis) for path in _APIS}  # type: ignore[misc]
-        self.cannot_continue = _indices(backends, lambda b: b.kind.continuation == "none")
+        # backends that are no use for taking up a chat
+        self.cannot_continue = tuple(i for i, backend in enumerate(backends) if backend.kind.continuation == "none")
         self.pages: dict[str, tuple[str, bytes]] = {}
         document = (Path(__file__).parent / "openapi.json").read_bytes()
         self.pages["/openapi.json"] = ("application/json", document)
         self._exchanges: set[Exchange] = set()
-        self._posts = {f"/v1/{path}": path for path in _APIS}
+        self._apis = {f"/v1/{api.path}": api for api in all_apis(backends)}
+        self.retries = fleet.gateway.retries
         self._draining = False
         self._refreshed = 0.0
+        self.wall = time.time() - time.monotonic()  # Unix time at 0 of the clock that requests are timed with
         self._started = int(time.time())
 
     @property
@@ -84,9 +76,17 @@ class Gateway:
 
     def handle(self, request: Request, answer: Answer) -> None:
         """Answer a request, now or later."""
-        path = self._posts.get(request.path)
-        if path is not None and request.method == b"POST":
-            self._exchange(request, answer, path)
+        api = self._apis.get(request.path)
+        if api is not None and request.method == b"POST":
+            exchange = Exchange(self, api, request, answer)
+            self._exchanges.add(exchange)
+            try:
+                exchange.begin()
+            except Refused as error:
+                exchange.refuse(error)
+            except BaseException:
+                self._exchanges.discard(exchange)  # the server answers it
+                raise
             return
         number = request_id_of(request.header(b"x-request-id"))
         try:
@@ -94,7 +94,7 @@ class Gateway:
         except Refused as error:
             status, headers, body = refusal(error, number, anthropic=_is_anthropic(request))
             if error.status == 405:
-                headers += b"allow: POST\r\n" if path is not None else b"allow: GET, HEAD\r\n"
+                headers += b"allow: POST\r\n" if api is not None else b"allow: GET, HEAD\r\n"
             answer.send(status, headers, body)
 
     def tick(self, now: float) -> None:
@@ -104,15 +104,17 @@ class Gateway:
             exchange.look(now)
         if now - self._refreshed >= _REFRESH_S:
             self._refreshed = now
+            self.wall = time.time() - time.monotonic()
             self.directory.refresh()
 
     def drain(self) -> None:
         """It is about to stop: from now on /health says so."""
         self._draining = True
 
-    def cannot(self, path: str) -> tuple[int, ...]:
-        """Backends that don't serve the API at `/v1/` + path."""
-        return self._cannot[path]
+    def abandon(self) -> None:
+        """Time is up: whoever still waits for an answer, or its end, is told so."""
+        for exchange in tuple(self._exchanges):
+            exchange.abandon()
 
     def paused_s(self, service: int) -> float:
         """Seconds until the first backend that asked to be left alone may be asked again; 0: none has, or one may."""
@@ -134,28 +136,14 @@ class Gateway:
             watcher(exchange.account)
         self.admission.pump()
 
-    def _exchange(self, request: Request, answer: Answer, path: str) -> None:
-        asked = Asked(request.headers)
-        wall = time.time() - (self.now() - request.received)
-        account = Account(asked.request_id, _APIS[path], request.received, wall)
-        exchange = Exchange(self, request, asked, answer, path, account)
-        self._exchanges.add(exchange)
-        try:
-            exchange.begin()
-        except Refused as error:
-            exchange.refuse(error)
-        except BaseException:
-            self._exchanges.discard(exchange)  # the server answers it
-            raise
-
     def _page(self, request: Request, answer: Answer, number: str) -> None:
         """The paths that no backend is asked for. Raises Refused."""
         path = request.path
         page = self.pages.get(path)
         models = path == "/v1/models" or path.startswith("/v1/models/")
-        if page is None and not models and path != "/health" and path not in self._posts:
+        if page is None and not models and path != "/health" and path not in self._apis:
             raise Refused(404, "not_found", f"There is nothing at this path ({request.method.decode()}).")
-        if path in self._posts or request.method not in (b"GET", b"HEAD"):
+        if path in self._apis or request.method not in (b"GET", b"HEAD"):
             raise Refused(405, "method_not_allowed", "This path does not take this method.")
         lines = b"x-request-id: %b\r\n" % number.encode()
         if page is not None:
@@ -171,7 +159,7 @@ class Gateway:
 
     def _models(self, request: Request, wanted: str) -> bytes:
         """The list of models in OpenAI's form or Anthropic's, or one of them. Raises Refused."""
-        names = self.directory.names(self.doors.enter(request))
+        names = self.directory.names(self.doors.enter(asked_by(request.headers).key))
         describe = self._anthropic_model if _is_anthropic(request) else self._openai_model
         if wanted:
             if wanted not in names:
@@ -189,10 +177,6 @@ class Gateway:
     def _anthropic_model(self, name: str) -> dict[str, object]:
         made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._started))
         return {"type": "model", "id": name, "display_name": name, "created_at": made}
-
-
-def _indices(backends: Sequence[Backend], test: Callable[[Backend], bool]) -> tuple[int, ...]:
-    return tuple(i for i, backend in enumerate(backends) if test(backend))
 
 
 def _is_anthropic(request: Request) -> bool:

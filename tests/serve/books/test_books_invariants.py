@@ -26,8 +26,15 @@ OPERATION = st.one_of(
         st.integers(0, 5),
     ),
     st.tuples(st.just("answered"), st.integers(0, 1000)),
-    st.tuples(st.just("ended"), st.integers(0, 1000), st.integers(0, 3000)),
-    st.tuples(st.just("observe"), st.integers(0, 1000), st.floats(0, 100), st.floats(0, 100)),
+    st.tuples(
+        st.just("ended"),
+        st.integers(0, 1000),
+        st.integers(0, 3000),
+        st.integers(0, 3000),
+        st.integers(0, 3000),
+        st.floats(0, 100),
+        st.floats(0, 100),
+    ),
     st.tuples(st.just("usable"), REPLICA, st.booleans()),
     st.tuples(st.just("most"), REPLICA, st.none() | st.integers(0, 20)),
     st.tuples(st.just("foreign"), REPLICA, st.integers(0, 300), st.integers(0, 300)),
@@ -67,7 +74,7 @@ def apply(d: Dispatcher, operation: tuple, tickets: list[Ticket]) -> None:  # ty
         else:
             down = [i for i, r in enumerate(before["replicas"]) if not r["usable"] or i in avoid]
             assert (found is NoPlace.DOWN) == (len(down) == 5)
-    elif kind in ("answered", "ended", "observe"):
+    elif kind in ("answered", "ended"):
         if tickets:
             number, *rest = args
             ticket = tickets[number % len(tickets)]

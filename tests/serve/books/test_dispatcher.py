@@ -124,7 +124,7 @@ def test_a_request_that_seems_too_long_is_placed_all_the_same() -> None:
     t = placed(d, prompt=10**9, output=10**9)
     assert math.isfinite(t.ttft_s)
     assert math.isfinite(t.tpot_s)
-    assert placed(d, prompt=0, output=0).new == 1
+    assert placed(d, prompt=0, output=0).cached == 0
 
 
 def test_overload_is_shed_only_where_the_service_says_so() -> None:
@@ -163,7 +163,6 @@ def test_text_goes_back_to_where_its_beginning_was_sent(policy: str) -> None:
     again = placed(d, prompt=1300, blocks=d.blocks(text[: 256 * 15] + b"else" * 300))
     assert again.replica == first.replica
     assert again.cached == 15 * BLOCK_TOKENS
-    assert again.new == 1300 - again.cached
     d.usable(first.replica, False)
     assert placed(d, prompt=1300, blocks=d.blocks(text)).cached == 0
 
@@ -182,8 +181,7 @@ def test_a_slow_replica_is_seen_to_be_slow() -> None:
     books, d = hand(fleet_text({"a": 2}, policy="latency-predicted"))
     for _ in range(60):
         t = placed(d, avoid=[1])
-        d.observe(t, 3 * t.ttft_s / t.speed, 3 * t.tpot_s / t.speed)
-        d.ended(t, 50)
+        d.ended(t, 50, ttft_s=3 * t.ttft_s / t.speed, tpot_s=3 * t.tpot_s / t.speed)
     assert books.live.fleet.replicas.speed[0] == pytest.approx(3.0, rel=0.05)
     slow, fast = placed(d, avoid=[1]), placed(d, avoid=[0])
     assert slow.tpot_s == pytest.approx(3 * fast.tpot_s, rel=0.05)
@@ -200,8 +198,7 @@ def test_no_observation_moves_the_speed_out_of_its_bounds(ttft: float, tpot: flo
     books, d = hand(fleet_text({"a": 1}))
     for _ in range(200):
         t = placed(d)
-        d.observe(t, ttft, tpot)
-        d.ended(t, 10)
+        d.ended(t, 10, ttft_s=ttft, tpot_s=tpot)
     assert 1 / 8 <= books.live.fleet.replicas.speed[0] <= 8
     assert_balanced(books)
 
@@ -282,15 +279,19 @@ def test_a_site_whose_idle_power_is_too_much_gets_nothing() -> None:
 def test_what_a_request_cost() -> None:
     text = fleet_text({"a": 1}, more="usd_per_mtok_prompt: 2\n    usd_per_mtok_output: 10")
     _, d = hand(text)
-    t = placed(d, prompt=1000, output=100)
-    d.answered(t)
-    joules, usd, kg = d.cost(t, 1000, 0, 100)
+
+    def cost(cached: int, output: int) -> tuple[float, float, float]:
+        t = placed(d, prompt=1000, output=100)
+        d.answered(t)
+        return d.ended(t, output, 1000, cached)
+
+    joules, usd, kg = cost(0, 100)
     facility_kwh = 1.2 * joules / 3.6e6
     assert 100 < joules < 5000
     assert kg == pytest.approx(facility_kwh * 0.3)
     assert usd == pytest.approx(facility_kwh * 0.08 + 1000 * 2e-6 + 100 * 10e-6)
-    assert d.cost(t, 1000, 900, 100)[0] < joules
-    assert d.cost(t, 1000, 0, 200)[0] > joules
+    assert cost(900, 100)[0] < joules
+    assert cost(0, 200)[0] > joules
 
 
 def test_a_metered_price_makes_a_pool_dearer() -> None:

@@ -38,8 +38,7 @@ def hammer(name: str, fleet: Fleet, replicas: Sequence[Replica], worker: int, do
             d.answered(tickets[int(rng.integers(len(tickets)))])
         if tickets and rng.random() < 0.5:
             ticket = tickets.pop(int(rng.integers(len(tickets))))
-            d.observe(ticket, 0.1, 0.01)
-            d.ended(ticket, int(rng.integers(1, 300)))
+            d.ended(ticket, int(rng.integers(1, 300)), 100, 10, 0.1, 0.01)
             ended += 1
         if not done and rng.random() < 0.1:
             d.usable(4, bool(rng.random() < 0.5))

@@ -18,6 +18,7 @@ from meritorder.fleet.schema import Fleet
 from meritorder.serve.doors import doors as doors_module
 from meritorder.serve.doors.caller import ANYONE, Caller
 from meritorder.serve.doors.doors import Doors
+from meritorder.serve.doors.secrets import shown_digest
 from meritorder.serve.doors.store import Store
 from meritorder.serve.doors.tally import Tally
 from meritorder.serve.errors import Refused
@@ -25,14 +26,9 @@ from meritorder.serve.errors import Refused
 CHAT, BATCH = 0, 1
 
 
-class Shown:
-    """A request as the doors see it."""
-
-    def __init__(self, **headers: str) -> None:
-        self._headers = {name.replace("_", "-").encode(): value.encode("latin-1") for name, value in headers.items()}
-
-    def header(self, name: bytes) -> bytes | None:
-        return self._headers.get(name)
+def shown(**headers: str) -> bytes | None:
+    """What the doors see of a request."""
+    return shown_digest([(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items()])
 
 
 class House:
@@ -50,7 +46,7 @@ class House:
         return self.enter(secret)
 
     def enter(self, secret: str) -> Caller:
-        return self.doors.enter(Shown(authorization=f"Bearer {secret}"))
+        return self.doors.enter(shown(authorization=f"Bearer {secret}"))
 
     def sync(self) -> None:
         asyncio.run(self.doors.sync())
@@ -72,7 +68,7 @@ def refused(call: Callable[[], object]) -> Refused:
 
 def test_without_keys_anyone_comes_in(fleet_of: Callable[..., Fleet]) -> None:
     doors = Doors(fleet_of(gateway="{}"), None, clock=lambda: 0.0)
-    caller = doors.enter(Shown(authorization="Bearer whatever"))
+    caller = doors.enter(shown(authorization="Bearer whatever"))
     assert caller is ANYONE
     doors.allow(caller, CHAT, 10**9, "small")
     doors.charge(caller, 10, 10, 1.0)
@@ -82,12 +78,12 @@ def test_without_keys_anyone_comes_in(fleet_of: Callable[..., Fleet]) -> None:
 def test_the_key_may_come_as_openai_or_anthropic_send_it(house: House) -> None:
     secret = house.store.create({"name": "ada"})["key"]
     house.sync()
-    for shown in (
+    for headers in (
         {"authorization": f"Bearer {secret}"},
         {"authorization": f"bearer  {secret} "},
         {"x_api_key": secret},
     ):
-        assert house.doors.enter(Shown(**shown)).name == "ada"
+        assert house.doors.enter(shown(**headers)).name == "ada"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +101,7 @@ def test_the_key_may_come_as_openai_or_anthropic_send_it(house: House) -> None:
 )
 def test_strangers_are_told_so_and_nothing_else(house: House, headers: dict[str, str]) -> None:
     house.sync()
-    error = refused(lambda: house.doors.enter(Shown(**headers)))
+    error = refused(lambda: house.doors.enter(shown(**headers)))
     assert error.status == 401
     assert "wrong" not in error.message
 

@@ -21,6 +21,7 @@ Hashes = npt.NDArray[np.uint64]
 
 _NO_BLOCKS: Hashes = np.zeros(0, np.uint64)
 _NOBODY = np.zeros(0, np.int32)
+_NOTHING = (0.0, 0.0, 0.0)
 
 
 class NoPlace(Enum):
@@ -34,29 +35,15 @@ class NoPlace(Enum):
 class Ticket:
     """A request that is in the books, until `ended`."""
 
-    __slots__ = ("cached", "new", "pool", "reason", "replica", "room", "row", "service", "speed", "tpot_s", "ttft_s")
+    __slots__ = ("cached", "pool", "reason", "replica", "row", "speed", "tpot_s", "ttft_s")
 
     def __init__(
-        self,
-        replica: int,
-        pool: int,
-        service: int,
-        reason: int,
-        new: int,
-        room: int,
-        cached: int,
-        ttft_s: float,
-        tpot_s: float,
-        row: int,
-        speed: float,
+        self, replica: int, pool: int, reason: int, cached: int, ttft_s: float, tpot_s: float, row: int, speed: float
     ) -> None:
         self.replica = replica
         self.pool = pool
-        self.service = service
         self.reason = reason  # index into dispatch.reasons.REASONS
-        self.new = new  # prompt tokens that are not believed to be cached there
-        self.room = room  # tokens that it counts for
-        self.cached = cached
+        self.cached = cached  # prompt tokens that are believed to be cached there
         self.ttft_s = ttft_s  # predicted, network and front end included
         self.tpot_s = tpot_s  # predicted
         self.row = row  # its row among this worker's; -1: has ended
@@ -110,13 +97,12 @@ class Dispatcher:
         """
         shunned = np.array(avoid, np.int32) if avoid else _NOBODY
         with self._lock:
-            replica, reason, new, room, cached, ttft_s, tpot_s, row, speed = entries.place(
+            replica, reason, cached, ttft_s, tpot_s, row, speed = entries.place(
                 self._block, self.worker, service, region, prompt, output, blocks, shunned
             )
         if replica < 0:
             return NoPlace.DOWN if reason == NONE_USABLE else NoPlace.SHED if reason == SHED else NoPlace.FULL
-        pool = self._pool[replica]
-        return Ticket(replica, pool, service, reason, new, room, cached, ttft_s, tpot_s, row, speed)
+        return Ticket(replica, self._pool[replica], reason, cached, ttft_s, tpot_s, row, speed)
 
     def answered(self, ticket: Ticket) -> None:
         """Its first token has come."""
@@ -124,26 +110,27 @@ class Dispatcher:
             with self._lock:
                 entries.answered(self._block, self.worker, ticket.row)
 
-    def ended(self, ticket: Ticket, output: int) -> None:
-        """It has ended after `output` tokens, 0 where it failed. Further calls do nothing."""
-        if ticket.row >= 0:
-            with self._lock:
-                entries.ended(self._block, self.worker, ticket.row, output)
-            ticket.row = -1
+    def ended(
+        self, ticket: Ticket, output: int, prompt: int = 0, cached: int = 0, ttft_s: float = 0.0, tpot_s: float = 0.0
+    ) -> tuple[float, float, float]:
+        """It has ended after `output` tokens, 0 where it failed. Further calls do nothing.
 
-    def observe(self, ticket: Ticket, ttft_s: float, tpot_s: float) -> None:
-        """Correct the speed of its replica by what was observed from placing on; 0: not observed."""
-        t = ticket
-        with self._lock:
-            entries.correct(self._block, t.replica, t.service, t.speed, t.ttft_s, t.tpot_s, ttft_s, tpot_s)
-
-    def cost(self, ticket: Ticket, prompt: int, cached: int, output: int) -> tuple[float, float, float]:
-        """Joules above idle, USD and kg CO2 of what it really was, from the table of its machine.
-
-        USD: this energy with its PUE and price of carbon, and the metered price; owning is paid for anyway.
+        Returns joules above idle, USD and kg CO2 of what it really was (`prompt` 0: nothing), from the table of its
+        machine. USD: this energy with its PUE and price of carbon, and the metered price; owning is paid for anyway.
+        `ttft_s` and `tpot_s`, observed from placing on, correct the speed of its replica; 0: not observed.
         """
-        usd_per_j, usd_per_prompt, usd_per_output, kg_per_j = self._rates[ticket.pool]
-        joules = entries.energy_j(self._block, ticket.replica, prompt, cached, output)
+        t = ticket
+        row = t.row
+        if row < 0:
+            return _NOTHING
+        t.row = -1
+        with self._lock:
+            joules = entries.ended(
+                self._block, self.worker, row, output, prompt, cached, t.speed, t.ttft_s, t.tpot_s, ttft_s, tpot_s
+            )
+        if not prompt:
+            return _NOTHING
+        usd_per_j, usd_per_prompt, usd_per_output, kg_per_j = self._rates[t.pool]
         usd = joules * usd_per_j + prompt * usd_per_prompt + output * usd_per_output
         return joules, usd, joules * kg_per_j
 

@@ -20,8 +20,8 @@ from meritorder.serve.books.view import Block, view_of
 # One observation moves the speed of a replica by so much of the way, and it stays within 1/8 and 8.
 OBSERVATION, MOST_SPEED = 1 / 16, 8.0
 
-# replica, reason, new, room, cached, predicted TTFT and time per token (s), row, speed that they were predicted with
-Placed = tuple[int, int, int, int, int, float, float, int, float]
+# replica, reason, cached, predicted TTFT and time per token (s), row, speed that they were predicted with
+Placed = tuple[int, int, int, float, float, int, float]
 
 
 @inlined
@@ -107,7 +107,7 @@ def place(
     live = view_of(block)
     state = live.fleet
     if not has_row(live, worker):
-        return -1, FULL, 0, 0, 0, 0.0, 0.0, -1, 0.0
+        return -1, FULL, 0, 0.0, 0.0, -1, 0.0
     # Lengths are estimates: what seems too long goes to the longest context there is, and the backend decides.
     longest = longest_context(live, service)
     output = max(min(output, longest - 1), 0)
@@ -123,7 +123,7 @@ def place(
     replica, cached, reason = choose_within_power(live, service, region, prompt, output, near, cached, room)
     bar_all(live, avoid, AVOIDED, False)
     if replica < 0:
-        return -1, reason, 0, 0, 0, 0.0, 0.0, -1, 0.0
+        return -1, reason, 0, 0.0, 0.0, -1, 0.0
     r = state.replicas[replica]
     expected = float(output) if state.settings[0].oracle_length != 0 else state.services[service].mean_output
     tpot = tpot_with_s(state, replica, prompt, expected)
@@ -134,7 +134,7 @@ def place(
     arrange(live, replica)
     if state.pools[r.pool].prefix_caching != 0:
         own_blocks(live, hashes, blocks, replica)
-    return replica, reason, new, room, cached, ttft, tpot, row, r.speed
+    return replica, reason, cached, ttft, tpot, row, r.speed
 
 
 @compiled
@@ -148,16 +148,78 @@ def answered(block: Block, worker: int, number: int) -> None:
         arrange(live, row.replica)
 
 
+@inlined
+def correct(
+    live: LiveState,
+    replica: int,
+    service: int,
+    speed: float,
+    predicted_ttft: float,
+    predicted_tpot: float,
+    ttft: float,
+    tpot: float,
+) -> None:
+    """Move a replica's speed towards what was observed over what was predicted (at `speed`), on a log scale.
+
+    TTFT and time per token count as they do in the time to the last token; 0: not observed.
+    """
+    tokens = live.fleet.services[service].mean_output if tpot > 0.0 else 0.0
+    observed, predicted = tokens * tpot, tokens * predicted_tpot
+    if ttft > 0.0:
+        observed += ttft
+        predicted += predicted_ttft
+    if not (0.0 < observed < np.inf and predicted > 0.0):
+        return
+    r = live.fleet.replicas[replica]
+    ratio = min(max(speed * observed / predicted, 1.0 / MOST_SPEED), MOST_SPEED)
+    r.speed = min(max(r.speed * (ratio / r.speed) ** OBSERVATION, 1.0 / MOST_SPEED), MOST_SPEED)
+
+
+@inlined
+def energy_j(live: LiveState, replica: int, prompt: int, cached: int, output: int) -> float:
+    """Joules above idle of a request: its prefill, and its share of the iterations that made its output.
+
+    With the batch as it is now and the lengths as they were.
+    """
+    state = live.fleet
+    r = state.replicas[replica]
+    p = state.pools[r.pool]
+    batch = max(min(r.in_flight - r.waiting, p.max_sequences), 1)
+    new = max(prompt - cached, 1)
+    b = state.batches[p.batches + batch]
+    step = state.tokens[p.tokens + batch].step_j + b.decode_j
+    each = step / batch + b.decode_kv_j * (prompt + 0.5 * output)
+    return float(prefill_j(state, r.pool, batch - 1, new, new * (cached + 0.5 * (new + 1))) + output * each)
+
+
 @compiled
-def ended(block: Block, worker: int, number: int, output: int) -> None:
-    """A request has ended after `output` tokens, for whatever reason."""
+def ended(
+    block: Block,
+    worker: int,
+    number: int,
+    output: int,
+    prompt: int,
+    cached: int,
+    speed: float,
+    predicted_ttft: float,
+    predicted_tpot: float,
+    ttft: float,
+    tpot: float,
+) -> float:
+    """A request has ended after `output` tokens, for whatever reason. Returns the joules that it took, see `energy_j`.
+
+    `prompt` 0: it took none. `ttft`, `tpot`: what was observed, see `correct`.
+    """
     live = view_of(block)
     row = live.rows[worker, number]
-    if row.status != FREE:
-        replica = row.replica
-        update.ended(live.fleet, replica, row.service, row.new, row.room, output, row.status == ANSWERED)
-        arrange(live, replica)
-        free_row(live, worker, number)
+    if row.status == FREE:
+        return 0.0
+    replica = row.replica
+    update.ended(live.fleet, replica, row.service, row.new, row.room, output, row.status == ANSWERED)
+    correct(live, replica, row.service, speed, predicted_ttft, predicted_tpot, ttft, tpot)
+    arrange(live, replica)
+    free_row(live, worker, number)
+    return energy_j(live, replica, prompt, cached, output) if prompt > 0 else 0.0
 
 
 @compiled
@@ -177,35 +239,6 @@ def has_room(block: Block, service: int) -> bool:
 def bar(block: Block, replica: int, why: int, on: bool) -> None:
     """Bar a replica for a reason, or let it in again."""
     bar_one(view_of(block), replica, why, on)
-
-
-@compiled
-def correct(
-    block: Block,
-    replica: int,
-    service: int,
-    speed: float,
-    predicted_ttft: float,
-    predicted_tpot: float,
-    ttft: float,
-    tpot: float,
-) -> None:
-    """Move a replica's speed towards what was observed over what was predicted (at `speed`), on a log scale.
-
-    TTFT and time per token count as they do in the time to the last token; 0: not observed.
-    """
-    live = view_of(block)
-    tokens = live.fleet.services[service].mean_output if tpot > 0.0 else 0.0
-    observed, predicted = tokens * tpot, tokens * predicted_tpot
-    if ttft > 0.0:
-        observed += ttft
-        predicted += predicted_ttft
-    if not (0.0 < observed < np.inf and predicted > 0.0):
-        return
-    r = live.fleet.replicas[replica]
-    ratio = min(max(speed * observed / predicted, 1.0 / MOST_SPEED), MOST_SPEED)
-    r.speed = min(max(r.speed * (ratio / r.speed) ** OBSERVATION, 1.0 / MOST_SPEED), MOST_SPEED)
-    arrange(live, replica)
 
 
 @compiled
@@ -238,21 +271,3 @@ def set_foreign(block: Block, replica: int, running: int, waiting: int) -> None:
     live.caps[r.pool].foreign += in_flight - f.in_flight
     f.in_flight, f.waiting, f.backlog, f.context = in_flight, in_line, backlog, context
     arrange(live, replica)
-
-
-@compiled
-def energy_j(block: Block, replica: int, prompt: int, cached: int, output: int) -> float:
-    """Joules above idle of a request: its prefill, and its share of the iterations that made its output.
-
-    With the batch as it is now and the lengths as they were.
-    """
-    live = view_of(block)
-    state = live.fleet
-    r = state.replicas[replica]
-    p = state.pools[r.pool]
-    batch = max(min(r.in_flight - r.waiting, p.max_sequences), 1)
-    new = max(prompt - cached, 1)
-    b = state.batches[p.batches + batch]
-    step = state.tokens[p.tokens + batch].step_j + b.decode_j
-    each = step / batch + b.decode_kv_j * (prompt + 0.5 * output)
-    return float(prefill_j(state, r.pool, batch - 1, new, new * (cached + 0.5 * (new + 1))) + output * each)

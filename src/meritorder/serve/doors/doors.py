@@ -10,13 +10,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from meritorder.fleet.schema import Fleet
 from meritorder.problems import InputError
 from meritorder.serve.doors.calendar import day_of, period_ends
 from meritorder.serve.doors.caller import ANYONE, Caller
-from meritorder.serve.doors.secrets import digest
 from meritorder.serve.doors.store import Charge, Key, News, Seen, Store
 from meritorder.serve.doors.tally import Tally
 from meritorder.serve.errors import Refused
@@ -25,13 +23,6 @@ SYNC_S = 2.0  # how old the copy of keys and spending may be; charges younger th
 SHARE_S = 0.1  # likewise what the other workers counted against rate limits
 
 log = logging.getLogger(__name__)
-
-
-class Asked(Protocol):
-    """What a request shows at the door."""
-
-    def header(self, name: bytes) -> bytes | None:
-        """Value of a header, by its lower-case name."""
 
 
 class Doors:
@@ -58,20 +49,16 @@ class Doors:
         self._limited: set[Caller] = set()  # were counted against a limit per minute lately
         self._down = False
 
-    def enter(self, request: Asked) -> Caller:
-        """Whose request it is. Raises Refused: 401 for a key that is missing, unknown, revoked or past its time."""
+    def enter(self, shown: bytes | None) -> Caller:
+        """Whose request it is, by the `shown_digest` of its headers.
+
+        Raises Refused: 401 for a key that is missing, unknown, revoked or past its time.
+        """
         if not self._closed:
             return ANYONE
-        shown = request.header(b"authorization")
         if shown is None:
-            secret = request.header(b"x-api-key")
-        elif shown[:7].lower() == b"bearer ":
-            secret = shown[7:].strip()
-        else:
-            secret = None
-        if not secret:
             raise Refused(401, "missing_api_key", "Give your API key in the header `Authorization: Bearer KEY`.")
-        caller = self._by_digest.get(digest(secret))
+        caller = self._by_digest.get(shown)
         if caller is None:
             raise self._stranger()
         return caller
@@ -98,9 +85,10 @@ class Doors:
         if for_request or for_tokens:
             raise _too_fast(caller, for_request, for_tokens)
         caller.requests.add(now, 1.0)
-        caller.tokens.add(now, tokens)
-        caller.open_requests += 1
-        caller.open_tokens += tokens
+        if caller.tpm:
+            caller.tokens.add(now, tokens)
+            caller.open_requests += 1
+            caller.open_tokens += tokens
         self._limited.add(caller)
 
     def charge(self, caller: Caller, prompt: int, output: int, usd: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 
 PREFIX = "merit-"  # tells people and secret scanners what it is
 
@@ -20,6 +21,18 @@ def digest(secret: bytes) -> bytes:
     takes tells nothing: nobody can choose which digest a guess has.
     """
     return hashlib.sha256(secret).digest()
+
+
+def shown_digest(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+    """Of the key that a request shows in its headers (names in lower case); None: it shows none."""
+    secret = b""
+    for name, value in headers:
+        if name == b"authorization":
+            secret = value[7:].strip() if value[:7].lower() == b"bearer " else b""
+            break
+        if name == b"x-api-key" and not secret:
+            secret = value
+    return digest(secret) if secret else None
 
 
 def new_id() -> str:

@@ -19,15 +19,16 @@ def count(account: Account, usage: Usage | None, text_bytes: int, learned: Learn
     """Tokens as the backend counted them. `text_bytes` of the prompt, 0 where it came as token ids."""
     if usage is None:
         return
-    if usage.prompt:
-        account.prompt_tokens = usage.prompt
+    prompt, output, cached = usage.prompt, usage.output, usage.cached
+    if prompt:
+        account.prompt_tokens = prompt
         if text_bytes:
-            learned.prompt(text_bytes, usage.prompt)
-    if usage.output:
-        account.output_tokens = usage.output
-        learned.output(usage.output)
-    if usage.cached is not None:
-        account.cached_tokens = usage.cached
+            learned.prompt(text_bytes, prompt)
+    if output:
+        account.output_tokens = output
+        learned.output(output)
+    if cached is not None:
+        account.cached_tokens = cached
 
 
 def read_timings(account: Account, backend: Backend, final: bytes) -> None:
@@ -45,28 +46,32 @@ def read_timings(account: Account, backend: Backend, final: bytes) -> None:
             account.cached_tokens = timings.cached_tokens
 
 
-def settle(dispatcher: Dispatcher, account: Account, attempt: Attempt, output: int) -> None:
-    """Take an attempt with `output` tokens of its own out of the books, and add what it used to the account."""
-    ticket = attempt.ticket
-    dispatcher.ended(ticket, output)
-    if attempt.first:
-        prompt = account.prompt_tokens + attempt.prior
-        cached = min(account.cached_tokens, prompt)
-        energy_j, usd, kg = dispatcher.cost(ticket, prompt, cached, output)
-        account.energy_j += energy_j
-        account.usd += usd
-        account.kg += kg
+def settle(dispatcher: Dispatcher, account: Account, attempt: Attempt, output: int, *, sound: bool) -> None:
+    """Take an attempt with `output` tokens of its own out of the books, and add what it used to the account.
 
-
-def observe(dispatcher: Dispatcher, attempt: Attempt, output: int) -> None:
-    """Tell dispatch how long a sound answer took, against what it predicted."""
+    Of a `sound` answer dispatch learns how long it took, against what it predicted.
+    """
     ticket = attempt.ticket
-    took_s = attempt.first - attempt.sent
-    if attempt.reader is not None:
-        dispatcher.observe(ticket, took_s, (attempt.last - attempt.first) / (output - 1) if output > 1 else 0.0)
+    if not attempt.first:
+        dispatcher.ended(ticket, output)
         return
-    # Of an answer in one piece only the whole time is known: it counts as if both parts were off by the same factor.
-    predicted_s = ticket.ttft_s + max(output - 1, 0) * ticket.tpot_s
-    if predicted_s > 0:
-        factor = took_s / predicted_s
-        dispatcher.observe(ticket, factor * ticket.ttft_s, factor * ticket.tpot_s if output > 1 else 0.0)
+    ttft_s = tpot_s = 0.0
+    if sound:
+        ttft_s = attempt.first - attempt.sent
+        if attempt.reader is not None:
+            if output > 1:
+                tpot_s = (attempt.last - attempt.first) / (output - 1)
+        else:
+            # Of an answer in one piece only the whole time is known: both parts count as off by the same factor.
+            later = output - 1 if output > 1 else 0
+            predicted_s = ticket.ttft_s + later * ticket.tpot_s
+            factor = ttft_s / predicted_s if predicted_s > 0.0 else 0.0
+            ttft_s = factor * ticket.ttft_s
+            if later:
+                tpot_s = factor * ticket.tpot_s
+    prompt = account.prompt_tokens + attempt.prior
+    cached = account.cached_tokens
+    energy_j, usd, kg = dispatcher.ended(ticket, output, prompt, min(cached, prompt), ttft_s, tpot_s)
+    account.energy_j += energy_j
+    account.usd += usd
+    account.kg += kg

@@ -12,6 +12,7 @@ from meritorder.serve.exchange.headers import answered, length_of, retry_after_o
 from meritorder.serve.exchange.stream import Reader
 from meritorder.serve.exchange.usage import Whole, read_whole
 from meritorder.serve.http.client import Call, Fault
+from meritorder.serve.http.headers import Headers
 
 if TYPE_CHECKING:
     from meritorder.serve.exchange.exchange import Exchange
@@ -23,12 +24,13 @@ _REFUSES_US = frozenset({401, 403, 407})  # of the gateway's own credentials the
 _NOT_THERE = frozenset({404, 405, 501})  # another backend may have it
 _BUSY = frozenset({429, 503, 529})
 _LOOK_AGAIN_S = 1.0
+_NO_HEADERS = Headers()
 
 
 class Attempt:
     """A `Sink` of the upstream connection. Tells its exchange of every event that matters, and its backend of faults.
 
-    Times are of the event loop's clock; 0: not yet.
+    Times are monotonic; 0: not yet.
     """
 
     __slots__ = (
@@ -50,7 +52,7 @@ class Attempt:
         self.reader: Reader | None = None  # of an event stream
         self.passing = False  # a long answer is on its way to the client
         self.over = False  # nothing that still comes counts
-        self._headers: list[tuple[bytes, bytes]] = []
+        self._headers = _NO_HEADERS
         self._kind = b""  # content type
         self._held: list[bytes] = []
         self._size = 0
@@ -59,7 +61,7 @@ class Attempt:
 
     # what the connection tells
 
-    def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+    def on_head(self, status: int, headers: Headers) -> None:
         """Status and headers of the answer."""
         self.status, self._headers = status, headers
         self._kind, self.lines = answered(headers)
@@ -200,14 +202,15 @@ class Attempt:
     def _judge(self, body: bytes) -> None:
         """A whole answer is here: for the client, or a reason to ask another backend."""
         status = self.status
-        if self.exchange.begun and (200 <= status < 300 or self._is_clients()):
+        sound = 200 <= status < 300
+        if (sound or self._is_clients()) and self.exchange.begun:
             # it was asked to take up a stream, and can't
             self.exchange.lost(self, Failure(f"HTTP {status} to a request to continue"))
-        elif 200 <= status < 300:
-            whole = self._read(body)
+        elif sound:
+            whole = read_whole(body) if b"json" in self._kind or not self._kind else Whole()
             if whole is None:
                 self.fail("an answer that is not JSON")
-            elif len(bytes(whole.error)) and bytes(whole.error) != b"null":
+            elif whole.failed:
                 self.fail("an error in an answer of status 200")
             else:
                 self._sound()
@@ -227,9 +230,6 @@ class Attempt:
     def _is_clients(self) -> bool:
         """Whether the status is the request's own fault."""
         return 400 <= self.status < 500 and self.status not in _REFUSES_US | _NOT_THERE | _BUSY
-
-    def _read(self, body: bytes) -> Whole | None:
-        return read_whole(body) if b"json" in self._kind or not self._kind else Whole()
 
     def _body(self) -> bytes:
         body = self._held[0] if len(self._held) == 1 else b"".join(self._held)

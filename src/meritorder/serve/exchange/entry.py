@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meritorder.serve.account import Account
-from meritorder.serve.ask import Ask, count_tokens, is_token_ids, model_of, parse
+from meritorder.serve.ask import Ask, is_token_ids, model_of, parse
 from meritorder.serve.books.dispatcher import BLOCK_TOKENS
 from meritorder.serve.doors.caller import Caller
 from meritorder.serve.errors import Refused
+from meritorder.serve.exchange.api import Api
 from meritorder.serve.exchange.headers import Asked
-from meritorder.serve.http.request import Request
 
 if TYPE_CHECKING:
     from meritorder.serve.gateway import Gateway
@@ -24,28 +24,31 @@ class Entry:
     ask: Ask
     caller: Caller
     service: int  # index in the fleet file
+    output: int  # most tokens that the client wants; 0: it doesn't say
     tokens: int  # that it may take, prompt and output, as far as can be guessed
     text_bytes: int  # of its prompt, in JSON; 0: it came as token ids
 
 
-def enter(gateway: Gateway, request: Request, asked: Asked, path: str, account: Account) -> Entry:
-    """Let in a request to the API at `/v1/` + path, and fill its account with what it asks. Raises Refused."""
-    caller = gateway.doors.enter(request)
+def enter(gateway: Gateway, api: Api, body: bytes, asked: Asked, account: Account) -> Entry:
+    """Let in a request, and fill its account with what it asks. Raises Refused."""
+    caller = gateway.doors.enter(asked.key)
     account.caller, account.tenant = caller.id, caller.tenant
     if not asked.json:
         raise Refused(415, "unsupported_media_type", "The body has to be JSON: `content-type: application/json`.")
-    ask = parse(request.body)
+    ask = parse(body)
     model = account.model = model_of(ask)
     account.stream = bool(ask.stream)
     service = account.service = gateway.directory.find(model, ask.service_tier, caller)
     account.tier = gateway.directory.tier(service)
-    if len(gateway.cannot(path)) == len(gateway.backends):
-        raise Refused(404, "not_served", f"No backend here serves /v1/{path}.")
+    if not api.served:
+        raise Refused(404, "not_served", f"No backend here serves /v1/{api.path}.")
     text = ask.text
     learned = gateway.learned[service]
-    account.prompt_tokens = count_tokens(text, learned.bytes_per_token)
+    ids = is_token_ids(text)
+    prompt = account.prompt_tokens = text.count(b",") + 1 if ids else max(int(len(text) / learned.bytes_per_token), 1)
     account.blocks = gateway.dispatcher.blocks(text)
     account.block_tokens = BLOCK_TOKENS
-    tokens = account.prompt_tokens + (ask.most_output or int(learned.output_tokens))
+    output = ask.most_output
+    tokens = prompt + (output or int(learned.output_tokens))
     gateway.doors.allow(caller, service, tokens, model)
-    return Entry(ask, caller, service, tokens, 0 if is_token_ids(text) else len(text))
+    return Entry(ask, caller, service, output, tokens, 0 if ids else len(text))

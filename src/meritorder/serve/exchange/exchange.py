@@ -13,9 +13,9 @@ import math
 from typing import TYPE_CHECKING
 
 from meritorder.serve.account import Account, Outcome
-from meritorder.serve.ask import parse, with_model
+from meritorder.serve.ask import with_model
 from meritorder.serve.backends.backend import Backend
-from meritorder.serve.backends.kinds.kind import CHAT, COMPLETIONS, MESSAGES
+from meritorder.serve.backends.kinds.kind import CHAT, MESSAGES
 from meritorder.serve.books.dispatcher import NoPlace, Ticket
 from meritorder.serve.errors import Refused
 from meritorder.serve.exchange import accounting, hedge
@@ -26,11 +26,12 @@ from meritorder.serve.exchange.answer import (
     refusal,
     with_tier,
 )
+from meritorder.serve.exchange.api import Api
 from meritorder.serve.exchange.attempt import Attempt
 from meritorder.serve.exchange.continuation import Continued, can_continue, closing_events, continuing_body
 from meritorder.serve.exchange.entry import Entry, enter
 from meritorder.serve.exchange.failures import Failure, Failures
-from meritorder.serve.exchange.headers import Asked
+from meritorder.serve.exchange.headers import asked_by, request_id_of
 from meritorder.serve.exchange.liveness import Liveness
 from meritorder.serve.exchange.stream import DONE, OPENAI, TYPED, Reader, Told
 from meritorder.serve.exchange.usage import Usage, Whole
@@ -45,37 +46,36 @@ _NOTHING_TOLD = Told(plain=False)  # of answers in one piece
 
 
 class Exchange:
-    """One request to the API at `/v1/` + path; a `Waiter` while it waits. Told of everything by its attempts.
+    """One request to an API; a `Waiter` while it waits. Told of everything by its attempts.
 
-    `due`: `look` is not needed before this time of the loop's clock.
+    `due`: `look` is not needed before this monotonic time.
     """
 
     __slots__ = (
-        "_answer", "_asked", "_attempts", "_entry", "_expires", "_failures", "_gateway", "_hedge_at", "_openai",
-        "_over", "_path", "_request", "_slow", "_told", "_tries", "_waits",
+        "_answer", "_api", "_asked", "_attempts", "_entry", "_expires", "_failed", "_gateway", "_hedge_at",
+        "_over", "_request", "_slow", "_told", "_tries", "_waits",
         "account", "deadlines", "dispatcher", "due", "now", "service", "stream", "tenant", "tokens",
     )  # fmt: skip
 
     _entry: Entry
     _told: Told
-    _failures: Failures
 
-    def __init__(
-        self, gateway: Gateway, request: Request, asked: Asked, answer: Answer, path: str, account: Account
-    ) -> None:
-        self.account = account
+    def __init__(self, gateway: Gateway, api: Api, request: Request, answer: Answer) -> None:
+        asked = self._asked = asked_by(request.headers)
+        received = request.received
+        account = self.account = Account(request_id_of(asked.said_id), api.name, received, gateway.wall + received)
+        account.traceparent = asked.traceparent
         self.now = gateway.now
         self.dispatcher = gateway.dispatcher
         self.due = math.inf
         self.service = -1  # -1: it was not let in
         self._gateway = gateway
         self._request = request
-        self._asked = asked
         self._answer = answer
-        self._path = path
-        self._openai = path in (CHAT, COMPLETIONS)
+        self._api = api
         self._attempts: list[Attempt] = []  # under way; two where it is hedged
-        self._tries = gateway.fleet.gateway.retries  # further attempts that it may have
+        self._failed: Failures | None = None  # None: no attempt yet
+        self._tries = gateway.retries  # further attempts that it may have
         self._waits = False  # in a queue
         self._slow = False  # the client reads too slowly
         self._hedge_at = math.inf
@@ -86,19 +86,19 @@ class Exchange:
     def begin(self) -> None:
         """Let it in. Raises Refused."""
         gateway = self._gateway
-        entry = self._entry = enter(gateway, self._request, self._asked, self._path, self.account)
-        self.service = entry.service
+        account, request, answer = self.account, self._request, self._answer
+        entry = self._entry = enter(gateway, self._api, request.body, self._asked, account)
+        service = self.service = entry.service
         self.tenant, self.tokens = entry.caller.tenant, entry.tokens / entry.caller.weight
-        self.stream = bool(entry.ask.stream)
-        live = gateway.live[entry.service]
+        stream = self.stream = account.stream
+        live = gateway.live[service]
         self.deadlines = live.deadlines
-        self.due = self._expires = self._request.received + live.deadlines.answer
-        self._told = Told(plain=self._openai) if self.stream else _NOTHING_TOLD
-        self._failures = Failures(gateway.cannot(self._path))
+        self.due = self._expires = account.received + live.deadlines.answer
+        self._told = Told(plain=self._api.openai) if stream else _NOTHING_TOLD
         if live.hedging > 0:
-            gateway.hedges[self.service].asked(self.now())
-        self._answer.on_gone = self._gone
-        self._answer.on_slow = self._slowed
+            gateway.hedges[service].asked(self.now())
+        answer.on_gone = self._gone
+        answer.on_slow = self._slowed
         self._place()
 
     def start(self) -> bool:
@@ -125,7 +125,7 @@ class Exchange:
             return
         account = self.account
         account.status = error.status
-        self._answer.send(*refusal(error, account.request_id, anthropic=self._path == MESSAGES))
+        self._answer.send(*refusal(error, account.request_id, anthropic=self._api.path == MESSAGES))
         self._end("failed" if account.placed else "refused", (account.placed and self._failures.why) or error.message)
 
     def _place(self) -> None:
@@ -139,12 +139,14 @@ class Exchange:
             admission.pump()  # those ahead may want other replicas
 
     def _choose(self) -> Ticket | NoPlace:
-        told, failures = self._told.tokens, self._failures
-        prompt = self.account.prompt_tokens + told
-        output = self._entry.ask.most_output
+        account, output, failures = self.account, self._entry.output, self._failed
+        place, blocks = self.dispatcher.place, account.blocks
+        if failures is None:
+            return place(self.service, account.prompt_tokens, output, blocks, self._api.cannot)
+        told = self._told.tokens
+        prompt = account.prompt_tokens + told
         if output:
             output = max(output - told, 1)
-        place, blocks = self.dispatcher.place, self.account.blocks
         found = place(self.service, prompt, output, blocks, failures.avoid)
         if found is NoPlace.DOWN and len(failures.never) < len(failures.avoid):
             # Nobody else is left: rather ask one again that failed than none, if it did not just say nothing.
@@ -156,19 +158,22 @@ class Exchange:
     def _send(self, ticket: Ticket, *, hedging: bool = False) -> None:
         gateway, account, request, now = self._gateway, self.account, self._request, self.now()
         backend = gateway.backends[ticket.replica]
-        account.placed = account.placed or now
+        if not account.placed:
+            account.placed = now
         attempt = Attempt(self, backend, ticket, now, self._told.tokens)
         self._attempts.append(attempt)
         if not hedging:
             self._credit(attempt)
-            if gateway.live[self.service].hedging > 0 and self.stream and not self._answer.started:
+            if self.stream and gateway.live[self.service].hedging > 0 and not self._answer.started:
                 self._hedge_at = now + max(hedge.LATE * ticket.ttft_s, hedge.LEAST_S)
-        self.due = min(self.due, attempt.due(), self._hedge_at)
-        path = b"/v1/%b?%b" % (self._path.encode(), request.query) if request.query else b"/v1/" + self._path.encode()
-        headers = self._asked.lines + backend.headers
+        self.due = min(self.due, now + self.deadlines.first_token, self._hedge_at)
+        target = self._api.target
+        if request.query:
+            target += b"?" + request.query
+        headers = b"%b%bx-request-id: %b\r\n" % (self._asked.lines, backend.headers, account.request_id.encode())
         if backend.kind.queue_threshold is not None:
             headers += queue_threshold(self._entry.ask, backend, self.deadlines.first_token)
-        attempt.call = backend.upstream.send(b"POST", path, headers, self._body(backend), attempt)
+        attempt.call = backend.upstream.send(b"POST", target, headers, self._body(backend), attempt)
         if self._slow:
             attempt.pause(True)
 
@@ -181,14 +186,20 @@ class Exchange:
 
     def _body(self, backend: Backend) -> bytes:
         """The request as this backend needs it: byte for byte as it came, but for the model's name."""
-        body, ask = self._request.body, self._entry.ask
+        body = self._request.body
         if self._told.tokens:
-            body = continuing_body(self._path, body, self._told, backend.kind.continuation)
-            ask = parse(body)
+            body = continuing_body(self._api.path, body, self._told, backend.kind.continuation)
         name = backend.model
         if name is None or name == self.account.model or self.account.model in backend.models:
             return body
-        return with_model(body, ask, name)
+        return with_model(body, name)
+
+    @property
+    def _failures(self) -> Failures:
+        """Of its attempts so far; most requests never need it."""
+        if self._failed is None:
+            self._failed = Failures(self._api.cannot)
+        return self._failed
 
     # what attempts tell
 
@@ -203,10 +214,10 @@ class Exchange:
 
     def reader(self) -> Reader:
         """For the event stream of an attempt."""
-        if not self._openai:
+        if not self._api.openai:
             return Reader(self._told, TYPED, 1, None)
         ask = self._entry.ask
-        continued = Continued(self._path, self._told) if self.begun else None
+        continued = Continued(self._api.path, self._told) if self.begun else None
         if not ask.service_tier:
             return Reader(self._told, OPENAI, ask.choices, continued.edit if continued else None)
 
@@ -243,20 +254,21 @@ class Exchange:
 
     def whole(self, attempt: Attempt, body: bytes, read: Whole) -> None:
         """A complete answer, or an error that is the client's own."""
-        self._won(attempt)
-        account = self.account
-        sound = attempt.status < 400
+        account, status = self.account, attempt.status
+        if account.hedged:
+            self._won(attempt)
+        sound = status < 400
         if sound:
             self._count(read.usage)
-            account.prompt_tokens = read.input_tokens or account.prompt_tokens
+            if read.input_tokens:
+                account.prompt_tokens = read.input_tokens
             accounting.read_timings(account, attempt.backend, body)
-            accounting.observe(self.dispatcher, attempt, account.output_tokens)
-            if self._openai and self._entry.ask.service_tier:
+            if self._api.openai and self._entry.ask.service_tier:
                 body = with_tier(body, account.tier)
-        account.status = attempt.status
-        account.first = self.now()
-        self._settle(attempt, account.output_tokens)
-        self._answer.send(attempt.status, self._lines(attempt), body)
+        account.status = status
+        account.first = attempt.first or self.now()
+        self._settle(attempt, account.output_tokens, sound=sound)
+        self._answer.send(status, self._lines(attempt), body)
         self._end("ok", "" if sound else f"the backend answered {attempt.status}")
 
     def streamed(self, attempt: Attempt, reader: Reader) -> None:
@@ -265,10 +277,8 @@ class Exchange:
         self._count(self._told.usage)
         accounting.read_timings(account, attempt.backend, reader.last)
         output = self._told.tokens - attempt.prior if attempt.prior else account.output_tokens
-        if attempt.first:
-            accounting.observe(self.dispatcher, attempt, output)
-        self._settle(attempt, output)
-        if self._openai and not reader.done:
+        self._settle(attempt, output, sound=True)
+        if self._api.openai and not reader.done:
             self._answer.write(DONE)  # some backends leave it out, but clients wait for it
         self._answer.end()
         self._end("ok", "the backend reported the request's own fault" if reader.clients else "")
@@ -299,17 +309,17 @@ class Exchange:
     def _take_up(self) -> None:
         """A stream broke after its first byte: have it continued."""
         told, ask = self._told, self._entry.ask
-        if told.plain and ask.choices == 1 and told.tokens >= ask.most_output > 0:
-            self._answer.write(closing_events(self._path, told))
+        if told.plain and ask.choices == 1 and told.tokens >= self._entry.output > 0:
+            self._answer.write(closing_events(self._api.path, told))
             self._count(told.usage)
             self._answer.end()
             self._end("ok")
             return
-        nothing_said = self._openai and told.tokens == 0 and ask.choices == 1
-        if self._tries <= 0 or not (nothing_said or (told.plain and can_continue(self._path, self._request.body))):
+        nothing_said = self._api.openai and told.tokens == 0 and ask.choices == 1
+        if self._tries <= 0 or not (nothing_said or (told.plain and can_continue(self._api.path, self._request.body))):
             self._give_up()
             return
-        if told.tokens and self._path == CHAT:
+        if told.tokens and self._api.path == CHAT:
             self._failures.rule_out(self._gateway.cannot_continue)
         told.usage = None
         self._tries -= 1
@@ -330,7 +340,7 @@ class Exchange:
     def _break_off(self, error: Refused) -> None:
         """The answer has begun and can't be completed: say so where its form allows, and end it like no answer ends."""
         if self._told.events:
-            self._answer.write(error_event(error, self.account.request_id, self._path, self._told.events))
+            self._answer.write(error_event(error, self.account.request_id, self._api.path, self._told.events))
         self._count(self._told.usage)
         self._answer.abort()
         self._end("broken", self._failures.why or error.message)
@@ -362,13 +372,21 @@ class Exchange:
         self._leave()
         self.refuse(Refused(504, "deadline_exceeded", words))
 
+    def abandon(self) -> None:
+        """The gateway stops before this is answered."""
+        for attempt in tuple(self._attempts):
+            attempt.stop()
+            self._drop(attempt)
+        self._leave()
+        self.refuse(Refused(503, "gateway_stopping", "The gateway stops, and this took longer than it could wait."))
+
     def _hedge(self, now: float) -> None:
         """The first byte is late: ask a second backend, if the budget allows and one has room."""
         if len(self._attempts) != 1 or self.begun or not self._gateway.hedges[self.service].take(now):
             return
         account = self.account
         avoid = [*self._failures.avoid, self._attempts[0].ticket.replica]
-        most = self._entry.ask.most_output
+        most = self._entry.output
         found = self.dispatcher.place(self.service, account.prompt_tokens, most, account.blocks, avoid)
         if isinstance(found, Ticket):
             account.hedged = True
@@ -426,9 +444,9 @@ class Exchange:
         """An attempt is over before its time."""
         self._settle(attempt, self._told.tokens - attempt.prior if attempt.first else 0)
 
-    def _settle(self, attempt: Attempt, output: int) -> None:
+    def _settle(self, attempt: Attempt, output: int, *, sound: bool = False) -> None:
         self._attempts.remove(attempt)
-        accounting.settle(self.dispatcher, self.account, attempt, output)
+        accounting.settle(self.dispatcher, self.account, attempt, output, sound=sound)
 
     def _end(self, outcome: Outcome, why: str = "") -> None:
         self._over = True

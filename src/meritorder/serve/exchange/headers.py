@@ -6,12 +6,11 @@ import math
 import re
 import secrets
 import time
-from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
 from itertools import count
-from typing import TypeAlias
 
-Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
+from meritorder.serve.doors.secrets import shown_digest
+from meritorder.serve.http.headers import Headers
 
 # A client's headers that backends may see. Its credentials and cookies are never among them, and neither is
 # accept-encoding: answers have to be readable on the way.
@@ -31,31 +30,41 @@ _numbers = count(1)
 
 
 class Asked:
-    """The headers of a request, looked through once."""
+    """The headers of a request, looked through once for all requests that come with the same ones."""
 
-    __slots__ = ("explain", "json", "lines", "request_id")
+    __slots__ = ("explain", "json", "key", "lines", "said_id", "traceparent")
 
     def __init__(self, headers: Headers) -> None:
         self.explain = False  # the client wants to know why this backend
         self.json = True  # the body is not said to be anything else
-        request_id = None
+        self.traceparent = b""  # W3C trace context
+        self.said_id: bytes | None = None  # the client's own name for the request
+        self.key = shown_digest(headers)  # of the client's API key
         lines = []
         for name, value in headers:
             if name in _FORWARDED:
                 lines.append(b"%b: %b\r\n" % (name, value))
                 if name == b"content-type":
                     self.json = b"json" in value.lower()
+                elif name == b"traceparent":
+                    self.traceparent = value
             elif name in _USUAL:
                 pass
             elif name == b"x-request-id":
-                request_id = value
+                self.said_id = value
             elif name == b"x-merit-explain":
                 self.explain = value == b"1"
             elif name.startswith(_FORWARDED_FAMILIES):
                 lines.append(b"%b: %b\r\n" % (name, value))
-        self.request_id = request_id_of(request_id)
-        lines.append(b"x-request-id: %b\r\n" % self.request_id.encode())
-        self.lines = b"".join(lines)  # for the backend
+        self.lines = b"".join(lines)  # for the backend, but for the request's id
+
+
+def asked_by(headers: Headers) -> Asked:
+    """What they say."""
+    asked: Asked | None = headers.notes
+    if asked is None:
+        asked = headers.notes = Asked(headers)
+    return asked
 
 
 def request_id_of(said: bytes | None) -> str:
@@ -67,6 +76,13 @@ def request_id_of(said: bytes | None) -> str:
 
 def answered(headers: Headers) -> tuple[bytes, bytes]:
     """The content type of a backend's answer (b"": not said), and its headers for the client as raw lines."""
+    notes: tuple[bytes, bytes] | None = headers.notes
+    if notes is None:
+        notes = headers.notes = _answered(headers)
+    return notes
+
+
+def _answered(headers: Headers) -> tuple[bytes, bytes]:
     kind = lines = b""
     for name, value in headers:
         if name == b"content-type":

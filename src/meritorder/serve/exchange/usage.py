@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+_NO_ERROR = msgspec.Raw()
+
 
 class _Details(msgspec.Struct):
     cached_tokens: int | None = None
@@ -50,8 +52,13 @@ class Whole(msgspec.Struct):
     """What the gateway reads of an answer that is not streamed."""
 
     usage: Usage | None = None
-    error: msgspec.Raw = msgspec.Raw()  # a failure in a 200 answer
+    error: msgspec.Raw = _NO_ERROR
     input_tokens: int | None = None  # the whole of a count_tokens answer
+
+    @property
+    def failed(self) -> bool:
+        """Whether it tells of a failure, whatever its status."""
+        return self.error is not _NO_ERROR and bytes(self.error) != b"null"
 
 
 _whole = msgspec.json.Decoder(Whole)

@@ -46,7 +46,7 @@ class Answer:
         connection: Connection,
         transport: asyncio.Transport,
         *,
-        keep: bool,
+        keep: bool = True,
         old: bool = False,
         bodiless: bool = False,
     ) -> None:

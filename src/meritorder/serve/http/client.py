@@ -65,7 +65,7 @@ class Upstream:
         A request that finds its kept connection closed is sent once more on a new one.
         """
         length = b"content-length: %d\r\n\r\n" % len(body) if body or method != b"GET" else b"\r\n"
-        call = Call(b"".join((method, b" ", self._base, path, self._behind_path, headers, length)), body, sink)
+        call = Call(b"%b %b%b%b%b%b" % (method, self._base, path, self._behind_path, headers, length), body, sink)
         idle = self._idle
         while idle:
             wire = idle.pop()

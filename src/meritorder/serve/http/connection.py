@@ -6,7 +6,8 @@ import asyncio
 import socket
 from collections import deque
 from math import ceil
-from typing import TYPE_CHECKING, cast
+from time import monotonic
+from typing import TYPE_CHECKING, TypeAlias, cast
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -14,6 +15,8 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from meritorder.serve.errors import Refused
 from meritorder.serve.http.answer import Answer
+from meritorder.serve.http.headers import Headers
+from meritorder.serve.http.known import Known, know
 from meritorder.serve.http.request import Request
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ _READ_AHEAD = 65_536
 LINGER_S = 2.0
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_Head: TypeAlias = tuple[bytes, str, bytes, Headers]  # method, path, query
 _OFFER = (b"upgrade", b"connection", b"http2-settings")
 
 
@@ -45,6 +49,7 @@ class Connection(asyncio.Protocol):
         "_extra",
         "_fed",
         "_headers",
+        "_known",
         "_parser",
         "_parts",
         "_paused",
@@ -74,7 +79,9 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[tuple[Request | Refused, Answer]] = deque()
         self._serving = False
         self._target = b""
-        self._headers: list[tuple[bytes, bytes]] = []
+        self._headers = Headers()
+        # The head of the last request if that came whole in one read; None also while the parser is within a message.
+        self._known: Known[_Head] | None = None
         self._parts: list[bytes] = []  # of the body
         self._size = 0  # of the body so far
         self._received = 0.0
@@ -115,6 +122,13 @@ class Connection(asyncio.Protocol):
         """Parse, and hand on what is complete."""
         if self.phase == LEAVING:
             return
+        known = self._known
+        if known is not None:
+            body = known.body(data)
+            if body is not None and self._handle(known.parsed, body):
+                return
+            self._known = None
+        begins = not self._fed and self.answer is None
         self._fed += len(data)
         try:
             self._parser.feed_data(data)
@@ -124,6 +138,8 @@ class Connection(asyncio.Protocol):
             self._refuse_malformed(error)
         if self.answer is None:
             if self._waiting:
+                if begins:
+                    self._learn(data)
                 self._serve()
         else:
             self._ahead += len(data)
@@ -184,7 +200,7 @@ class Connection(asyncio.Protocol):
             if exactly > limit:
                 raise self._head_too_large()
         self.phase = BODY
-        self._received = self.server.loop.time()
+        self._received = monotonic()
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
@@ -220,7 +236,7 @@ class Connection(asyncio.Protocol):
         self.phase = IDLE
         self.since = 0.0
         self._target = b""
-        self._headers = []
+        self._headers = Headers()
         if parts:
             self._parts = []
             self._size = 0
@@ -278,6 +294,26 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     # inside
+
+    def _learn(self, data: bytes) -> None:
+        """Keep the head of a request that came as `data`, to recognise the next one."""
+        request, answer = self._waiting[0]
+        if isinstance(request, Request) and answer.keep and not answer.old and data.startswith(b"POST "):
+            parsed = request.method, request.path, request.query, request.headers
+            self._known = know(data, request.body, parsed)
+
+    def _handle(self, parsed: _Head, body: bytes) -> bool:
+        """Hand on a request whose head was recognised. False: it must wait, or be looked at more closely."""
+        server = self.server
+        if self.answer is not None or self._slow or self._eof or server.draining or len(body) > server.most_body:
+            return False
+        method, path, query, headers = parsed
+        answer = self.answer = Answer(self, self._transport)
+        try:
+            server.handler(Request(method, path, query, headers, body, monotonic(), self._peer), answer)
+        except Exception as error:
+            self._failed(answer, error)
+        return True
 
     def _serve(self) -> None:
         """Hand on the next requests until one is not answered at once."""

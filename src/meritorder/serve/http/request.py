@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from meritorder.serve.http.headers import Headers
+
 
 class Request:
     """One request, its body complete.
 
-    `method` is upper case, `path` decoded and without the query, `headers` in the client's order, names in lower case.
-    `received` is the event loop's time when its headers were complete, `peer` the client's address ("" if it has none).
+    `method` is upper case, `path` decoded and without the query. `received` is the monotonic time when its headers were
+    complete, `peer` the client's address ("" if it has none).
     """
 
     __slots__ = ("body", "headers", "method", "path", "peer", "query", "received")
@@ -19,7 +21,7 @@ class Request:
         method: bytes,
         path: str,
         query: bytes,
-        headers: list[tuple[bytes, bytes]],
+        headers: Headers,
         body: bytes,
         received: float,
         peer: str,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import Protocol
 
+from meritorder.serve.http.headers import Headers
+
 
 class Fault(Enum):
     """Why an answer did not come, or not whole."""
@@ -22,8 +24,8 @@ class Fault(Enum):
 class Sink(Protocol):
     """Takes one answer. Nothing is called after `on_end`, `on_fault` or the call's `cancel`; nothing may raise."""
 
-    def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        """The answer begins; names of headers are in lower case."""
+    def on_head(self, status: int, headers: Headers) -> None:
+        """The answer begins."""
 
     def on_data(self, data: bytes) -> None:
         """A part of its body, as much as was read at once, without framing."""

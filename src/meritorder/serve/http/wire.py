@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from meritorder.serve.http.headers import Headers
+from meritorder.serve.http.known import Known, know
 from meritorder.serve.http.sink import Fault, Sink
 
 if TYPE_CHECKING:
@@ -74,6 +76,7 @@ class Wire(asyncio.Protocol):
         "_fed",
         "_headers",
         "_keep",
+        "_known",
         "_parser",
         "_parts",
         "_reused",
@@ -94,7 +97,9 @@ class Wire(asyncio.Protocol):
         self.closed = False  # by either side
         self._fed = 0  # bytes of this answer's head so far, to within a read; 0: not one byte
         self._status = 0  # of this answer; 0: its head is not complete
-        self._headers: list[tuple[bytes, bytes]] = []
+        self._headers = Headers()
+        # The head of the last answer if that came whole in one read; None also while the parser is within an answer.
+        self._known: Known[tuple[int, Headers]] | None = None
         self._parts: list[bytes] = []  # of the body, out of this read
         self._done = False  # the answer is complete
         self._keep = False  # and the backend keeps the connection
@@ -140,6 +145,13 @@ class Wire(asyncio.Protocol):
         if call is None or call.sink is None:  # an idle connection has nothing to say
             self.drop()
             return
+        known = self._known
+        if known is not None:
+            body = known.body(data)
+            if body is not None:
+                self._answered(call, call.sink, known.parsed, body)
+                return
+            self._known = None
         malformed = ""
         headed = self._status != 0
         if not headed:
@@ -157,11 +169,15 @@ class Wire(asyncio.Protocol):
             elif self._fed > _MOST_HEAD:
                 malformed = "its headers are too long"
         parts = self._parts
+        body = b""
         if parts:
             self._parts = []
+            body = parts[0] if len(parts) == 1 else b"".join(parts)
             if call.sink is not None:
-                sink.on_data(parts[0] if len(parts) == 1 else b"".join(parts))
+                sink.on_data(body)
         if self._done:
+            if self._keep and self._fed == len(data) and data.startswith(b"HTTP/1.1 "):
+                self._known = know(data, body, (self._status, self._headers))
             self._complete(call)
         elif malformed and call.sink is not None:
             self.drop()
@@ -211,7 +227,7 @@ class Wire(asyncio.Protocol):
         if status >= 200:
             self._status = status
         else:
-            self._headers = []
+            self._headers = Headers()
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
@@ -226,6 +242,20 @@ class Wire(asyncio.Protocol):
 
     # inside
 
+    def _answered(self, call: Call, sink: Sink, parsed: tuple[int, Headers], body: bytes) -> None:
+        """A whole answer whose head was recognised."""
+        sink.on_head(*parsed)
+        if body and call.sink is not None:
+            sink.on_data(body)
+        if call.sink is None:
+            return  # it was cancelled, and this connection closed
+        self._call = None
+        if call.paused:
+            self._transport.resume_reading()
+        call.over()
+        self._upstream.idle(self)
+        sink.on_end()
+
     def _complete(self, call: Call) -> None:
         """End the call, and be ready for the next first: the sink may want to send it at once."""
         sink = call.sink
@@ -236,7 +266,7 @@ class Wire(asyncio.Protocol):
             self._reused = True
             self._fed = 0
             self._status = 0
-            self._headers = []
+            self._headers = Headers()
             self._done = False
             if paused:
                 self._transport.resume_reading()
