@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from meritorder.serve.admin.app import make_app
+from meritorder.serve.admin.guard import is_loopback
 from meritorder.serve.admin.server import AdminServer
 from meritorder.serve.listen import listeners, shown, split
 from meritorder.serve.supervisor import Load, Pages, Supervisor
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ async def _run(load: Load, options: Options, tell: Callable[[str], None], ready:
     try:
         address = supervisor.fleet.gateway.admin
         [listener] = listeners(address, 1, "gateway.admin")
-        app = make_app(supervisor, options.admin_pages, loopback=split(address)[0] in LOOPBACK)
+        app = make_app(supervisor, options.admin_pages, loopback=is_loopback(split(address)[0]))
         admin = AdminServer(app, listener)
         await admin.start()
     except BaseException:

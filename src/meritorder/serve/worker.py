@@ -76,7 +76,6 @@ class Worker:
         self.within_s = fleet.gateway.drain_time
         self.port_closes = False
         self.at_once = False
-        self.stopping = False
 
     async def run(self, listener: socket.socket, control: socket.socket) -> None:
         """Serve until told to stop, or until the supervisor is gone; then finish what is under way."""
@@ -112,7 +111,6 @@ class Worker:
             await asyncio.sleep(TICK_S)
             reported = self._tick(line, reported)
         self.gateway.abandon()
-        self.stopping = True
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
@@ -121,9 +119,9 @@ class Worker:
         self._close()
 
     def _background_ended(self, task: asyncio.Task[None]) -> None:
-        """Health checks and keys are looked after for as long as this worker lives: without them it had better end."""
-        if not self.stopping:
-            logger.error("a background task of the worker ended", exc_info=task.exception())
+        """Health checks and keys are looked after as long as this worker lives: rather a new one than none of that."""
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("a background task of the worker failed", exc_info=task.exception())
             os._exit(1)
 
     def _tick(self, line: Line, reported: float) -> float:

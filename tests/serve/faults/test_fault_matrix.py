@@ -212,6 +212,59 @@ def test_it_drains_under_load(tmp_path: Path) -> None:
         assert ask(gateway.url).cut  # nobody listens any more
 
 
+def test_what_outlives_the_drain_is_told_so(tmp_path: Path) -> None:
+    with backends() as both, serving(tmp_path, fleet_of([each.url for each in both], drain_time="1 s")) as gateway:
+        for each in both:
+            each.always(Act("ok", token_s=0.3))
+        answers = []
+        load = threading.Thread(target=lambda: answers.extend(ask_many(gateway.url, 4)))
+        load.start()
+        time.sleep(0.8)
+        gateway.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        began = time.monotonic()
+        assert ask(gateway.url).cut  # who comes now is turned away at once, not left hanging
+        assert time.monotonic() - began < 0.5
+        load.join()
+        assert all(answer.error and not answer.finished for answer in answers)
+        assert gateway.process.wait(10) == 0
+
+
+def test_a_reload_waits_for_the_longest_answer(tmp_path: Path) -> None:
+    with backends() as both, serving(tmp_path, fleet_of([each.url for each in both], drain_time="500 ms")) as gateway:
+        for each in both:
+            each.always(Act("ok", token_s=0.25))
+        answers = []
+        load = threading.Thread(target=lambda: answers.extend(ask_many(gateway.url, 4)))
+        load.start()
+        time.sleep(0.8)
+        assert httpx.post(f"{gateway.admin}/reload", timeout=60).json() == {"problems": []}
+        load.join()
+        nothing_lost(answers)
+        wait_for(
+            lambda: (
+                "merit_requests_total" in (text := httpx.get(f"{gateway.admin}/metrics").text) and '"ok"} 4.0' in text
+            )
+        )
+
+
+def test_a_worker_killed_again_and_again(tmp_path: Path) -> None:
+    with backends() as both, serving(tmp_path, fleet_of([each.url for each in both])) as gateway:
+        until = time.monotonic() + 3.0
+        while time.monotonic() < until:
+            for pid in children(gateway.process.pid):
+                os.kill(pid, signal.SIGKILL)
+            time.sleep(0.3)
+        nothing_lost(ask_many(gateway.url, MANY))  # they have waited for the next one
+
+
+def children(pid: int) -> list[int]:
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found += [int(child) for child in (task / "children").read_text().split()]
+    return found
+
+
 def test_the_database_is_gone(tmp_path: Path) -> None:
     import json
     import subprocess
