@@ -185,12 +185,12 @@ def test_the_fleet_file_is_reloaded_under_load(tmp_path: Path) -> None:
         nothing_lost(ask_many(gateway.url, MANY))
         assert old.seen() == asked
         assert new.seen() > 0
-        gateway.fleet.write_text(text.replace("replicas: 2", "replicas: 3"))
         limit = f"{gateway.admin}/limits/pool/all"
         assert httpx.put(limit, json={"requests": 3}).status_code == 200
         assert httpx.post(f"{gateway.admin}/reload", timeout=60).status_code == 200
         assert httpx.get(f"{gateway.admin}/state").json()["pools"][0]["limit"] == 3  # what was set outlives a reload
         assert httpx.put(limit, json={"requests": None}).status_code == 200
+        gateway.fleet.write_text(text.replace("replicas: 2", "replicas: 3"))
         wrong = httpx.post(f"{gateway.admin}/reload", timeout=60)
         assert wrong.status_code == 409
         assert "addresses" in wrong.json()["problems"][0]
@@ -241,11 +241,8 @@ def test_a_reload_waits_for_the_longest_answer(tmp_path: Path) -> None:
         assert httpx.post(f"{gateway.admin}/reload", timeout=60).json() == {"problems": []}
         load.join()
         nothing_lost(answers)
-        wait_for(
-            lambda: (
-                "merit_requests_total" in (text := httpx.get(f"{gateway.admin}/metrics").text) and '"ok"} 4.0' in text
-            )
-        )
+        counted = 'merit_requests_total{outcome="ok",pool="all",service="chat"} 4.0'
+        wait_for(lambda: counted in httpx.get(f"{gateway.admin}/metrics").text)  # also those that the old ones ended
 
 
 def test_a_worker_killed_again_and_again(tmp_path: Path) -> None:
