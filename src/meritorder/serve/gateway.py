@@ -58,6 +58,7 @@ class Gateway:
         self.liveness = [Liveness(backend, self.now) for backend in backends]
         # backends that are no use for taking up a chat
         self.cannot_continue = tuple(i for i, backend in enumerate(backends) if backend.kind.continuation == "none")
+        self.note_prompt: Callable[[str, bytes], None] | None = None  # told the id and body of every request let in
         self.pages: dict[str, tuple[str, bytes]] = {}
         document = (Path(__file__).parent / "openapi.json").read_bytes()
         self.pages["/openapi.json"] = ("application/json", document)

@@ -71,6 +71,8 @@ class Worker:
         ]
         self.gateway = Gateway(fleet, dispatcher, self.backends, self.admission, self.doors, watchers, loop=loop)
         self.gateway.pages.update(setup.pages)
+        if self.log is not None and fleet.gateway.log_prompts:
+            self.gateway.note_prompt = self.log.prompt
         self.server = HttpServer(self.gateway.handle, fleet.gateway.limits, loop=loop)
         self.leaving = asyncio.Event()
         self.within_s = fleet.gateway.drain_time

@@ -141,6 +141,17 @@ def test_what_cannot_be_sent_anywhere_is_said(two: Pair, body: bytes, status: in
     assert gateway.account().outcome == "refused"
 
 
+def test_a_trace_is_known_and_prompts_are_noted_where_that_is_wanted(two: Pair) -> None:
+    gateway, _ = two
+    noted = []
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    for _ in range(2):
+        assert gateway.post("/v1/completions", {"model": "chat", "prompt": "a b"}, traceparent=trace).status == 200
+        gateway.on_loop(lambda: setattr(gateway.gateway, "note_prompt", lambda *told: noted.append(told)))
+    assert [gateway.account(i).traceparent for i in (0, 1)] == [trace.encode()] * 2
+    assert noted == [(gateway.account(1).request_id, b'{"model": "chat", "prompt": "a b"}')]
+
+
 def test_other_media_are_refused(two: Pair) -> None:
     reply = two[0].post("/v1/chat/completions", b'{"model":"chat"}', content_type="text/plain")
     assert reply.status == 415

@@ -88,6 +88,8 @@ class Exchange:
         gateway = self._gateway
         account, request, answer = self.account, self._request, self._answer
         entry = self._entry = enter(gateway, self._api, request.body, self._asked, account)
+        if gateway.note_prompt is not None:
+            gateway.note_prompt(account.request_id, request.body)
         service = self.service = entry.service
         self.tenant, self.tokens = entry.caller.tenant, entry.tokens / entry.caller.weight
         stream = self.stream = account.stream

@@ -25,7 +25,7 @@ _PASSED = frozenset({b"content-encoding", b"content-language"})
 _PASSED_FAMILIES = (b"anthropic-", b"openai-", b"x-merit-emulated")
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
-_start = secrets.token_hex(8)
+_start = f"req_{secrets.token_hex(8)}"
 _numbers = count(1)
 
 
@@ -71,7 +71,7 @@ def request_id_of(said: bytes | None) -> str:
     """The client's own id where it is a sane one, else a new one."""
     if said is not None and _SANE_ID.fullmatch(said):
         return said.decode("ascii")
-    return f"req_{_start}{next(_numbers):08x}"
+    return f"{_start}{next(_numbers)}"
 
 
 def answered(headers: Headers) -> tuple[bytes, bytes]:

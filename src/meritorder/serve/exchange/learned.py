@@ -17,7 +17,8 @@ class Learned:
     def prompt(self, text_bytes: int, tokens: int) -> None:
         """A prompt of so many bytes had so many tokens."""
         # images and cached conversations would carry it far off
-        seen = min(max(text_bytes / tokens, 1.0), 16.0)
+        seen = text_bytes / tokens
+        seen = 1.0 if seen < 1.0 else 16.0 if seen > 16.0 else seen
         self.bytes_per_token += WEIGHT * (seen - self.bytes_per_token)
 
     def output(self, tokens: int) -> None:

@@ -32,6 +32,7 @@ class Answer:
         "_chunked",
         "_connection",
         "_left",
+        "_outbox",
         "_transport",
         "gone",
         "keep",
@@ -52,6 +53,7 @@ class Answer:
     ) -> None:
         self._connection: Connection | None = connection  # None: ended or gone
         self._transport = transport
+        self._outbox = connection.server.outbox
         self.keep = keep  # the connection may be kept after this answer
         self.old = old  # the client speaks HTTP/1.0
         self._bodiless = bodiless  # of a HEAD request
@@ -88,7 +90,7 @@ class Answer:
             self._connection_line(),
             b"\r\n",
         )
-        self._transport.write(b"".join(lines))
+        self._outbox.put(self._transport, b"".join(lines))
 
     def write(self, data: bytes) -> None:
         """A part of the body, as one chunk where the body is chunked."""
@@ -96,8 +98,9 @@ class Answer:
             return
         if self._chunked:
             if len(data) <= _COPIED:
-                self._transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+                self._outbox.put(self._transport, b"%x\r\n%b\r\n" % (len(data), data))
             else:
+                self._outbox.flush()
                 self._transport.writelines((b"%x\r\n" % len(data), data, b"\r\n"))
             return
         if self._left >= 0:
@@ -106,7 +109,7 @@ class Answer:
                 self._left = 0
                 self.abort()
                 return
-        self._transport.write(data)
+        self._outbox.put(self._transport, data)
 
     def end(self) -> None:
         """The body is complete. Less of it than was declared counts as `abort`."""
@@ -114,7 +117,7 @@ class Answer:
         if connection is None:
             return
         if self._chunked:
-            self._transport.write(b"0\r\n\r\n")
+            self._outbox.put(self._transport, b"0\r\n\r\n")
         elif self._left > 0 and not self._bodiless:
             self.abort()
             return
@@ -135,8 +138,9 @@ class Answer:
                 len(body),
             )
             if len(body) <= _COPIED:
-                self._transport.write(head + body)
+                self._outbox.put(self._transport, head + body)
             else:
+                self._outbox.flush()
                 self._transport.writelines((head, body))
             self._finish()
             connection.ended(True)
@@ -154,6 +158,7 @@ class Answer:
         self._finish()
         self.gone = True
         if unframed:  # the end of the connection would pass for the end of the body
+            self._outbox.flush()
             sock = self._transport.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             self._transport.abort()

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from meritorder.problems import InputError, Problem
+from meritorder.serve.http.outbox import outbox_of
 from meritorder.serve.http.sink import Fault, Sink
 from meritorder.serve.http.wire import Call, Wire
 
@@ -45,6 +46,7 @@ class Upstream:
             raise InputError(Problem(f"{url} is not an address", fix="give http://host:port or https://host:port"))
         self.base = parts.path.rstrip("/")
         self._loop = loop
+        self.outbox = outbox_of(loop)
         self._tls = _trust(ca) if parts.scheme == "https" else None
         self._host = host
         self._port = port or (443 if self._tls else 80)

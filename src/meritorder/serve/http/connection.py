@@ -161,6 +161,7 @@ class Connection(asyncio.Protocol):
         if answer is not None and not answer.started and not answer.old:
             # One that closed and one that only stopped sending look the same until something is sent to it: the kernel
             # of the first answers that with RST. Clients pass over 1xx.
+            self.server.outbox.flush()
             self._transport.write(_CONTINUE)
             self.server.loop.call_soon(self.check_left)
         return True
@@ -266,6 +267,7 @@ class Connection(asyncio.Protocol):
         self.phase = LEAVING
         self.since = 0.0
         self._waiting.clear()
+        self.server.outbox.flush()
         if not self._deaf or self._eof:
             self._transport.close()
             return
@@ -366,7 +368,7 @@ class Connection(asyncio.Protocol):
                 return
             expected = expected or (name == b"expect" and value.lower() == b"100-continue")
         if expected:
-            self._transport.write(_CONTINUE)
+            self.server.outbox.put(self._transport, _CONTINUE)
 
     def _refuse(self, refused: Refused) -> None:
         """Answer with an error after those that came before, and hear no more."""

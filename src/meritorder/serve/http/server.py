@@ -11,6 +11,7 @@ from meritorder.fleet.gateway import DoorLimits
 from meritorder.serve.errors import Refused
 from meritorder.serve.http.answer import Answer
 from meritorder.serve.http.connection import BODY, HEAD, IDLE, LEAVING, LINGER_S, Connection
+from meritorder.serve.http.outbox import outbox_of
 from meritorder.serve.http.request import Request, split_target
 
 __all__ = ["Answer", "Handler", "HttpServer", "Request"]
@@ -31,6 +32,7 @@ class HttpServer:
     def __init__(self, handler: Handler, limits: DoorLimits, *, loop: asyncio.AbstractEventLoop) -> None:
         self.handler = handler
         self.loop = loop
+        self.outbox = outbox_of(loop)
         self.most_head = int(limits.head)
         self.most_body = int(limits.body)
         self.most_connections = limits.connections

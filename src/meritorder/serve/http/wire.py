@@ -110,8 +110,9 @@ class Wire(asyncio.Protocol):
         self._call = call
         call.wire = self
         if len(call.body) <= _COPIED:
-            self._transport.write(call.head + call.body)
+            self._upstream.outbox.put(self._transport, call.head + call.body)
         else:
+            self._upstream.outbox.flush()
             self._transport.writelines((call.head, call.body))
         if call.paused:
             self.pause()
