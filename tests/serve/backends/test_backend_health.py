@@ -11,6 +11,7 @@ from tests.serve.backends.told import Told
 from meritorder.serve.backends.health import (
     EJECTED_S,
     FAILURES,
+    HOLD_S,
     MISSES,
     OPEN_S,
     PAUSE_S,
@@ -23,17 +24,17 @@ FULL = 100
 
 
 class Backend:
-    """A health whose clock stands still unless it is turned on."""
+    """A health whose clock stands still unless it is turned on; `told`: of the other workers, too."""
 
-    def __init__(self) -> None:
-        self.told = Told()
+    def __init__(self, told: Told | None = None) -> None:
+        self.told = told or Told()
         self.health = Health(self.told, 0, "pool/0", FULL)
         self.now = 1000.0
-        self.health.declare()
+        self.health.take_over(self.now)
 
     @property
     def usable(self) -> bool:
-        assert self.told.use[0] == self.health.usable  # dispatch knows what we know
+        assert self.told.is_usable(0) == self.health.usable  # dispatch knows what we know
         return self.health.usable
 
     def after(self, seconds: float) -> Backend:
@@ -44,7 +45,7 @@ class Backend:
         return self
 
     def ok(self) -> None:
-        self.health.ok(self.now, 0.2)
+        self.health.ok(self.now, 0.2, 1.0)
 
     def fail(self) -> None:
         self.health.failed(self.now, "no connection")
@@ -65,7 +66,7 @@ def test_it_is_used_until_something_is_known_against_it() -> None:
     backend = Backend()
     assert backend.usable
     assert backend.health.state == "up"
-    assert backend.told.limit[0] is None
+    assert (backend.told.use, backend.told.limit) == ({}, {}), "who starts knows nothing that others don't"
 
 
 def test_failures_in_a_row_open_it() -> None:
@@ -226,6 +227,78 @@ def test_refusals_without_retry_after_pause_it_longer_and_longer() -> None:
     assert backend.after(PAUSE_S + 0.3).usable
 
 
+def test_retry_after_outlives_failures_of_older_requests() -> None:
+    backend = Backend()
+    backend.health.throttled(backend.now, 300.0)
+    backend.opened().after(OPEN_S + 1.0).answers()
+    assert not backend.usable
+    backend.after(295.0).answers()
+    assert not backend.usable
+    backend.after(3.0).answers()
+    assert (backend.usable, backend.health.state, backend.told.limit[0]) == (True, "half-open", 1)
+
+
+def test_retry_after_outlives_a_look_without_an_answer() -> None:
+    backend = Backend()
+    backend.health.throttled(backend.now, 300.0)
+    backend.after(2.0).is_silent(sure=True)
+    backend.after(2.0).answers()
+    assert not backend.usable
+    assert backend.after(300.0).usable
+
+
+@pytest.mark.parametrize("sure", [True, False])
+def test_retry_after_of_one_that_is_open_or_down_counts(sure: bool) -> None:
+    backend = Backend()
+    if sure:
+        backend.is_silent(sure=True)
+    else:
+        backend.opened()
+    backend.health.throttled(backend.now, 60.0)
+    backend.after(50.0).answers()
+    assert not backend.usable
+    backend.after(10.1).answers()
+    assert backend.after(0.2).usable
+
+
+def test_an_older_answer_does_not_end_a_pause() -> None:
+    backend = Backend().opened().after(OPEN_S)
+    backend.answers()
+    backend.health.throttled(backend.now, 20.0)
+    backend.ok()
+    assert not backend.usable
+    assert backend.after(20.2).usable
+
+
+def test_a_refusal_is_told_whatever_others_have_said_since() -> None:
+    """Another worker's pause has ended, ours has not: nobody may be sent there all the same."""
+    backend = Backend()
+    for retry_after_s in (None, 7.0, None):
+        backend.health.throttled(backend.now, retry_after_s)
+        assert not backend.told.use[0]
+        backend.told.use[0] = True
+
+
+def test_a_pause_lasts_as_long_as_the_longest_of_any_worker() -> None:
+    mine = Backend()
+    theirs = Backend(mine.told)
+    mine.health.throttled(mine.now, 3.0)
+    theirs.health.throttled(theirs.now, 9.0)
+    mine.after(8.8)
+    assert not mine.usable
+    mine.after(0.4)
+    assert mine.usable
+
+
+def test_a_look_does_not_end_the_pause_of_another_worker() -> None:
+    mine = Backend().opened()
+    theirs = Backend(mine.told)
+    theirs.health.throttled(theirs.now, 60.0)
+    mine.after(OPEN_S).answers()
+    assert not mine.usable
+    assert mine.after(60.0).usable
+
+
 def test_an_ejected_one_comes_back_slowly() -> None:
     backend = Backend()
     backend.health.eject(backend.now, "slow")
@@ -256,6 +329,53 @@ def test_another_worker_that_thinks_it_well_is_corrected() -> None:
     assert not backend.told.use[0]
 
 
+def test_a_worker_that_starts_leaves_what_others_found_out_as_it_is() -> None:
+    first = Backend().opened()
+    Backend(first.told)
+    assert not first.told.use[0]
+    first.after(OPEN_S).answers()
+    Backend(first.told)
+    assert first.told.limit[0] == 1
+
+
+def test_what_a_dead_worker_kept_out_of_use_comes_back() -> None:
+    dead = Backend().opened().after(1.0)
+    mine = Backend(dead.told)
+    mine.now = dead.now
+    mine.after(1.0).answers()
+    assert not mine.told.use[0], "it might be alive"
+    mine.after(HOLD_S).answers()
+    assert (mine.usable, mine.health.state, mine.told.limit[0]) == (True, "starting", 1)
+
+
+def test_what_a_living_worker_keeps_out_of_use_stays_there() -> None:
+    theirs = Backend().opened()
+    mine = Backend(theirs.told)
+    for _ in range(5):
+        theirs.after(HOLD_S - 0.5)
+        mine.after(HOLD_S - 0.5).answers()
+        assert not mine.told.use[0]
+
+
+@pytest.mark.parametrize(("left", "state"), [(1, "half-open"), (40, "starting")])
+def test_limits_that_a_dead_worker_left_are_lifted_by_the_next(left: int, state: str) -> None:
+    told = Told()
+    told.limit[0] = left
+    backend = Backend(told)
+    assert (backend.health.state, told.limit[0]) == (state, left)
+    backend.ok()
+    backend.after(STARTING_S + 0.2)
+    assert (backend.health.state, told.limit[0]) == ("up", None)
+
+
+def test_what_its_cache_held_is_forgotten_when_it_goes_down() -> None:
+    backend = Backend().opened()
+    assert backend.told.forgotten == [], "errors do not empty a cache"
+    backend.is_silent(sure=True)
+    backend.is_silent(sure=True)
+    assert backend.told.forgotten == [0]
+
+
 def test_changes_of_state_are_logged_with_their_reason(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "meritorder.backends"):
         Backend().opened()
@@ -281,11 +401,11 @@ def test_whatever_happens_dispatch_knows_and_a_good_backend_comes_back(seed: int
         elif what == 5:
             backend.health.eject(backend.now, "slow")
         backend.after(dice.choice([0.0, 0.3, 2.0]))
-        limit = backend.told.limit[0]
+        limit = backend.told.limit.get(0)
         assert not backend.usable or limit is None or 1 <= limit <= FULL
         assert backend.usable or backend.health.why or backend.health.paused_until
     for _ in range(100):
         backend.after(1.0).answers()
         if backend.usable:
             backend.ok()
-    assert (backend.usable, backend.health.state, backend.told.limit[0]) == (True, "up", None)
+    assert (backend.usable, backend.health.state, backend.told.limit.get(0)) == (True, "up", None)

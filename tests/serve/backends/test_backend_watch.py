@@ -60,7 +60,7 @@ def test_metrics_reach_dispatch_and_are_asked_with_the_key(tmp_path: Path) -> No
             now.pages.pages["/metrics"] = (200, VLLM_METRICS)
             await until(lambda: now.told.load.get(0) == (20, 3))
             assert now.backend.readings is not None
-            assert now.backend.readings.kv_tokens == 1_232_000
+            assert now.backend.readings.kv_used == pytest.approx(0.36)
             assert all(b"authorization: Bearer the-key\r\n" in head for _, head in now.pages.asked)
 
     asyncio.run(run())
@@ -204,6 +204,22 @@ def test_queue_times_in_answers_stand_for_metrics_and_fade(tmp_path: Path, monke
             running, waiting = now.told.load[0]
             assert (running, waiting <= 40) == (80, True)
             await until(lambda: now.told.load[0] == (0, 0))
+
+    asyncio.run(run())
+
+
+def test_queues_are_estimated_by_one_worker_only(tmp_path: Path) -> None:
+    """They would overwrite each other: each knows its own answers only."""
+
+    async def run() -> None:
+        other = Leadership(tmp_path / "books.lead")
+        assert other.claim()
+        async with scene(tmp_path, kind="cerebras") as now:
+            now.backend.timed(Timings(queue_s=1.0, prompt_s=0.5, output_s=1.5))
+            await asyncio.sleep(0.3)
+            assert now.told.load == {}
+            other.close()
+            await until(lambda: now.told.load)
 
     asyncio.run(run())
 

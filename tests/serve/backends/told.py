@@ -28,15 +28,30 @@ class Told:
         self.use: dict[int, bool] = {}
         self.limit: dict[int, int | None] = {}
         self.load: dict[int, tuple[int, int]] = {}
+        self.held: dict[int, float] = {}
+        self.forgotten: list[int] = []
 
     def usable(self, replica: int, on: bool) -> None:
         self.use[replica] = on
 
     def is_usable(self, replica: int) -> bool:
-        return self.use[replica]
+        return self.use.get(replica, True)
+
+    def hold(self, replica: int, until: float) -> None:
+        self.held[replica] = max(self.held.get(replica, 0.0), until)
+
+    def held_until(self, replica: int) -> float:
+        return self.held.get(replica, 0.0)
 
     def most(self, replica: int, requests: int | None) -> None:
         self.limit[replica] = requests
+
+    def admits(self, replica: int) -> int:
+        limit = self.limit.get(replica)
+        return 2**31 - 1 if limit is None else limit
+
+    def forget(self, replica: int) -> None:
+        self.forgotten.append(replica)
 
     def foreign(self, replica: int, running: int, waiting: int) -> None:
         self.load[replica] = (running, waiting)

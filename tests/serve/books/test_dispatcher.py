@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from tests.serve.books.fleets import assert_balanced, fleet_text, in_flight, make_books
+from tests.serve.books.fleets import assert_balanced, fleet_text, in_flight, make, make_books
 
 from meritorder.dispatch import reasons
 from meritorder.fleet.dispatch import POLICIES
@@ -165,6 +165,31 @@ def test_text_goes_back_to_where_its_beginning_was_sent(policy: str) -> None:
     assert again.cached == 15 * BLOCK_TOKENS
     d.usable(first.replica, False)
     assert placed(d, prompt=1300, blocks=d.blocks(text)).cached == 0
+
+
+def test_a_replica_that_has_lost_its_cache_is_believed_to_have_nothing() -> None:
+    _, d = hand(fleet_text({"a": 2}))
+    rng = np.random.default_rng(3)
+    old, new = d.blocks(rng.bytes(256 * 10)), d.blocks(rng.bytes(256 * 10))
+    first = placed(d, prompt=650, blocks=old)
+    other = placed(d, prompt=650, blocks=new, avoid=[first.replica])
+    d.forget(first.replica)
+    assert placed(d, prompt=650, blocks=old).cached == 0
+    assert placed(d, prompt=650, blocks=old).cached == 10 * BLOCK_TOKENS, "it has it again"
+    again = placed(d, prompt=650, blocks=new)
+    assert (again.replica, again.cached) == (other.replica, 10 * BLOCK_TOKENS), "the other one lost nothing"
+
+
+def test_how_long_a_replica_is_kept_out_of_use_is_known_to_all() -> None:
+    text = fleet_text()
+    books = make_books(text, workers=2)
+    first, second = Dispatcher(books, 0), Dispatcher(Books.attach(books.name, books.fleet, make(text)[1]), 1)
+    assert second.held_until(3) == 0.0
+    first.hold(3, 70.0)
+    second.hold(3, 50.0)
+    assert [d.held_until(3) for d in (first, second)] == [70.0, 70.0]
+    first.most(3, 2)
+    assert (second.admits(3), second.admits(2)) == (2, 10)
 
 
 def test_an_unknown_text_never_looks_cached() -> None:

@@ -89,9 +89,13 @@ class Backend:
         """Of its circuit breaker."""
         return self.health.state
 
-    def ok(self, ttft_s: float) -> None:
-        """A request got its first token, or its whole answer, this long after it was sent."""
-        self.health.ok(self._clock(), ttft_s)
+    def ok(self, ttft_s: float, ratio: float | None = None) -> None:
+        """A request got its first token this long after it was sent, or its whole answer: then without `ratio`.
+
+        `ratio`: to the time that is predicted for a replica as fast as the fleet file says; the replicas of a pool are
+        compared by it.
+        """
+        self.health.ok(self._clock(), ttft_s, ratio)
 
     def failed(self, why: str) -> None:
         """A request failed through the backend's fault. `why` is shown and logged: no prompts, no secrets."""
@@ -143,7 +147,7 @@ def make_backends(
             backend.close()
         raise InputError(problems)
     for backend in backends:
-        backend.health.declare()
+        backend.health.take_over(loop.time())
     return backends
 
 

@@ -3,7 +3,8 @@
     up ---failures---> open ---an answer to a look, after a pause---> half-open ---a good request---> starting ---> up
      \\--silent to looks---> down ---an answer to a look---> starting
 
-All of it is one worker's opinion, told to dispatch as it changes; nothing here waits or asks the backend anything.
+All of it is one worker's opinion, told to dispatch as it changes; nothing here waits or asks the backend anything. A
+worker that keeps a backend out of use says so again and again: where nobody does any more, another one brings it back.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ PAUSE_S = 1.0  # first pause after a refusal without Retry-After; doubles
 MOST_PAUSE_S = 30.0
 EJECTED_S = 30.0  # pause of one that was only worse than its peers
 MOST_RETRY_AFTER_S = 600.0  # however long the backend says: after this it is asked again
+HOLD_S = 5.0  # a worker that has not said for so long that it keeps a backend out of use does so no longer
 
 logger = logging.getLogger("meritorder.backends")
 
@@ -40,28 +42,47 @@ class Dispatch(Protocol):
     def is_usable(self, replica: int) -> bool:
         """What was last said of it, by whichever worker."""
 
+    def hold(self, replica: int, until: float) -> None:
+        """Some worker keeps it out of use, no shorter than until then (of the clock that all share)."""
+
+    def held_until(self, replica: int) -> float:
+        """The latest time of any `hold`; 0: none."""
+
     def most(self, replica: int, requests: int | None) -> None:
         """Most requests in flight there; None: as many as the engine takes."""
+
+    def admits(self, replica: int) -> int:
+        """Most requests in flight there, as it was last set by whichever worker."""
 
     def foreign(self, replica: int, running: int, waiting: int) -> None:
         """How many requests its engine runs and has waiting, whoever sent them; dispatch takes off our own."""
 
+    def forget(self, replica: int) -> None:
+        """Nothing is in its prefix cache any more."""
+
 
 class Recent:
-    """Requests of the recent past: how many were well and how many not, and their mean TTFT. Older ones count less."""
+    """Requests of the recent past: how many were well and how many not, and how late their first tokens came.
 
-    __slots__ = ("_at", "bad", "good", "ttft_sum")
+    Older ones count less.
+    """
+
+    __slots__ = ("_at", "_ratio_sum", "_timed", "_ttft_sum", "bad", "good")
 
     def __init__(self) -> None:
-        self.good = self.bad = self.ttft_sum = self._at = 0.0
+        self.good = self.bad = self._at = 0.0
+        self._timed = self._ttft_sum = self._ratio_sum = 0.0
 
-    def add(self, now: float, good: float, bad: float, ttft_s: float = 0.0) -> None:
-        """One more request, or (0, 0): let what is there age until now."""
+    def add(self, now: float, good: float, bad: float, ttft_s: float = 0.0, ratio: float | None = None) -> None:
+        """One more request, or (0, 0): let what is there age until now. `ratio`: see `Health.ok`."""
         keep = math.exp2((self._at - now) / HALF_LIFE_S)
         self._at = now
         self.good = self.good * keep + good
         self.bad = self.bad * keep + bad
-        self.ttft_sum = self.ttft_sum * keep + ttft_s
+        timed = ratio is not None
+        self._timed = self._timed * keep + timed
+        self._ttft_sum = self._ttft_sum * keep + ttft_s * timed
+        self._ratio_sum = self._ratio_sum * keep + (ratio or 0.0)
 
     @property
     def rate(self) -> float | None:
@@ -70,9 +91,11 @@ class Recent:
         return self.bad / count if count >= ENOUGH else None
 
     @property
-    def ttft_s(self) -> float | None:
-        """Mean time to first token; None: too few to say."""
-        return self.ttft_sum / self.good if self.good >= ENOUGH else None
+    def lateness(self) -> tuple[float, float] | None:
+        """Mean time to first token (s) and mean ratio to what was predicted; None: too few to say."""
+        if self._timed < ENOUGH:
+            return None
+        return self._ttft_sum / self._timed, self._ratio_sum / self._timed
 
 
 class Health:
@@ -87,7 +110,7 @@ class Health:
         self.state: State = "up"
         self.usable = True
         self.why = ""  # why it is not up, in words
-        self.paused_until = 0.0  # it asked to be left alone until then; 0: it did not
+        self.paused_until = 0.0  # it asked to be left alone until then, this worker or another; 0: it did not
         self.recent = Recent()
         self._dispatch, self._index, self._name, self._full = dispatch, index, name, full
         self._row = 0  # failures in a row
@@ -99,12 +122,15 @@ class Health:
 
     # what requests say
 
-    def ok(self, now: float, ttft_s: float) -> None:
-        """A request got its first token (or its whole answer) after `ttft_s`."""
+    def ok(self, now: float, ttft_s: float, ratio: float | None) -> None:
+        """A request got its first token after `ttft_s`, or its whole answer (`ratio` None: it says nothing of speed).
+
+        `ratio`: to the time that is predicted for a replica as fast as the fleet file says.
+        """
         self._heard = now
         self._row = 0
         self._misses = 0
-        self.recent.add(now, 1.0, 0.0, ttft_s)
+        self.recent.add(now, 1.0, 0.0, ttft_s, ratio)
         if self.state == "up":
             if not self.paused_until:
                 self._pause_s = PAUSE_S
@@ -127,17 +153,12 @@ class Health:
     def throttled(self, now: float, retry_after_s: float | None) -> None:
         """It said 429 or 503: nothing is broken, but it wants no requests for a while."""
         self._heard = now
-        if self.state in ("open", "down"):
-            return
-        if retry_after_s is None:
-            if self.paused_until:
-                return  # one of those that were under way
+        if retry_after_s is None and not self.paused_until:  # otherwise it is one of those that were under way
             retry_after_s = self._pause_s
             self._pause_s = min(2 * self._pause_s, MOST_PAUSE_S)
-        until = now + min(max(retry_after_s, 0.0), MOST_RETRY_AFTER_S)
-        if until > self.paused_until:
-            self.paused_until = until
-        self._may(False)
+        if retry_after_s is not None:
+            self.paused_until = max(self.paused_until, now + min(max(retry_after_s, 0.0), MOST_RETRY_AFTER_S))
+        self._keep_out(self.paused_until)
 
     # what looks at its health say
 
@@ -152,15 +173,14 @@ class Health:
         """A look at it was answered."""
         self._heard = now
         self._misses = 0
-        if self.state == "down":
+        quiet = self.state == "half-open" and now - self._since >= QUIET_S
+        if self.state == "down" or quiet or self._is_abandoned(now):
             self._start(now)
-        elif self.state == "open" and now >= self._until:
+        elif self.state == "open" and now >= max(self._until, self.paused_until):
             self._to("half-open", now, self.why)
             self._row = 0
             self._dispatch.most(self._index, 1)
-            self._may(True)
-        elif self.state == "half-open" and now - self._since >= QUIET_S:
-            self._start(now)
+            self._let_in(now)
 
     def silent(self, now: float, why: str, *, since: float, sure: bool) -> None:
         """A look at it, begun at `since`, was not. `sure`: nothing listens there, so that one look is enough."""
@@ -171,8 +191,8 @@ class Health:
             self._dispatch.usable(self._index, False)  # another worker thought it well
         elif sure or self._misses >= MISSES or not self._heard or not self._dispatch.is_usable(self._index):
             self._to("down", now, why)
-            self.paused_until = 0.0
-            self._may(False)
+            self._keep_out(now + HOLD_S)
+            self._dispatch.forget(self._index)
 
     # what its peers and the time say
 
@@ -181,18 +201,21 @@ class Health:
         self._open(now, why)
         self._until = now + EJECTED_S
 
-    def declare(self) -> None:
-        """Tell dispatch again what it should know."""
-        self._dispatch.usable(self._index, self.usable)
-        self._dispatch.most(self._index, None)
+    def take_over(self, now: float) -> None:
+        """Go on where a worker may have left off when it died: somebody must lift the limit that it had set."""
+        most = self._dispatch.admits(self._index)
+        if most < self._full:
+            self._to("half-open" if most == 1 else "starting", now, "")
+            self._since -= most / self._full * STARTING_S
 
     def tick(self, now: float) -> None:
         """Let time pass: several times a second."""
-        if self.paused_until:
-            if now < self.paused_until:
-                return
-            self.paused_until = 0.0
-            self._start(now, part=0.5)  # it was not broken, only full
+        if self.state in ("open", "down"):
+            self._dispatch.hold(self._index, now + HOLD_S)
+        elif self.paused_until:
+            self.paused_until = max(self.paused_until, self._dispatch.held_until(self._index))
+            if now >= self.paused_until:
+                self._start(now, part=0.0 if self.state == "half-open" else 0.5)  # it was not broken, only full
         elif self.state == "starting":
             part = (now - self._since) / STARTING_S
             if part < 1.0:
@@ -206,8 +229,7 @@ class Health:
         self._to("open", now, why)
         self._until = now + self._open_s
         self._open_s = min(2 * self._open_s, MOST_OPEN_S)
-        self.paused_until = 0.0
-        self._may(False)
+        self._keep_out(now + HOLD_S)
 
     def _start(self, now: float, part: float = 0.0) -> None:
         """From `part` of what it takes, to all of it."""
@@ -216,7 +238,7 @@ class Health:
         self._row = 0
         self.recent = Recent()
         self._dispatch.most(self._index, max(1, int(self._full * part)))
-        self._may(True)
+        self._let_in(now)
 
     def _to(self, state: State, now: float, why: str) -> None:
         if state != self.state:
@@ -224,7 +246,25 @@ class Health:
             logger.log(level, "backend %s is %s%s", self._name, state, f": {why}" if why else "")
         self.state, self.why, self._since = state, why, now
 
-    def _may(self, usable: bool) -> None:
-        if usable != self.usable:
-            self.usable = usable
-            self._dispatch.usable(self._index, usable)
+    def _is_abandoned(self, now: float) -> bool:
+        """Whether it is out of use only because of a worker that is gone."""
+        dispatch, index = self._dispatch, self._index
+        return (
+            self.state == "up" and self.usable and not dispatch.is_usable(index) and now >= dispatch.held_until(index)
+        )
+
+    def _keep_out(self, until: float) -> None:
+        """No requests, whatever other workers have said since."""
+        self.usable = False
+        self._dispatch.usable(self._index, False)
+        self._dispatch.hold(self._index, until)
+
+    def _let_in(self, now: float) -> None:
+        """Requests again, unless it asked this worker or another to be left alone for longer."""
+        held_until = self._dispatch.held_until(self._index)
+        if held_until > now + HOLD_S:  # more than being open says
+            self.paused_until = max(self.paused_until, held_until)
+        self.usable = now >= self.paused_until
+        if self.usable:
+            self.paused_until = 0.0
+            self._dispatch.usable(self._index, True)

@@ -7,7 +7,7 @@ from statistics import median
 
 from meritorder.serve.backends.backend import Backend
 
-TTFT_FACTOR, TTFT_MORE_S = 4.0, 0.5  # both above the others' median: too slow
+LATE_FACTOR, LATE_MORE_S = 4.0, 0.5  # both later than it would be if it were as late as the others' median: too slow
 RATE_FACTOR, RATE_MORE = 3.0, 0.2  # both above the others' mean rate of failures: fails too often
 MOST = 0.5  # part of a pool that may be out of use when one more is ejected
 
@@ -26,12 +26,17 @@ def _judged(up: Sequence[Backend]) -> Iterator[tuple[float, Backend, str]]:
     """(how bad, replica, why) of each that is far worse than the others."""
     for backend in up:
         others = [other.health.recent for other in up if other is not backend]
-        ttft_s, theirs_s = backend.health.recent.ttft_s, [r.ttft_s for r in others if r.ttft_s is not None]
-        if ttft_s is not None and theirs_s:
-            usual = median(theirs_s)
-            if ttft_s > max(TTFT_FACTOR * usual, usual + TTFT_MORE_S):
-                why = f"first tokens after {ttft_s:.2f} s, the others of {backend.pool} after {usual:.2f} s"
-                yield ttft_s / usual if usual > 0 else TTFT_FACTOR, backend, why
+        mine, all_theirs = backend.health.recent.lateness, [r.lateness for r in others if r.lateness is not None]
+        if mine is not None and all_theirs:
+            ttft_s, ratio = mine
+            # ratios, not times: one of them may get the long prompts, because it has them cached
+            usual = median(theirs for _, theirs in all_theirs)
+            if ratio > LATE_FACTOR * usual and ttft_s * (1.0 - usual / ratio) > LATE_MORE_S:
+                why = (
+                    f"first tokens after {ttft_s:.2f} s, {ratio:.1f} times as late as predicted; "
+                    f"of the others of {backend.pool} {usual:.1f} times"
+                )
+                yield ratio / usual if usual > 0 else LATE_FACTOR, backend, why
                 continue
         rate, theirs = backend.health.recent.rate, [r.rate for r in others if r.rate is not None]
         if rate is not None and theirs:

@@ -39,16 +39,6 @@ def mean(text: bytes, name: bytes) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def histogram_mean(text: bytes, name: bytes) -> float | None:
-    """Mean of all that a histogram has counted; None if that is nothing."""
-    return ratio(total(text, name + b"_sum"), total(text, name + b"_count"))
-
-
-def ratio(part: float | None, whole: float | None) -> float | None:
-    """`part / whole`; None if one of them isn't there, or the whole is nothing."""
-    return part / whole if part is not None and whole else None
-
-
 def _number(text: bytes) -> float:
     """The value that stands first (a time stamp may follow); nan if there is none."""
     try:

@@ -13,10 +13,6 @@ class Readings:
     running: int  # requests in the engine's batch
     taken: float  # when, of the event loop's clock
     kv_used: float | None = None  # part of the KV cache in use, 0..1
-    kv_tokens: int | None = None  # tokens that fit into the KV cache
-    hit_rate: float | None = None  # part of prompt tokens found in the prefix cache, 0..1, since its start
-    ttft_s: float | None = None  # mean since its start
-    tpot_s: float | None = None  # mean time per output token since its start
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,8 +73,8 @@ class Watch:
                     backend.health.tick(now)
                 if now - queues >= QUEUE_S:
                     queues = now
-                    self._leadership.claim()
-                    self._estimate_queues(now)
+                    if self._leadership.claim():
+                        self._estimate_queues(now)
                 if now - peers >= PEERS_S:
                     peers = now
                     for pool in self._pools:
@@ -177,7 +177,7 @@ class Watch:
         return await fetch(backend.upstream, b"GET", path.encode(), backend.headers, timeout_s=LOOK_S, most=MOST_BYTES)
 
     def _estimate_queues(self, now: float) -> None:
-        """Queues of backends that only tell queue times in their answers."""
+        """Queues of backends that only tell queue times in their answers, by the answers that this worker got."""
         for backend in self._backends:
             if backend.queue_time.heard:
                 waiting = backend.queue_time.waiting(now, backend.at_once)

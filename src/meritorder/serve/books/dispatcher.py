@@ -61,6 +61,7 @@ class Dispatcher:
         self._block = books.block
         self._lock = books.lock
         fleet, state = books.fleet, books.live.fleet
+        self._gates = books.live.gates
         self._pool = [int(pool) for pool in state.replicas.pool]
         self._most = [default_most(pool.engine) for pool in fleet.pools.values()]
         self._rates = [
@@ -145,7 +146,24 @@ class Dispatcher:
 
     def is_usable(self, replica: int) -> bool:
         """What was last said of it, by whichever worker."""
-        return not self.books.live.gates.barred[replica] & DOWN
+        return not self._gates.barred[replica] & DOWN
+
+    def hold(self, replica: int, until: float) -> None:
+        """A worker keeps a replica out of use, no shorter than until this monotonic time."""
+        self._gates.held_until[replica] = max(until, self._gates.held_until[replica])
+
+    def held_until(self, replica: int) -> float:
+        """The latest such time that any worker has said; 0: none ever."""
+        return float(self._gates.held_until[replica])
+
+    def forget(self, replica: int) -> None:
+        """A replica has lost its prefix cache."""
+        with self._lock:
+            self._gates.life[replica] += 1
+
+    def admits(self, replica: int) -> int:
+        """Most requests that a replica may have in flight."""
+        return int(self._gates.most[replica])
 
     def most(self, replica: int, requests: int | None) -> None:
         """Most requests that a replica may have in flight; None: what its engine's settings suggest."""

@@ -30,9 +30,11 @@ def hash_blocks(words: Records, hashes: Records) -> None:
 
 @inlined
 def owner_of(live: LiveState, block: int) -> int:
-    """The replica that a block was last sent to; -1: none that is known."""
+    """The replica that a block was last sent to and that may still have it; -1: none that is known."""
     slot = live.prefixes[np.int64(block & np.uint64(len(live.prefixes) - 1))]
-    return slot.replica - 1 if slot.hash == block else -1
+    if slot.hash != block or slot.replica == 0 or slot.life != live.gates[slot.replica - 1].life:
+        return -1
+    return int(slot.replica - 1)
 
 
 @inlined
@@ -55,3 +57,4 @@ def own_blocks(live: LiveState, hashes: Records, count: int, replica: int) -> No
         slot = live.prefixes[np.int64(hashes[i] & np.uint64(len(live.prefixes) - 1))]
         slot.hash = hashes[i]
         slot.replica = replica + 1
+        slot.life = live.gates[replica].life

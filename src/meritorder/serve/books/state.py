@@ -50,7 +50,14 @@ UNLIMITED = 2**31 - 1
 CAP = np.dtype([("most", "i8"), ("foreign", "i8"), ("max_context", "i8")])
 
 # What a replica may have in flight of ours, and why it may have nothing at all: DOWN, AVOIDED or both.
-GATE = np.dtype([("most", "i4"), ("barred", "i4")])
+GATE = np.dtype(
+    [
+        ("most", "i4"),
+        ("barred", "i4"),
+        ("held_until", "f8"),  # monotonic time until which whoever has barred it wants it to be so, at least
+        ("life", "i4"),  # how often it has lost its cache
+    ]
+)
 
 # It can't serve; it has failed the request that is being placed.
 DOWN, AVOIDED = 1, 2
@@ -77,7 +84,13 @@ ROW = np.dtype(
 )
 
 # A block of text and the replica that it was last sent to.
-PREFIX = np.dtype([("hash", "u8"), ("replica", "i4")])  # the replica plus 1; 0: none
+PREFIX = np.dtype(
+    [
+        ("hash", "u8"),
+        ("replica", "i4"),  # plus 1; 0: none
+        ("life", "i4"),  # of that replica; in a later one it has the block no more
+    ]
+)
 
 
 class LiveState(NamedTuple):

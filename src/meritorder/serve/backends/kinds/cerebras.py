@@ -28,6 +28,5 @@ CEREBRAS = Kind(
     apis=frozenset({CHAT, COMPLETIONS}),
     every_s=30.0,  # its list of models counts against the key's rate limit
     timings=timings,
-    tiers=frozenset({"auto", "default", "flex", "priority"}),
     queue_threshold="queue_threshold",  # 50..20000, for the tiers flex and auto
 )

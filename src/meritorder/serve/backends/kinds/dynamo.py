@@ -1,7 +1,7 @@
 """The frontend of NVIDIA Dynamo, with all the workers behind it as one replica."""
 
 from meritorder.serve.backends.kinds.kind import CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES, Kind
-from meritorder.serve.backends.prometheus_text import histogram_mean, mean, total
+from meritorder.serve.backends.prometheus_text import mean, total
 from meritorder.serve.backends.readings import Readings
 
 
@@ -18,8 +18,6 @@ def read(text: bytes, now: float) -> Readings | None:
         running=max(0, int(inflight - queued)),
         taken=now,
         kv_used=mean(text, b"dynamo_component_gpu_cache_usage_percent"),
-        ttft_s=histogram_mean(text, b"dynamo_frontend_time_to_first_token_seconds"),
-        tpot_s=histogram_mean(text, b"dynamo_frontend_inter_token_latency_seconds"),
     )
 
 

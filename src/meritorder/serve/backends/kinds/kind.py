@@ -35,7 +35,4 @@ class Kind:
     read: Callable[[bytes, float], Readings | None] = lambda text, now: None  # metrics as sent, and the time of now
     continuation: Continuation = "none"  # of a chat; text completions are continued everywhere
     timings: Callable[[Mapping[str, Any]], Timings | None] = lambda final: None  # an answer, or a stream's last chunk
-    tiers: frozenset[str] = (
-        frozenset()
-    )  # values of the field `service_tier` that it knows; none: it may refuse the field
     queue_threshold: str | None = None  # header with the longest queue time in ms, above which it is to refuse

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from meritorder.serve.backends.kinds.kind import CHAT, COMPLETIONS, EMBEDDINGS, MESSAGES, RESPONSES, Kind
-from meritorder.serve.backends.prometheus_text import ratio, total
+from meritorder.serve.backends.prometheus_text import total
 from meritorder.serve.backends.readings import Readings, Timings
 
 
@@ -13,15 +13,7 @@ def read(text: bytes, now: float) -> Readings | None:
     queued, running = total(text, b"llamacpp:requests_deferred"), total(text, b"llamacpp:requests_processing")
     if queued is None or running is None:
         return None
-    seconds = total(text, b"llamacpp:tokens_predicted_seconds_total")
-    cached, computed = total(text, b"llamacpp:prompt_tokens_cached_total"), total(text, b"llamacpp:prompt_tokens_total")
-    return Readings(
-        queued=int(queued),
-        running=int(running),
-        taken=now,
-        hit_rate=ratio(cached, (cached or 0.0) + (computed or 0.0)),
-        tpot_s=ratio(seconds, total(text, b"llamacpp:tokens_predicted_total")),
-    )
+    return Readings(queued=int(queued), running=int(running), taken=now)
 
 
 def timings(final: Mapping[str, Any]) -> Timings | None:

@@ -5,5 +5,4 @@ from meritorder.serve.backends.kinds.kind import Kind
 OPENAI = Kind(
     name="openai",
     every_s=10.0,  # its list of models may count against a rate limit
-    tiers=frozenset({"auto", "default", "flex", "priority"}),
 )

@@ -1,7 +1,7 @@
 """SGLang's server; names as in SGLang 0.5. Its metrics are there with `--enable-metrics` only."""
 
 from meritorder.serve.backends.kinds.kind import CHAT, COMPLETIONS, EMBEDDINGS, MESSAGES, RESPONSES, Kind
-from meritorder.serve.backends.prometheus_text import histogram_mean, samples
+from meritorder.serve.backends.prometheus_text import samples
 from meritorder.serve.backends.readings import Readings
 
 
@@ -10,16 +10,12 @@ def read(text: bytes, now: float) -> Readings | None:
     queued, running = engines(text, b"sglang:num_queue_reqs"), engines(text, b"sglang:num_running_reqs")
     if not queued or not running:
         return None
-    kv_used, hit_rate = engines(text, b"sglang:token_usage"), engines(text, b"sglang:cache_hit_rate")
+    kv_used = engines(text, b"sglang:token_usage")
     return Readings(
         queued=int(sum(queued)),
         running=int(sum(running)),
         taken=now,
         kv_used=sum(kv_used) / len(kv_used) if kv_used else None,
-        kv_tokens=int(sum(engines(text, b"sglang:max_total_num_tokens"))) or None,
-        hit_rate=sum(hit_rate) / len(hit_rate) if hit_rate else None,
-        ttft_s=histogram_mean(text, b"sglang:time_to_first_token_seconds"),
-        tpot_s=histogram_mean(text, b"sglang:inter_token_latency_seconds"),
     )
 
 

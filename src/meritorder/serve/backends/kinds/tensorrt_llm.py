@@ -4,7 +4,7 @@ Its plain /metrics is left alone: JSON of the last iterations, which are gone fr
 """
 
 from meritorder.serve.backends.kinds.kind import CHAT, COMPLETIONS, RESPONSES, Kind
-from meritorder.serve.backends.prometheus_text import histogram_mean, mean, total
+from meritorder.serve.backends.prometheus_text import mean, total
 from meritorder.serve.backends.readings import Readings
 
 
@@ -18,9 +18,6 @@ def read(text: bytes, now: float) -> Readings | None:
         running=int(running),
         taken=now,
         kv_used=mean(text, b"trtllm_kv_cache_utilization"),
-        hit_rate=mean(text, b"trtllm_kv_cache_hit_rate"),
-        ttft_s=histogram_mean(text, b"trtllm_time_to_first_token_seconds"),
-        tpot_s=histogram_mean(text, b"trtllm_time_per_output_token_seconds"),
     )
 
 

@@ -1,7 +1,7 @@
 """vLLM's own server; names as in vLLM 0.32, and that of the KV cache also as it was before V1."""
 
 from meritorder.serve.backends.kinds.kind import CHAT, COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, RESPONSES, Kind
-from meritorder.serve.backends.prometheus_text import histogram_mean, mean, ratio, samples, total
+from meritorder.serve.backends.prometheus_text import mean, total
 from meritorder.serve.backends.readings import Readings
 
 
@@ -16,22 +16,7 @@ def read(text: bytes, now: float) -> Readings | None:
         running=int(running),
         taken=now,
         kv_used=mean(text, b"vllm:gpu_cache_usage_perc") if kv_used is None else kv_used,
-        kv_tokens=_kv_tokens(text),
-        hit_rate=ratio(total(text, b"vllm:prefix_cache_hits_total"), total(text, b"vllm:prefix_cache_queries_total")),
-        ttft_s=histogram_mean(text, b"vllm:time_to_first_token_seconds"),
-        tpot_s=histogram_mean(text, b"vllm:request_time_per_output_token_seconds"),
     )
-
-
-def _kv_tokens(text: bytes) -> int | None:
-    tokens = 0
-    for labels, _ in samples(text, b"vllm:cache_config_info"):
-        try:
-            whole = labels.get(b"kv_cache_size_tokens")
-            tokens += int(whole) if whole else int(labels[b"num_gpu_blocks"]) * int(labels[b"block_size"])
-        except (KeyError, ValueError):  # "None" until the cache is made
-            return None
-    return tokens or None
 
 
 VLLM = Kind(
