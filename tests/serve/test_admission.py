@@ -46,15 +46,23 @@ class Hall:
 
     def __init__(self, services: str = THREE) -> None:
         self.now = 100.0
-        self.admission = Admission(fleet(services), clock=lambda: self.now)
+        self.admission = Admission(fleet(services), clock=lambda: self.now, room=self._room)
         self.places: Counter[int] = Counter()  # free, by service; -1: for any
+        self.tried = 0
         self.placed: list[Waiting] = []
         self.refused: list[Waiting] = []
 
-    def wait(self, service: int = LOW, tenant: str = "t", tokens: float = 100) -> Waiting:
+    def wait(
+        self, service: int = LOW, tenant: str = "t", tokens: float = 100, *, stuck: bool = False, first: bool = False
+    ) -> Waiting:
+        """`stuck`: no place is fit for it."""
         waiter = Waiting(self, service, tenant, tokens)
-        self.admission.wait(waiter)
+        waiter.stuck = stuck
+        self.admission.wait(waiter, first=first)
         return waiter
+
+    def _room(self, service: int) -> bool:
+        return bool(self.places[service] + self.places[-1])
 
     def free(self, places: int, service: int = -1) -> None:
         self.places[service] += places
@@ -72,13 +80,15 @@ class Waiting:
     def __init__(self, hall: Hall, service: int, tenant: str, tokens: float) -> None:
         self.hall, self.service, self.tenant, self.tokens = hall, service, tenant, tokens
         self.error: Refused | None = None
+        self.stuck = False
         self.on_start: Callable[[], None] = lambda: None
 
     def start(self) -> bool:
         assert self not in self.hall.placed
         assert self.error is None
+        self.hall.tried += 1
         for kind in (self.service, -1):
-            if self.hall.places[kind]:
+            if self.hall.places[kind] and not self.stuck:
                 self.hall.places[kind] -= 1
                 self.hall.placed.append(self)
                 self.on_start()
@@ -115,6 +125,93 @@ def test_who_finds_no_place_does_not_block_the_others() -> None:
     low = hall.wait(LOW)
     hall.free(1, LOW)
     assert hall.placed == [low]
+
+
+def test_who_finds_no_place_does_not_block_those_behind() -> None:
+    hall = Hall()
+    stuck = hall.wait(stuck=True)
+    others = [hall.wait(), hall.wait(tenant="other"), hall.wait(tenant="other")]
+    hall.free(2)
+    assert set(hall.placed) == {others[0], others[1]}, "of both tenants, in turn"
+    hall.free(1)
+    assert hall.placed[-1] is others[2]
+    stuck.stuck = False
+    late = hall.wait()
+    hall.free(1)
+    assert hall.placed[-1] is stuck, "it has kept its place in front"
+    hall.free(1)
+    assert hall.placed[-1] is late
+
+
+def test_one_tenant_with_many_that_find_no_place_does_not_stop_the_others() -> None:
+    hall = Hall(THREE.replace("most: 10", "most: 1000"))
+    for _ in range(200):
+        hall.wait(tenant="long", stuck=True)
+    other = hall.wait(tenant="short")
+    hall.free(1)
+    assert hall.placed == [other]
+
+
+def test_many_that_find_no_place_are_looked_past_in_time_but_never_all_at_once() -> None:
+    hall = Hall(THREE.replace("most: 10", "most: 10000"))
+    for _ in range(50):
+        hall.wait(stuck=True)
+    short = hall.wait()
+    hall.free(1)
+    assert hall.tried < 10
+    hall.tick(0.05)
+    assert hall.placed == [short]
+    for tenant in range(5000):
+        hall.wait(tenant=str(tenant), stuck=True)
+    hall.tried = 0
+    hall.free(1)
+    assert hall.tried < 10
+    hall.tick(0.05)
+    assert hall.tried < 300
+
+
+def test_where_nothing_is_free_nobody_else_is_tried() -> None:
+    hall = Hall()
+    for tenant in range(10):
+        hall.wait(tenant=str(tenant))
+    hall.free(0)
+    assert hall.tried == 1
+
+
+def test_who_was_let_in_before_goes_first() -> None:
+    hall = Hall()
+    high, low = hall.wait(HIGH), hall.wait(LOW)
+    again = [hall.wait(LOW, first=True), hall.wait(LOW, first=True)]
+    assert hall.admission.ahead(LOW) == 4
+    assert hall.admission.waiting(LOW) == 3
+    hall.free(1)
+    assert hall.placed == again[:1]
+    hall.free(9)
+    assert hall.placed == [*again, high, low]
+    assert hall.admission.ahead(LOW) == 0
+
+
+def test_who_was_let_in_before_is_never_refused() -> None:
+    hall = Hall(THREE.replace("most: 10", "most: 1"))
+    again = [hall.wait(LOW, first=True) for _ in range(5)]
+    new = hall.wait(LOW)
+    assert new.error is None, "it is the only one that is new"
+    hall.wait(HIGH)
+    assert hall.refused == [new]
+    hall.tick(1000)
+    hall.free(9)
+    assert hall.placed == again
+
+
+def test_who_was_let_in_before_may_leave_and_blocks_nobody() -> None:
+    hall = Hall()
+    gone, stuck, again = hall.wait(first=True), hall.wait(first=True, stuck=True), hall.wait(first=True)
+    hall.admission.leave(gone)
+    new = hall.wait()
+    hall.free(9)
+    assert hall.placed == [again, new]
+    hall.admission.leave(stuck)
+    assert hall.waiting() == 0
 
 
 def test_services_of_one_class_take_turns() -> None:
@@ -312,13 +409,13 @@ def test_things_that_happen_while_one_is_started() -> None:
     assert hall.waiting() == 0
 
 
-@given(st.lists(st.tuples(st.sampled_from("wwwwlft"), st.integers(0, 2), st.integers(0, 3)), max_size=200))
+@given(st.lists(st.tuples(st.sampled_from("wwwWsSlft"), st.integers(0, 2), st.integers(0, 3)), max_size=200))
 def test_nobody_is_lost(actions: list[tuple[str, int, int]]) -> None:
     """Whatever happens, everyone is waiting, placed, refused or gone, and only one of these."""
     hall, all_, gone = Hall(), [], set()
     for action, service, tenant in actions:
-        if action == "w":
-            all_.append(hall.wait(service, str(tenant)))
+        if action in "wWsS":
+            all_.append(hall.wait(service, str(tenant), stuck=action in "sS", first=action in "WS"))
         elif action == "l" and all_:
             waiter = all_[(7 * service + tenant) % len(all_)]
             if waiter not in hall.placed and waiter not in hall.refused:
@@ -330,6 +427,8 @@ def test_nobody_is_lost(actions: list[tuple[str, int, int]]) -> None:
             hall.tick(4.0 * tenant)
     assert len(hall.placed) + len(hall.refused) + len(gone) + hall.waiting() == len(all_)
     assert hall.admission._waiting == hall.waiting()
+    for waiter in all_:
+        waiter.stuck = False
     hall.free(1000)
     assert hall.waiting() == 0
     assert len(hall.placed) + len(hall.refused) + len(gone) == len(all_)

@@ -55,7 +55,7 @@ class Worker:
         dispatcher = Dispatcher(books, setup.worker)
         self.backends = make_backends(fleet, dispatcher, loop=loop)
         self.watch = Watch(self.backends, books, loop=loop)
-        self.admission = Admission(fleet, clock=time.monotonic)
+        self.admission = Admission(fleet, clock=time.monotonic, room=dispatcher.room)
         store = Store(fleet.gateway.database) if fleet.gateway.keys == "required" else None
         tally = Tally(Path(setup.tally), workers=setup.workers, worker=setup.worker) if store else None
         self.doors = Doors(fleet, store, clock=time.monotonic, tally=tally)

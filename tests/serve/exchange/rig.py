@@ -76,7 +76,7 @@ class Rig:
         self.books = Books.create(self.fleet, replicas, workers=1, folder=new_folder(), prefix_slots=1 << 12)
         self.dispatcher = Dispatcher(self.books, 0)
         self.backends = make_backends(self.fleet, self.dispatcher, loop=self.loop)
-        self.admission = Admission(self.fleet, clock=self.loop.time)
+        self.admission = Admission(self.fleet, clock=self.loop.time, room=self.dispatcher.room)
         doors = Doors(self.fleet, None, clock=self.loop.time)
         self.gateway = Gateway(
             self.fleet, self.dispatcher, self.backends, self.admission, doors, [self.accounts.append], loop=self.loop
