@@ -22,7 +22,12 @@ _SOURCES = (
     "compiled.py",
     "dispatch",
     "simulate/kernel",
-    *(f"serve/books/{name}.py" for name in ("arrange", "hashes", "ledger", "place", "power", "rebuild", "state", "view")),
+    *(
+        f"serve/books/{name}.py"
+        for name in ("arrange", "hashes", "ledger", "place", "power", "rebuild", "state", "view")
+    ),
+    "serve/seen/count.py",
+    "serve/seen/layout.py",
     "simulate/result.py",  # its numbers are compiled in
     "workload/statistics/prefix.py",
     "workload/synthesis/chain.py",

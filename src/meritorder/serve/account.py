@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
+
 Outcome: TypeAlias = Literal[
     "ok",  # answered in full
     "refused",  # answered by the gateway itself with an error before any backend was asked: 4xx, 429, 503
@@ -15,7 +18,7 @@ Outcome: TypeAlias = Literal[
 
 
 class Account:
-    """One request, from its first byte to its end. Times are seconds of the event loop's clock unless said."""
+    """One request, from its first byte to its end. Times are monotonic seconds unless said."""
 
     __slots__ = (
         "api",
@@ -85,7 +88,7 @@ class Account:
         self.energy_j = 0.0  # at the machine, predicted from the IterationTable
         self.usd = 0.0  # energy, carbon and metered price
         self.kg = 0.0  # kg CO2
-        self.blocks: Sequence[int] = ()  # chained hashes of its text's blocks, 64 bits each
+        self.blocks: Sequence[int] | npt.NDArray[np.uint64] = ()  # chained hashes of its text's blocks, 64 bits each
         self.block_tokens = 0  # tokens that a block stands for, roughly
 
 

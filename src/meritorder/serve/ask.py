@@ -33,8 +33,8 @@ class Ask(msgspec.Struct):
     @property
     def most_output(self) -> int:
         """Most output tokens that the client wants; 0: it doesn't say."""
-        most = self.max_tokens or self.max_completion_tokens or self.max_output_tokens or 0
-        return int(min(max(most, 0), 2**31))
+        most = self.max_tokens or self.max_completion_tokens or self.max_output_tokens
+        return int(min(max(most, 0), 2**31)) if most else 0
 
     @property
     def choices(self) -> int:

@@ -39,10 +39,12 @@ class Window:
         minute = time // WINDOW_S
         if minute != self.minute:
             self.roll(minute)
-        left = 1.0 + minute - time / WINDOW_S  # part of the minute before that still counts
         now = self.now + self.others_now
         before = self.before + self.others_before
-        room = limit - min(amount, limit) - now
+        room = (limit - amount if amount < limit else 0.0) - now
+        if before <= room:
+            return 0.0
+        left = 1.0 + minute - time / WINDOW_S  # part of the minute before that still counts
         if before * left <= room:
             return 0.0
         if room >= 0.0:  # when enough of the minute before has passed out of sight

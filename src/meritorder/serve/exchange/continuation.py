@@ -56,7 +56,8 @@ def continuing_body(path: str, body: bytes, told: Told, how: Continuation) -> by
 def closing_events(path: str, told: Told) -> bytes:
     """The end of a stream that broke when the client had all the tokens that it wanted."""
     chat = path == CHAT
-    choice: dict[str, Any] = {"index": 0, "finish_reason": "length"} | ({"delta": {}} if chat else {"text": ""})
+    choice: dict[str, Any] = {"index": 0, "finish_reason": "length"}
+    choice["delta" if chat else "text"] = {} if chat else ""
     chunk = {
         "id": told.id,
         "object": "chat.completion.chunk" if chat else "text_completion",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from meritorder.serve.account import Account
 from meritorder.serve.ask import Ask, is_token_ids, model_of, parse
-from meritorder.serve.books.dispatcher import BLOCK_TOKENS
+from meritorder.serve.books.dispatcher import BLOCK_TOKENS, Hashes
 from meritorder.serve.doors.caller import Caller
 from meritorder.serve.errors import Refused
 from meritorder.serve.exchange.api import Api
@@ -24,6 +24,7 @@ class Entry:
     ask: Ask
     caller: Caller
     service: int  # index in the fleet file
+    blocks: Hashes  # of its prompt's text
     output: int  # most tokens that the client wants; 0: it doesn't say
     tokens: int  # that it may take, prompt and output, as far as can be guessed
     text_bytes: int  # of its prompt, in JSON; 0: it came as token ids
@@ -46,9 +47,9 @@ def enter(gateway: Gateway, api: Api, body: bytes, asked: Asked, account: Accoun
     learned = gateway.learned[service]
     ids = is_token_ids(text)
     prompt = account.prompt_tokens = text.count(b",") + 1 if ids else max(int(len(text) / learned.bytes_per_token), 1)
-    account.blocks = gateway.dispatcher.blocks(text)
+    blocks = account.blocks = gateway.dispatcher.blocks(text)
     account.block_tokens = BLOCK_TOKENS
     output = ask.most_output
     tokens = prompt + (output or int(learned.output_tokens))
     gateway.doors.allow(caller, service, tokens, model)
-    return Entry(ask, caller, service, output, tokens, 0 if ids else len(text))
+    return Entry(ask, caller, service, blocks, output, tokens, 0 if ids else len(text))

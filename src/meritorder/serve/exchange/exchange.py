@@ -142,7 +142,7 @@ class Exchange:
 
     def _choose(self) -> Ticket | NoPlace:
         account, output, failures = self.account, self._entry.output, self._failed
-        place, blocks = self.dispatcher.place, account.blocks
+        place, blocks = self.dispatcher.place, self._entry.blocks
         if failures is None:
             return place(self.service, account.prompt_tokens, output, blocks, self._api.cannot)
         told = self._told.tokens
@@ -168,7 +168,10 @@ class Exchange:
             self._credit(attempt)
             if self.stream and gateway.live[self.service].hedging > 0 and not self._answer.started:
                 self._hedge_at = now + max(hedge.LATE * ticket.ttft_s, hedge.LEAST_S)
-        self.due = min(self.due, now + self.deadlines.first_token, self._hedge_at)
+                self.due = min(self.due, self._hedge_at)
+        due = now + self.deadlines.first_token
+        if due < self.due:
+            self.due = due
         target = self._api.target
         if request.query:
             target += b"?" + request.query
@@ -389,7 +392,7 @@ class Exchange:
         account = self.account
         avoid = [*self._failures.avoid, self._attempts[0].ticket.replica]
         most = self._entry.output
-        found = self.dispatcher.place(self.service, account.prompt_tokens, most, account.blocks, avoid)
+        found = self.dispatcher.place(self.service, account.prompt_tokens, most, self._entry.blocks, avoid)
         if isinstance(found, Ticket):
             account.hedged = True
             self._send(found, hedging=True)

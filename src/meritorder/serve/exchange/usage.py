@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Annotated, TypeAlias
+
 import msgspec
 
 _NO_ERROR = msgspec.Raw()
 
+# What no answer can have counts as not said.
+_Tokens: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 40)]
+
 
 class _Details(msgspec.Struct):
-    cached_tokens: int | None = None
+    cached_tokens: _Tokens | None = None
 
 
 class Usage(msgspec.Struct):
     """`usage` of an answer or of a stream's last events."""
 
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    prompt_tokens: _Tokens | None = None
+    completion_tokens: _Tokens | None = None
     prompt_tokens_details: _Details | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
+    input_tokens: _Tokens | None = None
+    output_tokens: _Tokens | None = None
     input_tokens_details: _Details | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
+    cache_read_input_tokens: _Tokens | None = None
+    cache_creation_input_tokens: _Tokens | None = None
 
     @property
     def prompt(self) -> int:
@@ -53,7 +58,7 @@ class Whole(msgspec.Struct):
 
     usage: Usage | None = None
     error: msgspec.Raw = _NO_ERROR
-    input_tokens: int | None = None  # the whole of a count_tokens answer
+    input_tokens: _Tokens | None = None  # the whole of a count_tokens answer
 
     @property
     def failed(self) -> bool:

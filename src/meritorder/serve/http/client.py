@@ -59,15 +59,19 @@ class Upstream:
         self._closed = False
         self._addresses: list[str] = []
         self._resolved_until = 0.0
-        self._resolving = asyncio.Lock()  # connections that are opened together look its name up once
+        self._resolving: asyncio.Task[OSError | UnicodeError | None] | None = None  # one at a time: DNS may hang
 
     def send(self, method: bytes, path: bytes, headers: bytes, body: bytes, sink: Sink) -> Call:
         """Ask `method base+path`; `headers` are raw lines without host, connection and content-length.
 
         A request that finds its kept connection closed is sent once more on a new one.
         """
-        length = b"content-length: %d\r\n\r\n" % len(body) if body or method != b"GET" else b"\r\n"
-        call = Call(b"%b %b%b%b%b%b" % (method, self._base, path, self._behind_path, headers, length), body, sink)
+        if body or method != b"GET":
+            form = b"%b %b%b%b%bcontent-length: %d\r\n\r\n"
+            head = form % (method, self._base, path, self._behind_path, headers, len(body))
+        else:
+            head = b"GET %b%b%b%b\r\n" % (self._base, path, self._behind_path, headers)
+        call = Call(head, body, sink)
         idle = self._idle
         while idle:
             wire = idle.pop()
@@ -164,18 +168,26 @@ class Upstream:
         raise last or ConnectionRefusedError("it has no address")
 
     async def _resolve(self) -> list[str]:
-        """Its addresses; those known before where DNS fails."""
-        async with self._resolving:
-            if not self._addresses or self._loop.time() > self._resolved_until:
-                try:
-                    found = await self._loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-                except OSError:
-                    if not self._addresses:
-                        raise
-                else:
-                    self._addresses = [str(address[0]) for *_, address in found]
-                    self._resolved_until = self._loop.time() + _RESOLVED_S
+        """Its addresses; those known before while DNS is asked again, or fails."""
+        if not self._addresses or self._loop.time() > self._resolved_until:
+            if self._resolving is None:
+                self._resolving = self._loop.create_task(self._look_up())
+            if not self._addresses and (error := await asyncio.shield(self._resolving)) is not None:
+                raise error
         return self._addresses
+
+    async def _look_up(self) -> OSError | UnicodeError | None:
+        """Ask DNS for its addresses; why it has none, where it said so."""
+        try:
+            found = await self._loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            return error
+        else:
+            self._addresses = [str(address[0]) for *_, address in found]
+            self._resolved_until = self._loop.time() + _RESOLVED_S
+            return None
+        finally:
+            self._resolving = None
 
 
 class FetchError(Exception):
