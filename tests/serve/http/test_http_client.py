@@ -246,6 +246,50 @@ def test_an_address_that_was_found_once_is_used_while_dns_fails():
     run(main())
 
 
+def test_dns_that_hangs_stops_nobody_whose_address_is_known():
+    class Loop:
+        """The running loop, with a DNS of its own."""
+
+        looked_up = 0
+        hangs = False
+        address = "127.0.0.9"  # nobody listens there
+
+        def __getattr__(self, name):
+            return getattr(asyncio.get_running_loop(), name)
+
+        async def getaddrinfo(self, host, port, **more):
+            self.looked_up += 1
+            address = self.address
+            while self.hangs:
+                await asyncio.sleep(0.01)
+            return [(0, 0, 0, "", (address, port))]
+
+    async def main():
+        loop = Loop()
+        async with backend(always(OK, times=1)) as (url, _):
+            to = Upstream(url.replace("localhost", "somewhere.example"), loop=loop, connect_timeout_s=0.5)
+            loop.hangs = True
+            assert {heard.fault for heard in await asyncio.gather(ask(to), ask(to))} == {Fault.CONNECT_TIMEOUT}
+            assert (await ask(to)).fault is Fault.CONNECT_TIMEOUT
+            assert loop.looked_up == 1, "who waits in vain does not leave one behind each time"
+            loop.hangs = False
+            await asyncio.sleep(0.05)
+            loop.address = "127.0.0.1"
+            assert (await ask(to)).fault is Fault.REFUSED  # and so it is looked up again
+            await ask(to)
+            assert (await ask(to)).body == b"hello"
+            loop.hangs = True
+            to._resolved_until = 0.0
+            looked_up = loop.looked_up
+            async with asyncio.timeout(0.3):
+                assert [(await ask(to)).body for _ in range(5)] == [b"hello"] * 5
+            assert loop.looked_up == looked_up + 1
+            loop.hangs = False
+            await asyncio.sleep(0.05)
+
+    run(main())
+
+
 def test_a_kept_connection_found_closed_costs_nothing():
     async def main():
         async with backend(always(OK, times=1)) as (url, connections):
