@@ -73,3 +73,39 @@ def test_what_one_worker_finds_out_holds_for_all() -> None:
         assert not Path(f"{books.name}.lead").exists()
 
     asyncio.run(run())
+
+
+def test_what_a_worker_found_out_that_is_gone_does_not_hold_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meritorder.serve.backends.health.HOLD_S", 0.5)
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        pages = Pages()
+        await pages.open()
+        fleet = loads(FLEET.format(url=pages.url))
+        replicas = [compile_replica(fleet, "pool")]
+        books = Books.create(fleet, replicas, workers=2, folder=new_folder(), prefix_slots=1 << 10)
+        first, second = (Dispatcher(Books.attach(books.name, fleet, replicas), worker) for worker in range(2))
+        (mine,), (theirs,) = (make_backends(fleet, each, loop=loop) for each in (first, second))
+        watching = loop.create_task(Watch([mine], books, loop=loop).run())
+        try:
+            theirs.failed("a cut")
+            theirs.failed("a cut")
+            theirs.failed("a cut")  # and then it dies: nobody ticks it
+            assert first.place(0, 10, 10) is NoPlace.DOWN
+            assert mine.usable
+            await until(lambda: isinstance(first.place(0, 10, 10), Ticket))
+            assert mine.state == "starting"
+
+            mine.throttled(300.0)
+            (next_one,) = make_backends(fleet, second, loop=loop)
+            assert first.place(0, 10, 10) is NoPlace.DOWN, "who starts knows nothing better"
+            assert next_one.state == "half-open", "and lifts the limit if the first is gone as well"
+            await asyncio.sleep(0.3)
+            assert first.place(0, 10, 10) is NoPlace.DOWN
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+            await pages.close()
+
+    asyncio.run(run())
