@@ -181,10 +181,11 @@ class Store:
             raise InputError(Problem(f"the database can't be used: {reason}", where)) from None
 
     def _make_tables(self) -> None:
-        try:
-            tables.metadata.create_all(self._engine)
-        except SQLAlchemyError:  # another process was making them at the same time: then they are there now
-            tables.metadata.create_all(self._engine)
+        for table in tables.metadata.sorted_tables:
+            try:
+                table.create(self._engine, checkfirst=True)
+            except SQLAlchemyError:  # another process was making it at the same time: then it is there now
+                table.create(self._engine, checkfirst=True)
         with self._engine.begin() as base:
             if len(base.execute(select(tables.changes)).all()) < 2:
                 zero = [{"what": "keys", "number": 0}, {"what": "usage", "number": 0}]
