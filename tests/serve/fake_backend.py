@@ -56,6 +56,7 @@ class Act:
     tokens: int = 8  # where the request gives no max_tokens
     split: int = 0  # write the stream in pieces of so many bytes, each in a chunk of its own; 0: an event a chunk
     burst: bool = False  # all events in one write
+    pings: int = 0  # comments, `token_s` apart, behind the first `after` tokens of a stream
     pad: int = 0  # bytes that each event of chat and completions is longer
 
 
@@ -271,6 +272,8 @@ def _parts(act: Act, told: _Told) -> Iterator[bytes]:
     for number in range(told.count):
         if act.fault not in ("ok", "no-done") and number >= act.after:
             break
+        if number == act.after:
+            yield from (b": ping\n\n" for _ in range(act.pings))
         yield told.token(number)
     else:
         yield from told.closing(done=act.fault != "no-done")

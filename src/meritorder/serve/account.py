@@ -10,11 +10,14 @@ import numpy.typing as npt
 
 Outcome: TypeAlias = Literal[
     "ok",  # answered in full
-    "refused",  # answered by the gateway itself with an error before any backend was asked: 4xx, 429, 503
+    "refused",  # an error, by the gateway itself before any backend was asked, or by one: the request's own fault (4xx)
     "failed",  # every backend that was tried failed; the client got an honest error
     "broken",  # the stream broke after its first byte and could not be continued; the client got an error event
     "cancelled",  # the client left
 ]
+
+# Of `Account.api`: nothing is generated for it, so that it has no tokens, keeps no targets and is no traffic.
+COUNT_TOKENS = "count_tokens"
 
 
 class Account:
@@ -58,7 +61,7 @@ class Account:
 
     def __init__(self, request_id: str, api: str, received: float, wall: float) -> None:
         self.request_id = request_id
-        self.api = api  # "chat", "completions", "responses", "embeddings", "messages"
+        self.api = api  # "chat", "completions", "responses", "embeddings", "messages", COUNT_TOKENS
         self.received = received  # its headers were complete
         self.wall = wall  # the same, Unix time
         self.traceparent = b""  # the client's W3C trace context, empty without

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -11,8 +12,9 @@ from msgspec import UNSET, UnsetType
 from meritorder.serve.errors import Refused
 
 NOTHING = msgspec.Raw()
+_IDS = re.compile(rb"\[[\s\[]*[-0-9]")  # token ids, of one prompt or several
+_LIST = re.compile(rb"\[(?!\s*[-0-9])")  # of anything but ids
 _LONG = 8192  # bytes that cost more to search than to ask where the value is
-_DIGITS_AND_MINUS = frozenset(b"-0123456789")
 
 
 class Ask(msgspec.Struct):
@@ -29,18 +31,20 @@ class Ask(msgspec.Struct):
     prompt: msgspec.Raw = NOTHING
     input: msgspec.Raw = NOTHING
     system: msgspec.Raw = NOTHING
+    tools: msgspec.Raw = NOTHING
 
     @property
     def most_output(self) -> int:
         """Most output tokens that the client wants; 0: it doesn't say."""
-        most = self.max_tokens or self.max_completion_tokens or self.max_output_tokens
+        # of the first two the second is the newer name, and backends that know both go by it
+        most = self.max_completion_tokens or self.max_tokens or self.max_output_tokens
         return int(min(max(most, 0), 2**31)) if most else 0
 
     @property
     def choices(self) -> int:
         """How many answers it asks for: `n` for each of its prompts."""
         prompts = 1
-        if bytes(self.prompt)[:1] == b"[" and not bytes(self.prompt)[1:16].lstrip()[:1].isdigit():
+        if _LIST.match(self.prompt):
             prompts = len(msgspec.json.decode(self.prompt, type=list[msgspec.Raw]))
         return max(self.n or 1, 1) * max(prompts, 1)
 
@@ -94,8 +98,7 @@ def with_model(body: bytes, model: str) -> bytes:
 
 def is_token_ids(text: bytes) -> bool:
     """Whether a prompt's JSON text is one or several arrays of token ids."""
-    inner = text[:16].lstrip(b"[ \t\r\n")
-    return text[:1] == b"[" and bool(inner) and inner[0] in _DIGITS_AND_MINUS
+    return _IDS.match(text) is not None
 
 
 def _address(buffer: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,14 +21,20 @@ from meritorder.serve.errors import Refused
 from meritorder.serve.exchange.answer import JSON, refusal
 from meritorder.serve.exchange.api import all_apis
 from meritorder.serve.exchange.exchange import Exchange
-from meritorder.serve.exchange.headers import asked_by, request_id_of
+from meritorder.serve.exchange.headers import Asked, asked_by, request_id_of
 from meritorder.serve.exchange.hedge import Hedges
 from meritorder.serve.exchange.learned import Learned
 from meritorder.serve.exchange.liveness import Liveness
 from meritorder.serve.http.answer import Answer
 from meritorder.serve.http.request import Request
+from meritorder.serve.listen import split
+from meritorder.serve.origin import is_loopback
 
 _REFRESH_S = 2.0  # how old the names of models that backends tell may be
+_LEAST_WAIT_S, _MOST_WAIT_S = 1.0, 600.0  # that a client is told
+_WAIT_S = 0.25  # how old what it is told may be
+
+logger = logging.getLogger("meritorder.gateway")
 
 
 class Gateway:
@@ -63,8 +70,11 @@ class Gateway:
         document = (Path(__file__).parent / "openapi.json").read_bytes()
         self.pages["/openapi.json"] = ("application/json", document)
         self._exchanges: set[Exchange] = set()
-        self._apis = {f"/v1/{api.path}": api for api in all_apis(backends)}
+        self._apis = {f"/v1/{api.path}": api for api in all_apis(fleet, backends)}
         self.retries = fleet.gateway.retries
+        # Without keys the only thing that keeps web pages off a gateway on loopback is what browsers say of them.
+        self._guarded = fleet.gateway.keys == "off" and is_loopback(split(fleet.gateway.listen)[0])
+        self._room: dict[int, tuple[float, float]] = {}  # service -> when it was looked at, and what was found
         self._draining = False
         self._refreshed = 0.0
         self.wall = time.time() - time.monotonic()  # Unix time at 0 of the clock that requests are timed with
@@ -85,12 +95,12 @@ class Gateway:
                 exchange.begin()
             except Refused as error:
                 exchange.refuse(error)
-            except BaseException:
-                self._exchanges.discard(exchange)  # the server answers it
-                raise
+            except Exception:
+                exchange.crash()
             return
         number = request_id_of(request.header(b"x-request-id"))
         try:
+            self.check_origin(asked_by(request.headers))
             self._page(request, answer, number)
         except Refused as error:
             status, headers, body = refusal(error, number, anthropic=_is_anthropic(request))
@@ -102,7 +112,10 @@ class Gateway:
         """Look after requests that are late; every 50 ms."""
         late = [exchange for exchange in self._exchanges if exchange.due <= now]
         for exchange in late:
-            exchange.look(now)
+            try:
+                exchange.look(now)
+            except Exception:
+                exchange.crash()
         if now - self._refreshed >= _REFRESH_S:
             self._refreshed = now
             self.wall = time.time() - time.monotonic()
@@ -117,24 +130,43 @@ class Gateway:
         for exchange in tuple(self._exchanges):
             exchange.abandon()
 
-    def paused_s(self, service: int) -> float:
-        """Seconds until the first backend that asked to be left alone may be asked again; 0: none has, or one may."""
-        model = list(self.fleet.services.values())[service].model
+    def check_origin(self, asked: Asked) -> None:
+        """Raises Refused (403) for what a web page of another origin sends, where nothing else keeps it out."""
+        if self._guarded and asked.foreign:
+            raise Refused(403, "foreign_origin", f"Refused: {asked.foreign}.")
+
+    def paused_s(self, backends: Sequence[Backend]) -> float:
+        """Seconds until the first of them that asked to be left alone may be asked again; 0: none has, or one may."""
         now = self.now()
-        return min(
-            (
-                b.health.paused_until - now
-                for b in self.backends
-                if b.fleet_model == model and b.health.paused_until > now
-            ),
-            default=0.0,
-        )
+        return min((b.health.paused_until - now for b in backends if b.health.paused_until > now), default=0.0)
+
+    def again_s(self, backends: Sequence[Backend]) -> float:
+        """Seconds until the first of them that is out of use may be asked again, as far as is known; 1 at least."""
+        now = self.now()
+        return max(min((b.health.rests_until - now for b in backends), default=0.0), _LEAST_WAIT_S)
+
+    def room_s(self, service: int) -> float:
+        """Seconds until one of a service's requests ends, if they have as long to go as they have been under way.
+
+        On the average they have. At least 1, at most 600.
+        """
+        now = self.now()
+        when, found = self._room.get(service, (0.0, _LEAST_WAIT_S))
+        if now - when >= _WAIT_S:
+            ages = [now - e.account.placed for e in self._exchanges if e.service == service and e.account.placed]
+            found = sum(ages) / len(ages) ** 2 if ages else 0.0
+            found = min(max(found, _LEAST_WAIT_S), _MOST_WAIT_S)
+            self._room[service] = now, found
+        return found
 
     def ended(self, exchange: Exchange) -> None:
         """An exchange is over: room for another, and its account is complete."""
         self._exchanges.discard(exchange)
-        for watcher in self.watchers:
-            watcher(exchange.account)
+        try:
+            for watcher in self.watchers:
+                watcher(exchange.account)
+        except Exception:
+            logger.exception("request %s: it can't be counted", exchange.account.request_id)
         self.admission.pump()
 
     def _page(self, request: Request, answer: Answer, number: str) -> None:
@@ -154,7 +186,7 @@ class Gateway:
             body = self._models(request, path.removeprefix("/v1/models").removeprefix("/"))
             answer.send(200, lines + JSON, body)
         else:
-            well = not self._draining and any(backend.usable for backend in self.backends)
+            well = not self._draining and any(map(self.dispatcher.is_usable, range(len(self.backends))))
             said = "ok" if well else "draining" if self._draining else "no backend is up"
             answer.send(200 if well else 503, lines + JSON, orjson.dumps({"status": said}))
 

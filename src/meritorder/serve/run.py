@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from meritorder.serve.admin.app import make_app
-from meritorder.serve.admin.guard import is_loopback
 from meritorder.serve.admin.server import AdminServer
 from meritorder.serve.listen import listeners, shown, split
+from meritorder.serve.origin import is_loopback
 from meritorder.serve.supervisor import Load, Pages, Supervisor
 
 

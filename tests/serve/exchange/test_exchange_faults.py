@@ -166,7 +166,8 @@ def test_a_client_that_leaves_while_it_waits_is_forgotten() -> None:
         for waiting in (0, 1):
             client = socket.create_connection(("127.0.0.1", gateway.port))
             client.sendall(
-                b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(ask) + ask
+                b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
+                b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(ask), ask)
             )
             clients.append(client)
             wait_for(lambda count=waiting: gateway.gateway.in_flight == count + 1)
@@ -322,7 +323,7 @@ SHORT = """
 def test_no_answer_takes_longer_than_its_deadline() -> None:
     with rig(2, services=SHORT) as (gateway, fakes):
         for fake in fakes:
-            fake.usual = Act(first_s=0.1, token_s=0.1, tokens=100)
+            fake.usual = Act(first_s=0.05, token_s=0.05, tokens=100)
         began = time.monotonic()
         assert gateway.chat().status == 504
         assert time.monotonic() - began < 1.2
@@ -430,7 +431,10 @@ def test_a_slow_reader_stops_the_backend(two: Pair) -> None:
     fakes[0].usual = Act(tokens=3000, pad=10_000)
     ask = json.dumps({"model": "chat", "messages": [], "stream": True}).encode()
     with socket.create_connection(("127.0.0.1", gateway.port)) as client:
-        client.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(ask) + ask)
+        client.sendall(
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
+            b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(ask), ask)
+        )
         client.recv(100)
         time.sleep(1.0)  # far longer than the token deadline
         assert fakes[0].running == 1

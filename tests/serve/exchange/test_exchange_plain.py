@@ -219,11 +219,12 @@ def test_a_client_that_leaves_frees_the_backend_at_once(two: Pair) -> None:
 
     gateway, fakes = two
     for number, stream in enumerate((False, True)):
-        fakes[0].acts.append(Act(first_s=0.1 if stream else 5.0, token_s=5.0))
+        fakes[0].acts.append(Act(first_s=0.1 if stream else 5.0, token_s=0.25, tokens=100))
         ask = json.dumps({"model": "chat", "messages": [], "stream": stream}).encode()
         with socket.create_connection(("127.0.0.1", gateway.port)) as client:
             client.sendall(
-                b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(ask) + ask
+                b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
+                b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(ask), ask)
             )
             while fakes[0].running == 0:
                 time.sleep(0.005)

@@ -120,6 +120,11 @@ class Health:
         self._pause_s = PAUSE_S
         self._since = self._until = 0.0  # of the state; until: no sooner half-open
 
+    @property
+    def rests_until(self) -> float:
+        """It is not asked before this time; 0: it may be now, or nobody knows when."""
+        return max(self.paused_until, self._until if self.state == "open" else 0.0)
+
     # what requests say
 
     def ok(self, now: float, ttft_s: float, ratio: float | None) -> None:

@@ -30,12 +30,13 @@ _NO_HEADERS = Headers()
 class Attempt:
     """A `Sink` of the upstream connection. Tells its exchange of every event that matters, and its backend of faults.
 
+    Nothing of a stream goes on before there is something of the answer in it: until then it can be asked for elsewhere.
     Times are monotonic; 0: not yet.
     """
 
     __slots__ = (
-        "_headers", "_held", "_kind", "_look", "_paused", "_size", "backend", "call", "exchange", "first", "last",
-        "lines", "over", "passing", "prior", "reader", "sent", "status", "ticket",
+        "_by_bytes", "_headers", "_held", "_kind", "_look", "_paused", "_size", "backend", "call", "exchange", "first",
+        "last", "lines", "over", "passing", "prior", "reader", "sent", "status", "ticket",
     )  # fmt: skip
 
     def __init__(self, exchange: Exchange, backend: Backend, ticket: Ticket, now: float, prior: int) -> None:
@@ -57,6 +58,7 @@ class Attempt:
         self._held: list[bytes] = []
         self._size = 0
         self._paused = False
+        self._by_bytes = exchange.tools  # any byte of a stream is a sign of life
         self._look = math.inf if exchange.stream else now + exchange.deadlines.first_token
 
     # what the connection tells
@@ -64,24 +66,65 @@ class Attempt:
     def on_head(self, status: int, headers: Headers) -> None:
         """Status and headers of the answer."""
         self.status, self._headers = status, headers
-        self._kind, self.lines = answered(headers)
-        if status == 200 and self.exchange.stream and self._kind.startswith(b"text/event-stream"):
-            self.reader = self.exchange.reader()
+        try:
+            self._kind, self.lines = answered(headers)
+            if status == 200 and self.exchange.stream and self._kind.startswith(b"text/event-stream"):
+                self.reader = self.exchange.reader()
+        except Exception:
+            self.exchange.crash()
 
     def on_data(self, data: bytes) -> None:
         """A part of its body."""
         if self.over:
             return
-        reader = self.reader
-        if reader is not None:
+        try:
+            reader = self.reader
+            if reader is None:
+                self._part(data)
+                return
             out = reader.feed(data)
+            if self._by_bytes:
+                self.last = self.exchange.now()
             if reader.progress:
                 self._progress()
             if out:
-                self.exchange.events(self, out)
+                if self.first and not self._held:
+                    self.exchange.events(self, out)
+                else:
+                    self._hold(out, reader)
             if reader.broken and not self.over:
                 self.fail(reader.broken)
+        except Exception:
+            self.exchange.crash()
+
+    def on_end(self) -> None:
+        """Its body is complete, as far as framing tells."""
+        if self.over:
             return
+        try:
+            if self.reader is not None:
+                self._stream_ended(self.reader)
+            elif self.passing:
+                self.exchange.passed(self)
+            else:
+                self._judge(self._body())
+        except Exception:
+            self.exchange.crash()
+
+    def on_fault(self, fault: Fault, why: str) -> None:
+        """The connection failed."""
+        if self.over:
+            return
+        try:
+            if self.reader is not None and self.reader.complete:
+                self.exchange.streamed(self, self.reader)
+            else:
+                self.fail(why or fault.value)
+        except Exception:
+            self.exchange.crash()
+
+    def _part(self, data: bytes) -> None:
+        """More of an answer that is no event stream."""
         self.last = self.exchange.now()
         if self.passing:
             self.exchange.part(data)
@@ -99,25 +142,12 @@ class Attempt:
         self.exchange.head(self, length_of(self._headers))
         self.exchange.part(self._body())
 
-    def on_end(self) -> None:
-        """Its body is complete, as far as framing tells."""
-        if self.over:
-            return
-        if self.reader is not None:
-            self._stream_ended(self.reader)
-        elif self.passing:
-            self.exchange.passed(self)
-        else:
-            self._judge(self._body())
-
-    def on_fault(self, fault: Fault, why: str) -> None:
-        """The connection failed."""
-        if self.over:
-            return
-        if self.reader is not None and self.reader.complete:
-            self.exchange.streamed(self, self.reader)
-        else:
-            self.fail(why or fault.value)
+    def _hold(self, out: bytes, reader: Reader) -> None:
+        """Keep events back until the first token, or until there is no point in it."""
+        self._held.append(out)
+        self._size += len(out)
+        if self.first or reader.done or self._size > MOST_HELD:
+            self.exchange.events(self, self._body())
 
     # deadlines
 
@@ -127,7 +157,10 @@ class Attempt:
         if self._paused:
             return math.inf
         if self.reader is not None:
-            return self.last + deadlines.token if self.first else self.sent + deadlines.first_token
+            if self.first:
+                return self.last + deadlines.token
+            first = self.sent + deadlines.first_token
+            return max(first, self.last + deadlines.token) if self._by_bytes else first
         if self._size:
             return self.last + deadlines.token
         return self.sent + deadlines.first_token if self.exchange.stream else self._look
@@ -138,7 +171,7 @@ class Attempt:
         if self.reader is not None and self.reader.complete:
             self.stop()  # the end was marked; the connection says nothing more
             self.exchange.streamed(self, self.reader)
-        elif self.first or self._size:
+        elif self.first or (self._size and self.reader is None):
             self.fail(f"frozen: nothing for {deadlines.token:g} s in mid-answer", frozen=True)
         elif self.exchange.stream:
             self.fail(f"frozen: no token within {deadlines.first_token:g} s", frozen=True)
@@ -186,12 +219,18 @@ class Attempt:
     def _sound(self) -> None:
         """The first token has come, or all of it at once."""
         self.first = self.exchange.now()
-        self.backend.ok(self.first - self.sent)
+        took_s, ticket = self.first - self.sent, self.ticket
+        if self.reader is not None and ticket.ttft_s > 0.0:
+            self.backend.ok(took_s, took_s * ticket.speed / ticket.ttft_s)
+        else:
+            self.backend.ok(took_s)
 
     def _stream_ended(self, reader: Reader) -> None:
         out = reader.close()
+        if reader.progress:
+            self._progress()
         if out:
-            self.exchange.events(self, out)
+            self._hold(out, reader)
         if self.over:
             return
         if reader.complete and not reader.broken:

@@ -12,7 +12,7 @@ import msgspec
 import orjson
 
 from meritorder.serve.backends.kinds.kind import CHAT, Continuation
-from meritorder.serve.exchange.stream import DONE, Told
+from meritorder.serve.exchange.stream import Told
 
 _LIMITS = ("max_tokens", "max_completion_tokens", "min_tokens")
 _MORE_THAN_TEXT = (
@@ -20,12 +20,16 @@ _MORE_THAN_TEXT = (
     "guided_json", "guided_regex", "json_schema", "logprobs", "prompt_logprobs", "response_format",
     "structured_outputs", "suffix", "tools",
 )  # fmt: skip
+_SANE = 2**53
 _TRUE, _FALSE = msgspec.Raw(b"true"), msgspec.Raw(b"false")
 
 
 def can_continue(path: str, body: bytes) -> bool:
     """Whether the request lets its answer be taken up: it wants text alone, and brings no answer's beginning itself."""
-    fields = msgspec.json.decode(body)
+    try:
+        fields = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False  # no whole request was ever read: the backend may be more lenient
     if fields.get("n") not in (None, 1) or any(fields.get(name) for name in _MORE_THAN_TEXT):
         return False
     if path == CHAT:
@@ -48,24 +52,10 @@ def continuing_body(path: str, body: bytes, told: Told, how: Continuation) -> by
     else:
         fields["prompt"] = msgspec.json.decode(fields["prompt"], type=str) + text
     for name in _LIMITS:
-        if (limit := msgspec.json.decode(fields.get(name, b"null"))) is not None:
+        limit = msgspec.json.decode(fields.get(name, b"null"))
+        if type(limit) in (int, float) and abs(limit) < _SANE:  # others are for the backend to judge
             fields[name] = max(int(limit) - told.tokens, 0 if name == "min_tokens" else 1)
     return msgspec.json.encode(fields)
-
-
-def closing_events(path: str, told: Told) -> bytes:
-    """The end of a stream that broke when the client had all the tokens that it wanted."""
-    chat = path == CHAT
-    choice: dict[str, Any] = {"index": 0, "finish_reason": "length"}
-    choice["delta" if chat else "text"] = {} if chat else ""
-    chunk = {
-        "id": told.id,
-        "object": "chat.completion.chunk" if chat else "text_completion",
-        "created": told.created,
-        "model": told.model,
-        "choices": [choice],
-    }
-    return b"data: %b\n\n%b" % (orjson.dumps(chunk), DONE)
 
 
 class Continued:

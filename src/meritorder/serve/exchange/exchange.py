@@ -9,11 +9,12 @@ There is no task and no timer per request: everything happens in callbacks, and 
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import TYPE_CHECKING
 
 from meritorder.serve.account import Account, Outcome
-from meritorder.serve.ask import with_model
+from meritorder.serve.ask import NOTHING, with_model
 from meritorder.serve.backends.backend import Backend
 from meritorder.serve.backends.kinds.kind import CHAT, MESSAGES
 from meritorder.serve.books.dispatcher import NoPlace, Ticket
@@ -28,12 +29,13 @@ from meritorder.serve.exchange.answer import (
 )
 from meritorder.serve.exchange.api import Api
 from meritorder.serve.exchange.attempt import Attempt
-from meritorder.serve.exchange.continuation import Continued, can_continue, closing_events, continuing_body
+from meritorder.serve.exchange.continuation import Continued, can_continue, continuing_body
+from meritorder.serve.exchange.ending import ending, finish
 from meritorder.serve.exchange.entry import Entry, enter
 from meritorder.serve.exchange.failures import Failure, Failures
 from meritorder.serve.exchange.headers import asked_by, request_id_of
 from meritorder.serve.exchange.liveness import Liveness
-from meritorder.serve.exchange.stream import DONE, OPENAI, TYPED, Reader, Told
+from meritorder.serve.exchange.stream import OPENAI, TYPED, Reader, Told
 from meritorder.serve.exchange.usage import Usage, Whole
 from meritorder.serve.http.answer import Answer
 from meritorder.serve.http.request import Request
@@ -42,7 +44,9 @@ if TYPE_CHECKING:
     from meritorder.serve.gateway import Gateway
 
 
-_NOTHING_TOLD = Told(plain=False)  # of answers in one piece
+_NOTHING_TOLD = Told(plain=False)  # of answers in one piece, and until a stream begins
+
+logger = logging.getLogger("meritorder.gateway")
 
 
 class Exchange:
@@ -54,7 +58,7 @@ class Exchange:
     __slots__ = (
         "_answer", "_api", "_asked", "_attempts", "_entry", "_expires", "_failed", "_gateway", "_hedge_at",
         "_over", "_request", "_slow", "_told", "_tries", "_waits",
-        "account", "deadlines", "dispatcher", "due", "now", "service", "stream", "tenant", "tokens",
+        "account", "deadlines", "dispatcher", "due", "now", "service", "stream", "tenant", "tokens", "tools",
     )  # fmt: skip
 
     _entry: Entry
@@ -88,33 +92,39 @@ class Exchange:
         gateway = self._gateway
         account, request, answer = self.account, self._request, self._answer
         entry = self._entry = enter(gateway, self._api, request.body, self._asked, account)
-        if gateway.note_prompt is not None:
-            gateway.note_prompt(account.request_id, request.body)
         service = self.service = entry.service
         self.tenant, self.tokens = entry.caller.tenant, entry.tokens / entry.caller.weight
-        stream = self.stream = account.stream
+        self.stream = account.stream
+        # What is written into tools may be held back until it is whole, and can't be taken up by another backend.
+        self.tools = entry.ask.tools is not NOTHING
         live = gateway.live[service]
         self.deadlines = live.deadlines
         self.due = self._expires = account.received + live.deadlines.answer
-        self._told = Told(plain=self._api.openai) if stream else _NOTHING_TOLD
+        self._told = _NOTHING_TOLD
         if live.hedging > 0:
             gateway.hedges[service].asked(self.now())
         answer.on_gone = self._gone
         answer.on_slow = self._slowed
+        if gateway.note_prompt is not None:
+            gateway.note_prompt(account.request_id, request.body)
         self._place()
 
     def start(self) -> bool:
         """Try to place it. False: everything that could take it is full."""
-        place = self._choose()
-        if place is NoPlace.FULL:
-            return False
-        self._waits = False
-        if isinstance(place, Ticket):
-            self._send(place)
-        elif place is NoPlace.SHED:
-            self.refuse(Refused(429, "overloaded", "No replica can serve this well enough now.", retry_after_s=1.0))
-        else:
-            self._give_up()
+        try:
+            place = self._choose()
+            if place is NoPlace.FULL:
+                return False
+            self._waits = False
+            if isinstance(place, Ticket):
+                self._send(place)
+            elif place is NoPlace.SHED:
+                words = "No replica can serve this well enough now."
+                self.refuse(Refused(429, "overloaded", words, retry_after_s=self._gateway.room_s(self.service)))
+            else:
+                self._give_up()
+        except Exception:
+            self.crash()  # it may be called on behalf of another request, whose end made room
         return True
 
     def refuse(self, error: Refused) -> None:
@@ -130,13 +140,28 @@ class Exchange:
         self._answer.send(*refusal(error, account.request_id, anthropic=self._api.path == MESSAGES))
         self._end("failed" if account.placed else "refused", (account.placed and self._failures.why) or error.message)
 
+    def crash(self) -> None:
+        """A fault of ours, told by whoever caught it: it ends this request and no other."""
+        logger.exception("request %s: the gateway failed", self.account.request_id)
+        if self._over:
+            return
+        for attempt in self._attempts:
+            attempt.stop()
+            self.dispatcher.ended(attempt.ticket, 0)
+        self._attempts.clear()
+        self._leave()
+        if self._answer.started:
+            self._told.usage = None  # it may be what could not be dealt with
+        self.refuse(Refused(500, "internal_error", "The gateway failed to handle the request."))
+
     def _place(self) -> None:
         admission = self._gateway.admission
-        behind = admission.ahead(self.service) > 0
+        again = self.account.placed > 0.0  # it was let in before: nobody is ahead of it
+        behind = not again and admission.ahead(self.service) > 0
         if not behind and self.start():
             return
         self._waits = True
-        admission.wait(self)
+        admission.wait(self, first=again)
         if behind:
             admission.pump()  # those ahead may want other replicas
 
@@ -219,18 +244,19 @@ class Exchange:
 
     def reader(self) -> Reader:
         """For the event stream of an attempt."""
+        told = self._told if self.begun else Told(plain=self._api.openai)
         if not self._api.openai:
-            return Reader(self._told, TYPED, 1, None)
+            return Reader(told, TYPED, 1, None)
         ask = self._entry.ask
-        continued = Continued(self._api.path, self._told) if self.begun else None
+        continued = Continued(self._api.path, told) if self.begun else None
         if not ask.service_tier:
-            return Reader(self._told, OPENAI, ask.choices, continued.edit if continued else None)
+            return Reader(told, OPENAI, ask.choices, continued.edit if continued else None)
 
         def edit(payload: bytes) -> bytes | None:
             edited = continued.edit(payload) if continued else payload
             return None if edited is None else with_tier(edited, self.account.tier)
 
-        return Reader(self._told, OPENAI, ask.choices, edit)
+        return Reader(told, OPENAI, ask.choices, edit)
 
     def events(self, attempt: Attempt, data: bytes) -> None:
         """Events for the client; the first decide whose answer it gets."""
@@ -243,6 +269,8 @@ class Exchange:
     def head(self, attempt: Attempt, length: int | None) -> None:
         """The answer begins, and it is this attempt's."""
         self._won(attempt)
+        if attempt.reader is not None:
+            self._told = attempt.reader.told
         self._answer.head(attempt.status, self._lines(attempt), length)
         self.account.status = attempt.status
         self.account.first = self.now()
@@ -265,16 +293,17 @@ class Exchange:
         sound = status < 400
         if sound:
             self._count(read.usage)
-            if read.input_tokens:
-                account.prompt_tokens = read.input_tokens
             accounting.read_timings(account, attempt.backend, body)
             if self._api.openai and self._entry.ask.service_tier:
                 body = with_tier(body, account.tier)
         account.status = status
         account.first = attempt.first or self.now()
-        self._settle(attempt, account.output_tokens, sound=sound)
+        self._settle(attempt, account.output_tokens, sound=sound and self._api.generates)
         self._answer.send(status, self._lines(attempt), body)
-        self._end("ok", "" if sound else f"the backend answered {attempt.status}")
+        if sound:
+            self._end("ok")
+        else:
+            self._end("refused", f"the backend answered {status}")
 
     def streamed(self, attempt: Attempt, reader: Reader) -> None:
         """The stream has ended, and all of the answer is there."""
@@ -283,17 +312,18 @@ class Exchange:
         accounting.read_timings(account, attempt.backend, reader.last)
         output = self._told.tokens - attempt.prior if attempt.prior else account.output_tokens
         self._settle(attempt, output, sound=True)
-        if self._api.openai and not reader.done:
-            self._answer.write(DONE)  # some backends leave it out, but clients wait for it
+        if self._api.openai and not reader.done:  # some backends leave it out, but clients wait for it
+            self._answer.write(ending(self._api.path, self._request.body, self._told, account.prompt_tokens))
         self._answer.end()
-        self._end("ok", "the backend reported the request's own fault" if reader.clients else "")
+        if reader.clients and not self._told.tokens:
+            self._end("refused", "the backend reported the request's own fault")
+        else:
+            self._end("ok")
 
     def lost(self, attempt: Attempt, failure: Failure) -> None:
         """An attempt came to nothing."""
         self._drop(attempt)
         self._failures.add(attempt.ticket.replica, attempt.backend.name, failure)
-        if not self.begun:
-            self._told.forget()
         if self._attempts:
             return  # the other one of a hedged pair goes on
         self._hedge_at = math.inf
@@ -313,18 +343,19 @@ class Exchange:
 
     def _take_up(self) -> None:
         """A stream broke after its first byte: have it continued."""
-        told, ask = self._told, self._entry.ask
-        if told.plain and ask.choices == 1 and told.tokens >= self._entry.output > 0:
-            self._answer.write(closing_events(self._api.path, told))
+        told, path, body = self._told, self._api.path, self._request.body
+        plain = told.plain and self._entry.ask.choices == 1
+        # Events are not tokens: that the answer is as long as it may be is only known where the backend has counted.
+        if plain and told.usage is not None and told.usage.output >= self._entry.output > 0:
             self._count(told.usage)
+            self._answer.write(finish(path, told) + ending(path, body, told, self.account.prompt_tokens))
             self._answer.end()
             self._end("ok")
             return
-        nothing_said = self._api.openai and told.tokens == 0 and ask.choices == 1
-        if self._tries <= 0 or not (nothing_said or (told.plain and can_continue(self._api.path, self._request.body))):
+        if self._tries <= 0 or not plain or not can_continue(path, body):
             self._give_up()
             return
-        if told.tokens and self._api.path == CHAT:
+        if told.tokens and path == CHAT:
             self._failures.rule_out(self._gateway.cannot_continue)
         told.usage = None
         self._tries -= 1
@@ -340,7 +371,8 @@ class Exchange:
             self._end("failed", self._failures.why)
             return
         tried = 1 + account.retries + account.continued if account.placed else 0
-        self.refuse(self._failures.error(tried, self._gateway.paused_s(self.service)))
+        gateway, may = self._gateway, self._api.backends[self.service]
+        self.refuse(self._failures.error(tried, gateway.paused_s(may), gateway.again_s(may)))
 
     def _break_off(self, error: Refused) -> None:
         """The answer has begun and can't be completed: say so where its form allows, and end it like no answer ends."""
@@ -371,9 +403,7 @@ class Exchange:
         words = f"The answer was not complete within {self.deadlines.answer:g} s."
         for attempt in tuple(self._attempts):
             attempt.stop()
-            if not attempt.first:
-                attempt.backend.failed(f"no answer within {self.deadlines.answer:g} s")
-            self._drop(attempt)
+            self._drop(attempt)  # no failure of the backend's: had it frozen, `late` would have found it
         self._leave()
         self.refuse(Refused(504, "deadline_exceeded", words))
 
@@ -387,13 +417,15 @@ class Exchange:
 
     def _hedge(self, now: float) -> None:
         """The first byte is late: ask a second backend, if the budget allows and one has room."""
-        if len(self._attempts) != 1 or self.begun or not self._gateway.hedges[self.service].take(now):
+        hedges = self._gateway.hedges[self.service]
+        if len(self._attempts) != 1 or self.begun or not hedges.allows(now):
             return
         account = self.account
         avoid = [*self._failures.avoid, self._attempts[0].ticket.replica]
         most = self._entry.output
         found = self.dispatcher.place(self.service, account.prompt_tokens, most, self._entry.blocks, avoid)
         if isinstance(found, Ticket):
+            hedges.hedged()
             account.hedged = True
             self._send(found, hedging=True)
 
@@ -458,8 +490,10 @@ class Exchange:
         account = self.account
         account.outcome, account.why = outcome, why
         account.ended = self.now()
-        if self.service >= 0:
-            used = account.placed and outcome != "failed"
-            prompt, output = (account.prompt_tokens, account.output_tokens) if used else (0, 0)
-            self._gateway.doors.charge(self._entry.caller, prompt, output, account.usd)
-        self._gateway.ended(self)
+        try:
+            if self.service >= 0:
+                used = account.placed and outcome != "failed" and outcome != "refused"
+                prompt, output = (account.prompt_tokens, account.output_tokens) if used else (0, 0)
+                self._gateway.doors.charge(self._entry.caller, prompt, output, account.usd)
+        finally:
+            self._gateway.ended(self)

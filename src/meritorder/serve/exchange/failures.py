@@ -25,7 +25,7 @@ class Failures:
     __slots__ = ("_busy", "_frozen", "_wait_s", "answer", "avoid", "never", "why")
 
     def __init__(self, never: Iterable[int]) -> None:
-        self.never: list[int] = list(never)  # replicas that are no use for it, or said nothing
+        self.never: list[int] = list(never)  # replicas that are no use for it, said nothing, or are busy
         self.avoid: list[int] = list(self.never)  # these, and all others that failed it
         self.why = ""  # the last one's
         self.answer: tuple[int, bytes, bytes] | None = None  # what the client gets if there is nothing better
@@ -41,6 +41,7 @@ class Failures:
             self.never.append(replica)
         if failure.busy:
             self._busy = True
+            self.never.append(replica)
             self._wait_s = max(self._wait_s, failure.wait_s)
         self.answer = failure.answer or self.answer
 
@@ -49,14 +50,17 @@ class Failures:
         self.never += replicas
         self.avoid += replicas
 
-    def error(self, tried: int, paused_s: float) -> Refused:
-        """For the client, after `tried` attempts. `paused_s`: until a backend that refused may be asked again."""
+    def error(self, tried: int, paused_s: float, again_s: float) -> Refused:
+        """For the client, after `tried` attempts.
+
+        `paused_s`: until a backend that refused may be asked again; `again_s`: until any that is out of use may be.
+        """
         after = f" ({tried} tried)" if tried > 1 else ""
         if self._busy or (not tried and paused_s):
             words = f"Every backend that could serve this is at its limit{after}."
             return Refused(429, "backends_busy", words, retry_after_s=max(paused_s or self._wait_s, 1.0))
         if not tried:
-            return Refused(503, "no_backend", "No backend for this is up now.", retry_after_s=1.0)
+            return Refused(503, "no_backend", "No backend for this is up now.", retry_after_s=again_s)
         if self._frozen:
             return Refused(504, "backend_timeout", f"The backend stopped answering{after}.")
         return Refused(502, "backend_failed", f"The backend failed{after}.")

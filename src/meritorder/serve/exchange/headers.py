@@ -11,6 +11,7 @@ from itertools import count
 
 from meritorder.serve.doors.secrets import shown_digest
 from meritorder.serve.http.headers import Headers
+from meritorder.serve.origin import foreign
 
 # A client's headers that backends may see. Its credentials and cookies are never among them, and neither is
 # accept-encoding: answers have to be readable on the way.
@@ -32,11 +33,12 @@ _numbers = count(1)
 class Asked:
     """The headers of a request, looked through once for all requests that come with the same ones."""
 
-    __slots__ = ("explain", "json", "key", "lines", "said_id", "traceparent")
+    __slots__ = ("explain", "foreign", "json", "key", "lines", "said_id", "traceparent")
 
     def __init__(self, headers: Headers) -> None:
         self.explain = False  # the client wants to know why this backend
-        self.json = True  # the body is not said to be anything else
+        self.json = False  # the body is said to be JSON; a web page can't say so without being allowed to
+        self.foreign = foreign(headers, loopback=True)  # it comes from a web page of elsewhere; or ""
         self.traceparent = b""  # W3C trace context
         self.said_id: bytes | None = None  # the client's own name for the request
         self.key = shown_digest(headers)  # of the client's API key
@@ -45,7 +47,7 @@ class Asked:
             if name in _FORWARDED:
                 lines.append(b"%b: %b\r\n" % (name, value))
                 if name == b"content-type":
-                    self.json = b"json" in value.lower()
+                    self.json = value.partition(b";")[0].strip().lower() == b"application/json"
                 elif name == b"traceparent":
                     self.traceparent = value
             elif name in _USUAL:

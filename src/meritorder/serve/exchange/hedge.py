@@ -24,13 +24,14 @@ class Hedges:
         self._turn(now)
         self._requests[0] += 1
 
-    def take(self, now: float) -> bool:
-        """Whether one more may be hedged now; if so it is counted."""
+    def allows(self, now: float) -> bool:
+        """Whether one more may be hedged now."""
         self._turn(now)
-        if sum(self._hedged) + 1 > self.share * sum(self._requests):
-            return False
+        return sum(self._hedged) + 1 <= self.share * sum(self._requests)
+
+    def hedged(self) -> None:
+        """One more was."""
         self._hedged[0] += 1
-        return True
 
     def _turn(self, now: float) -> None:
         if now - self._since < HALF_S:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 WEIGHT = 0.05  # of the newest answer
+LEAST_BYTES, MOST_BYTES = 2.0, 8.0  # per token
 
 
 class Learned:
@@ -16,9 +17,9 @@ class Learned:
 
     def prompt(self, text_bytes: int, tokens: int) -> None:
         """A prompt of so many bytes had so many tokens."""
-        # images and cached conversations would carry it far off
+        # Images would carry it far off, and it decides what others are charged whose backend doesn't say its usage.
         seen = text_bytes / tokens
-        seen = 1.0 if seen < 1.0 else 16.0 if seen > 16.0 else seen
+        seen = LEAST_BYTES if seen < LEAST_BYTES else MOST_BYTES if seen > MOST_BYTES else seen
         self.bytes_per_token += WEIGHT * (seen - self.bytes_per_token)
 
     def output(self, tokens: int) -> None:

@@ -36,7 +36,6 @@ class Told:
     __slots__ = (
         "_length",
         "_parts",
-        "_plain",
         "created",
         "events",
         "finishes",
@@ -48,12 +47,7 @@ class Told:
     )
 
     def __init__(self, plain: bool) -> None:
-        self._plain = plain
-        self.forget()
-
-    def forget(self) -> None:
-        """Nothing went out after all."""
-        self.plain = self._plain  # so far its text is all there is to the answer, and all of it is kept
+        self.plain = plain  # so far its text is all there is to the answer, and all of it is kept
         self.id = ""  # as the first event named the answer
         self.model = ""
         self.created = 0
@@ -137,7 +131,6 @@ class _Event(msgspec.Struct):
 
 _chunks = msgspec.json.Decoder(_Chunk)
 _events = msgspec.json.Decoder(_Event)
-_opening = msgspec.json.Decoder(_Message)
 
 
 class Broken(Exception):
@@ -153,11 +146,11 @@ class Reader:
     """
 
     __slots__ = (
-        "_check", "_choices", "_edit", "_rest", "_told", "broken", "clients", "done", "last", "progress",
+        "_check", "_choices", "_edit", "_rest", "broken", "clients", "done", "last", "progress", "told",
     )  # fmt: skip
 
     def __init__(self, told: Told, form: str, choices: int, edit: Callable[[bytes], bytes | None] | None) -> None:
-        self._told = told
+        self.told = told  # what its client knows, if it is this one's
         self._choices = choices
         self._edit = edit
         self._check = self._chunk if form == OPENAI else self._event
@@ -193,7 +186,7 @@ class Reader:
     @property
     def complete(self) -> bool:
         """Whether the client has all of the answer."""
-        return self.done or self._told.finishes >= self._choices
+        return self.done or self.told.finishes >= self._choices
 
     def _feed_slowly(self, data: bytes) -> bytes:
         """Likewise, with line ends of any kind, a beginning of an event at the end, and rewriting."""
@@ -224,9 +217,9 @@ class Reader:
         payload = event[6:] if event[:6] == b"data: " and b"\n" not in event else _payload(event)
         if payload is None:
             return
-        self._told.events += 1
+        self.told.events += 1
         if payload == b"[DONE]":
-            if self._told.finishes < self._choices and not self.clients:
+            if self.told.finishes < self._choices and not self.clients:
                 raise Broken("the end was marked before the answer had its finish_reason")
             self.done = True
             return
@@ -244,7 +237,7 @@ class Reader:
         if chunk.error is not None:
             self._failure(chunk.error)
             return
-        told = self._told
+        told = self.told
         if not told.id and chunk.id:
             told.id, told.model, told.created = chunk.id, chunk.model or "", chunk.created or 0
         for choice in chunk.choices or ():
@@ -282,11 +275,11 @@ class Reader:
         elif event.type == "message_start" and isinstance(event.message, dict):
             usage = msgspec.convert(event.message, _Message).usage
         if usage is not None:
-            known = self._told.usage
-            self._told.usage = usage if known is None else known.merged(usage)
+            known = self.told.usage
+            self.told.usage = usage if known is None else known.merged(usage)
 
     def _token(self) -> None:
-        self._told.tokens += 1
+        self.told.tokens += 1
         self.progress = True
 
     def _strange(self, payload: bytes) -> None:
@@ -299,7 +292,7 @@ class Reader:
             raise Broken("an event that is no JSON object")
         if event.get("error"):
             self._failure(event["error"])
-        self._told.not_plain()
+        self.told.not_plain()
         self._token()
 
     def _failure(self, error: Any) -> None:

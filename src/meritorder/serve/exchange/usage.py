@@ -58,7 +58,6 @@ class Whole(msgspec.Struct):
 
     usage: Usage | None = None
     error: msgspec.Raw = _NO_ERROR
-    input_tokens: _Tokens | None = None  # the whole of a count_tokens answer
 
     @property
     def failed(self) -> bool:

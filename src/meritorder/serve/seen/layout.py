@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from meritorder.dispatch.reasons import REASONS
 from meritorder.fleet.schema import Fleet
+from meritorder.serve.account import COUNT_TOKENS
 
 OUTCOMES = ("ok", "refused", "failed", "broken", "cancelled")
-APIS = ("chat", "completions", "responses", "embeddings", "messages", "")
+APIS = ("chat", "completions", "responses", "embeddings", "messages", COUNT_TOKENS, "")
 STATUSES = (0, 200, 400, 401, 402, 403, 404, 405, 408, 413, 415, 422, 429, 431, 500, 502, 503, 504)  # 0: any other
 
 SECONDS = tuple(2.0**k for k in range(-10, 10))  # 1 ms ... 512 s

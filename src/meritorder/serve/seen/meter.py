@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meritorder.fleet.schema import Fleet
-from meritorder.serve.account import Account
+from meritorder.serve.account import COUNT_TOKENS, Account
 from meritorder.serve.seen.count import count_placed
 from meritorder.serve.seen.layout import (
     APIS,
@@ -61,7 +61,7 @@ class Meter:
             answer = self._answers[account.api if account.api in APIS else "", 0]
         met = self._targets[service].judge(account) if service >= 0 else None
         target = -1 if met is None else line + MET if met else line + MISSED
-        if not account.placed:
+        if not account.placed or account.api == COUNT_TOKENS:
             for counter in (answer, outcome, target):
                 if counter >= 0:
                     counts[counter] += 1.0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from meritorder.fleet.schema import Fleet
 from meritorder.problems import InputError, Problem
-from meritorder.serve.account import Account
+from meritorder.serve.account import COUNT_TOKENS, Account
 from meritorder.serve.seen.recording import Columns, write_recording
 
 ROLL_S = 60.0  # a file for so long, at most
@@ -52,6 +52,8 @@ class Recorder:
     def __call__(self, account: Account) -> None:
         """Record a request that has ended."""
         if account.service < 0 or (account.outcome == "refused" and account.status not in _OVERLOAD):
+            return
+        if account.api == COUNT_TOKENS:
             return
         columns = self._columns
         if len(columns) < _MOST_REQUESTS and len(columns.blocks) < _MOST_BLOCKS:

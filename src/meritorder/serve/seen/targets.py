@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meritorder.fleet.schema import Service
-from meritorder.serve.account import Account
+from meritorder.serve.account import COUNT_TOKENS, Account
 
 
 class Targets:
@@ -16,12 +16,14 @@ class Targets:
         self.tpot_s = float("inf") if service.slo.token_rate is None else 1.0 / service.slo.token_rate
 
     def judge(self, account: Account) -> bool | None:
-        """True: met; False: missed; None: not the gateway's doing, or left before a target was broken.
+        """True: met; False: missed; None: nothing was owed, not the gateway's doing, or left before one was broken.
 
         Nobody sees the first token of an answer that is not streamed: it is in time when a stream that keeps the
         targets would have ended by then (where one target is absent, what was predicted stands for it).
         """
         outcome = account.outcome
+        if account.api == COUNT_TOKENS:
+            return None
         if outcome == "ok":
             later = account.output_tokens - 1
             if account.stream:
@@ -39,5 +41,5 @@ class Targets:
         if outcome == "cancelled":
             return False if (account.first or account.ended) - account.received > self.ttft_s else None
         if outcome == "refused" and account.status not in (429, 503, 504):
-            return None  # a wrong key, a bad request: no service was owed
+            return None  # a wrong key, a bad request, found by the gateway or the backend: no service was owed
         return False
