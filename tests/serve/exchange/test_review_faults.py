@@ -106,6 +106,25 @@ def test_what_cannot_be_counted_is_answered_all_the_same(two: Pair) -> None:
     gateway.settled()
 
 
+def test_who_waits_behind_it_gets_no_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with rig(1, services=NARROW) as (gateway, fakes):
+        gateway.on_loop(lambda: gateway.dispatcher.most(0, 1))
+        fakes[0].acts.append(Act(first_s=0.5))
+        replies = []
+        clients = [threading.Thread(target=lambda: replies.append(gateway.chat())) for _ in range(2)]
+        clients[0].start()
+        wait_for(lambda: gateway.in_books() == 1)
+        with monkeypatch.context() as patch:
+            clients[1].start()
+            wait_for(lambda: gateway.admission.waiting(0) == 1)
+            patch.setattr(type(gateway.dispatcher), "place", _fails)  # the end of the first starts the second
+            for client in clients:
+                client.join()
+        assert sorted(reply.status for reply in replies) == [200, 500]
+        assert gateway.admission.waiting(0) == 0
+        assert gateway.chat().text == WHOLE
+
+
 # busy backends
 
 
