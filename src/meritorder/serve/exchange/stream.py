@@ -19,7 +19,7 @@ DONE: Final = b"data: [DONE]\n\n"
 
 MOST_EVENT = 8_000_000  # bytes of one event; more is no event stream
 MOST_TEXT = 2_000_000  # characters kept of an answer; a longer one can't be taken up elsewhere
-_PARTS = 512  # small strings cost several times their length: joined when so many
+_PARTS = 64  # small strings cost several times their length: joined when so many
 
 OPENAI: Final = "openai"  # chat and completions: events without a name, an end marked [DONE]
 TYPED: Final = "typed"  # responses and messages: every event has a type, one type marks the end
@@ -153,7 +153,8 @@ class Reader:
         self.told = told  # what its client knows, if it is this one's
         self._choices = choices
         self._edit = edit
-        self._check = self._chunk if form == OPENAI else self._event
+        # not bound to self: that would be a cycle, and keep the text until the collector comes by
+        self._check = Reader._chunk if form == OPENAI else Reader._event
         self._rest = b""  # the beginning of an event
         self.done = False
         self.broken = ""
@@ -225,7 +226,7 @@ class Reader:
             return
         self.last = payload
         try:
-            self._check(payload)
+            self._check(self, payload)
         except msgspec.ValidationError:
             self._strange(payload)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
