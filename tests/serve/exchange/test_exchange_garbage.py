@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 
 import pytest
-
 from tests.serve.exchange.rig import Rig, fleet_text
 from tests.serve.fake_backend import FakeBackend
 
