@@ -22,8 +22,9 @@ SETTLED_S = 60  # from then on memory must not grow
 
 TEXT = f"""
 {STREAMS:,} streams at a time for {SECONDS // 60} minutes through one worker, {1_000_000 // GAP_US} events a second
-each, answers of {TOKENS:,} tokens: resident memory of all the gateway's processes. `per stream` is the memory above that of
-the idle gateway, over the streams; `growth` compares the medians of the first and the last minute after it has settled.
+each, answers of {TOKENS:,} tokens: resident memory of all the gateway's processes. `per stream` is the memory above
+that of the idle gateway, over the streams; `growth` compares the medians of the first and the last minute after it has
+settled.
 """
 
 
