@@ -112,6 +112,7 @@ def test_the_live_file_is_a_fleet_with_endpoints(tmp_path: Path) -> None:
         (["emulate", str(LAPTOP), "--pool", "llama"], 'did you mean "llama-cpp"?'),
         (["emulate", str(LAPTOP), "--speed", "0"], "give 0.001 to 1000"),
         (["emulate", str(LAPTOP), "--host", "203.0.113.1"], "can't listen there"),
+        (["emulate", str(LAPTOP), "--port", "0", "--write", "trace.csv"], "trace.csv: is there and was not written by"),
         (["replay", "trace.csv", "localhost:8000"], "http://127.0.0.1:8000"),
         (["replay", "trace.csv", "http://127.0.0.1:9"], "is the endpoint up?"),
         (["replay", "trace.csv", "http://127.0.0.1:9", "--key", "sk-abc"], "env:NAME"),

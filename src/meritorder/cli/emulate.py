@@ -65,13 +65,17 @@ def _run(
 ) -> None:
     """Listen until Ctrl-C, SIGTERM, or so many seconds are over."""
     import asyncio
+    import os
     import signal
 
     import uvloop
 
     from meritorder.problems import InputError, Problem
     from meritorder.serve.emulate.emulator import Emulator
-    from meritorder.serve.emulate.live_file import write_live_file
+    from meritorder.serve.emulate.live_file import check_target, write_live_file
+
+    if write is not None:
+        check_target(write)
 
     async def emulate() -> Emulator:
         loop = asyncio.get_running_loop()
@@ -84,7 +88,8 @@ def _run(
         except OSError as error:
             place = f"{address[0]}:{address[1]}"
             fix = "choose another with --port"
-            raise InputError(Problem(f"can't listen there: {error.strerror or error}", place, fix=fix)) from None
+            reason = os.strerror(error.errno).lower() if error.errno and error.errno > 0 else error.strerror or error
+            raise InputError(Problem(f"can't listen there: {reason}", place, fix=fix)) from None
         if write is not None:
             write_live_file(write, path, fleet, emulator.pools, emulator.url)
         _tell_start(emulator, speed, write)

@@ -11,6 +11,21 @@ import yaml
 
 from meritorder.files import write_text
 from meritorder.fleet.schema import Fleet, Service
+from meritorder.problems import InputError, Problem
+
+_HEAD = "# The endpoints of a running `merit emulate`: they keep the fleet's timing, no model is behind them.\n"
+
+
+def check_target(path: Path) -> None:
+    """Raises InputError where writing to `path` would replace something else than an earlier file of this kind."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            ours = file.read(len(_HEAD)) == _HEAD
+    except OSError:
+        return  # not there; or writing will tell
+    if not ours:
+        fix = "name another file"
+        raise InputError(Problem("is there and was not written by `merit emulate`", f"--write: {path}", fix=fix))
 
 
 def write_live_file(
@@ -26,8 +41,7 @@ def write_live_file(
     changed = {name: change for name, change in services.items() if change != {}}
     if changed:
         live["services"] = changed
-    head = "# The endpoints of a running `merit emulate`: they keep the fleet's timing, no model is behind them.\n"
-    write_text(path, head + yaml.safe_dump(live, sort_keys=False, allow_unicode=True, width=120))
+    write_text(path, _HEAD + yaml.safe_dump(live, sort_keys=False, allow_unicode=True, width=120))
 
 
 def _endpoint(fleet: Fleet, name: str, url: Callable[[str, int], str]) -> dict[str, Any]:
