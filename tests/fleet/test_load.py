@@ -118,6 +118,17 @@ def test_json_of_a_fleet_is_a_fleet_file(small: str) -> None:
         ("30 tok/s", "30", "f.yaml:15: services.chat.slo.token_rate: is 30 without a unit"),
         ("30 tok/s}", "30 tok/s, percentile: 95}", "f.yaml:15: services.chat.slo.percentile: is 95; give at most 1"),
         ("  chat:", "  'bad\\name':", 'f.yaml:13: services.bad\\name: "bad\\name" can\'t be a name; use letters'),
+        ("services:", "gateway: {listen: 'a:65536'}\nservices:", 'f.yaml:12: gateway.listen: "a:65536" is no address'),
+        (
+            "services:",
+            "gateway: {record_salt: x}\nservices:",
+            "f.yaml:12: gateway.record_salt: is no place of a secret",
+        ),
+        (
+            "replicas: 2",
+            "replicas: 2\n    endpoint: {urls: [10.0.0.1, 10.0.0.2]}",
+            'f.yaml:12: pools.fast.endpoint.urls.0: "10.0.0.1" is no address; write it as http://10.0.0.1:8000',
+        ),
         ("services:", "services: {}\nxservices:", "f.yaml:12: services: is empty; give at least one entry"),
         ("sites:", "sites: 3\nother:", "f.yaml:1: sites: is 3, not a mapping; give a mapping"),
         (

@@ -15,7 +15,8 @@ from meritorder.units import Bytes, Seconds
 Url: TypeAlias = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$", max_length=500)]
 # A secret is never written into a fleet file, only where to find it.
 Secret: TypeAlias = Annotated[str, Field(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")]
-Address: TypeAlias = Annotated[str, Field(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):[0-9]{1,5}$")]
+_PORT = "([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+Address: TypeAlias = Annotated[str, Field(pattern=rf"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):{_PORT}$")]
 
 Kind: TypeAlias = Literal["openai", "vllm", "sglang", "tensorrt-llm", "llama-cpp", "dynamo", "cerebras"]
 Tier: TypeAlias = Literal["priority", "default", "flex"]

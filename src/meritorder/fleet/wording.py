@@ -65,11 +65,22 @@ def _plain(error: ErrorDetails, data: Any, model: type[BaseModel]) -> Fault:
         bound, words = _BOUNDS[kind]
         return Fault(path, f"is {_shown(value)}", f"give {words} {_shown(context[bound])}")
     if kind == "string_pattern_mismatch":
-        fix = "use letters, digits, spaces and _ . + / : -, up to 80, beginning with a letter or digit"
-        return Fault(path, f"{_shown(value)} can't be a name", fix)
+        return _misspelled(path, value, context["pattern"])
     if kind == "too_short":
         return Fault(path, "is empty", "give at least one entry")
     return Fault(path, error["msg"].replace("Input should", "should").replace("String should", "should"))
+
+
+def _misspelled(path: KeyPath, value: object, pattern: str) -> Fault:
+    """A text that doesn't have the form of what it stands for."""
+    if "env:" in pattern:  # it may be the secret itself: never shown
+        return Fault(path, "is no place of a secret", "write env:NAME or file:PATH")
+    if "https?:" in pattern:
+        return Fault(path, f"{_shown(value)} is no address", "write it as http://10.0.0.1:8000")
+    if "[0-9A-Fa-f:.]" in pattern:
+        return Fault(path, f"{_shown(value)} is no address", "write HOST:PORT, for example 127.0.0.1:8000")
+    fix = "use letters, digits, spaces and _ . + / : -, up to 80, beginning with a letter or digit"
+    return Fault(path, f"{_shown(value)} can't be a name", fix)
 
 
 def _shown(value: object) -> str:
