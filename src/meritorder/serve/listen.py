@@ -6,6 +6,7 @@ the next worker instead of being turned away.
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from pathlib import Path
@@ -75,8 +76,28 @@ def tls_context(tls: Tls | None) -> ssl.SSLContext | None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     try:
-        context.load_cert_chain(tls.certificate, tls.key)
+        context.load_cert_chain(tls.certificate, tls.key, password="")
     except (ssl.SSLError, OSError) as error:
-        what = f"can't be used: {getattr(error, 'reason', None) or error}"
-        raise InputError(Problem(what, key="gateway.tls", fix="give a PEM certificate and its own key")) from error
+        raise InputError(_why_not(tls, error)) from error
     return context
+
+
+def _why_not(tls: Tls, error: OSError) -> Problem:
+    """What is wrong with the two files; OpenSSL's own words don't say which of them it is."""
+    reason = getattr(error, "reason", None)
+    if reason in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"):
+        what = f"is not the key of the certificate in {tls.certificate}"
+        return Problem(f"{tls.key} {what}", key="gateway.tls.key", fix="name the one that it was made with")
+    for key, file, label in (("certificate", tls.certificate, "CERTIFICATE"), ("key", tls.key, "PRIVATE KEY")):
+        try:
+            text = Path(file).read_text(encoding="ascii", errors="replace")
+        except OSError as unreadable:
+            reason = (unreadable.strerror or str(unreadable)).lower()
+            return Problem(f"{file} can't be read: {reason}", key=f"gateway.tls.{key}", fix="name a PEM file")
+        if not re.search(f"-----BEGIN [A-Z ]*{label}-----", text):
+            what = f'{file} has no "-----BEGIN {label}-----" in it'
+            return Problem(what, key=f"gateway.tls.{key}", fix="name a PEM file")
+        if label == "PRIVATE KEY" and "ENCRYPTED" in text:
+            return Problem(f"{file} is locked with a password", key="gateway.tls.key", fix="name one without")
+    fix = "give a PEM certificate and its own key"
+    return Problem(f"can't be used: {reason or error}", key="gateway.tls", fix=fix)
