@@ -12,6 +12,7 @@ import pytest
 from meritorder.cli.main import run
 from meritorder.fleet.load import load
 from meritorder.serve.doors.doors import Doors
+from meritorder.serve.doors.secrets import shown_digest
 from meritorder.serve.doors.store import Store
 from meritorder.serve.errors import Refused
 
@@ -25,20 +26,12 @@ def fleet(tmp_path: Path) -> str:
     return str(path)
 
 
-class Shown:
-    def __init__(self, secret: str) -> None:
-        self._secret = secret
-
-    def header(self, name: bytes) -> bytes | None:
-        return b"Bearer " + self._secret.encode() if name == b"authorization" else None
-
-
 def lets_in(fleet: str, secret: str) -> bool:
     """Whether a gateway of this fleet file takes the key."""
     doors = Doors(load(fleet), Store("sqlite:///own.db", Path(fleet).parent), clock=lambda: 0.0)
     asyncio.run(doors.sync())
     try:
-        doors.enter(Shown(secret))
+        doors.enter(shown_digest([(b"authorization", b"Bearer " + secret.encode())]))
     except Refused:
         return False
     return True
@@ -113,7 +106,7 @@ def test_a_gateway_that_asks_for_no_keys_is_noted(tmp_path: Path, capsys: pytest
     ("options", "told"),
     [
         (["--name", "ada", "--service", "chta"], ["--service", 'no service "chta"', "chat"]),
-        (["--name", "ada", "--rpm", "0", "--per", "week"], ["rpm", "budget_period", "'day', 'month' or 'ever'"]),
+        (["--name", "ada", "--rpm", "0", "--per", "week"], ["--rpm", "--per", "'day', 'month' or 'ever'"]),
         (["--name", "ada", "--expires", "soon"], ["--expires", "not a quantity"]),
         (["--name", "ada", "--expires", "-3 d"], ["--expires", "0 s or more"]),
         (["--name", ""], ["name"]),
@@ -126,6 +119,14 @@ def test_wrong_wishes(fleet: str, options: list[str], told: list[str], capsys: p
     for part in told:
         assert part in error
     assert listed(fleet, capsys) == []
+
+
+def test_wrong_limits_are_told_as_the_options_they_are(fleet: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["keys", "create", fleet, "--name", "ada", "--rpm", "0", "--usd", "nan", "--per", "week"]) == 2
+    told = capsys.readouterr().err
+    assert "--rpm: is 0; it should be greater than or equal to 1" in told
+    assert "--usd: is nan" in told
+    assert '--per: is "week"' in told
 
 
 def test_an_unknown_key(fleet: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,6 +43,7 @@ def create(
 ) -> None:
     """Make an API key and print it, this once: only its hash is kept."""
     from meritorder.cli.output import console, print_json
+    from meritorder.problems import InputError, Problem
 
     described, store = _open(fleet)
     _check_services(described, service or [])
@@ -59,7 +60,14 @@ def create(
         "budget_period": per,
         "lifetime_s": None if expires is None else _seconds(expires, "--expires"),
     }
-    made = store.create(wanted)
+    try:
+        made = store.create(wanted)
+    except InputError as error:  # told of its fields; here they are options
+        told = (
+            Problem(one.what, f"--{_OPTIONS.get(one.key, one.key)}", fix=one.fix) if one.key else one
+            for one in error.problems
+        )
+        raise InputError(told) from None
     if as_json:
         print_json(made)
         return
@@ -172,6 +180,7 @@ def _keys_table(keys: list[Mapping[str, Any]]) -> Any:
     return result
 
 
+_OPTIONS = {"budget_tokens": "tokens", "budget_usd": "usd", "budget_period": "per", "lifetime_s": "expires"}
 _PER = {"day": " a day", "month": " a month", "ever": ""}
 
 

@@ -70,6 +70,16 @@ def test_a_revoked_key_opens_nothing_and_stays_in_the_list(store: Store) -> None
     assert store.listed()[0]["revoked"] == pytest.approx(time.time(), abs=60)
 
 
+def test_a_revoked_key_gets_no_new_secret(store: Store) -> None:
+    made = store.create({"name": "ada"})
+    store.revoke(made["id"])
+    revoked = store.listed()[0]["revoked"]
+    for change in (store.rotate, store.revoke):
+        with pytest.raises(InputError, match="is revoked"):
+            change(made["id"])
+    assert store.listed()[0]["revoked"] == revoked
+
+
 def test_rotating_leaves_the_old_secret_for_a_while(store: Store) -> None:
     first = store.create({"name": "ada", "rpm": 3})
     second = store.rotate("ada", grace_s=0.3)

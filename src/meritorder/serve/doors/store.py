@@ -230,6 +230,8 @@ class Store:
         if not found:
             known = [name for row in rows if row[3] is None for name in (row[1], row[2])]
             raise InputError(Problem(f'there is no key "{key}"', "keys", fix=did_you_mean(key, known)))
+        if found[0][3] is not None:
+            raise InputError(Problem(f"{key} is revoked", "keys", fix="make a new one"))
         return int(found[0][0]), found[0][1]
 
     def _listed(self, base: Connection, key_id: str | None = None) -> list[dict[str, Any]]:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from meritorder.fleet.part import Name, Part
-from meritorder.problems import InputError, Problem
+from meritorder.problems import InputError, Problem, did_you_mean, said
 from meritorder.serve.doors.calendar import Period
 
 Limit = Annotated[int, Field(strict=True, ge=1, le=2**53)]
@@ -41,11 +42,14 @@ class Wanted(Part):
         try:
             return cls.model_validate(fields)
         except ValidationError as error:
-            raise InputError(
-                Problem(
-                    one["msg"][:1].lower() + one["msg"][1:],
-                    where="key",
-                    key=".".join(str(part) for part in one["loc"]),
-                )
-                for one in error.errors(include_input=False, include_url=False)
-            ) from None
+            raise InputError(_problem(one) for one in error.errors(include_url=False)) from None
+
+
+def _problem(error: ErrorDetails) -> Problem:
+    field = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return Problem("is no field of a key", "key", field, did_you_mean(field, Wanted.model_fields))
+    if error["type"] == "missing":
+        return Problem("is missing", "key", field)
+    what, _, right = error["msg"].partition(" should ")
+    return Problem(f"is {said(error['input'])}", "key", field, f"it should {right}" if right else what)
