@@ -69,3 +69,10 @@ def test_tables_go_to_stdout_in_full_width(capsys: pytest.CaptureFixture[str]) -
     assert told.err == ""
     rows = [line.rstrip() for line in told.out.splitlines()]
     assert any(row.endswith("      3") and "x" * 100 in row for row in rows), "numbers stand flush right, names whole"
+
+
+def test_what_is_told_is_a_line_whatever_the_width_of_the_screen() -> None:
+    text = io.StringIO()
+    output.teller(Console(file=text, width=40))("not reloaded: fleet.yaml:3: gateway.retires: is not a known key [x]")
+    (line,) = text.getvalue().splitlines()
+    assert line.endswith("gateway.retires: is not a known key [x]")

@@ -36,6 +36,16 @@ def console() -> Console:
     return Console(stderr=True, highlight=False)
 
 
+def teller(out: Console) -> Callable[[str], None]:
+    """Prints what happens in the course of time: a line each, with the time, never broken where a screen would end."""
+    from time import strftime
+
+    def tell(line: str) -> None:
+        out.print(f"{strftime('%H:%M:%S')} {line}", markup=False, soft_wrap=True)
+
+    return tell
+
+
 def results() -> Console:
     """Where results for people go: stdout, wide enough for tables where that is not a terminal."""
     from rich.console import Console

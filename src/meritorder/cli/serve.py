@@ -34,7 +34,7 @@ def command(
 
     SIGHUP reads the fleet file again without dropping a request; SIGTERM or Ctrl-C finishes what is under way.
     """
-    from meritorder.cli.output import console, print_json, table
+    from meritorder.cli.output import console, print_json, table, teller
     from meritorder.console.pages import admin_pages, gateway_pages
     from meritorder.serve.run import Options, run
 
@@ -56,10 +56,7 @@ def command(
         out.print(shown)
         out.print(f"live page and metrics: {now.admin_url}    Ctrl-C to stop")
 
-    def tell(line: str) -> None:
-        out.print(line, markup=False)
-
-    run(load, Options(gateway_pages(), admin_pages(), log), tell=tell, ready=ready)
+    run(load, Options(gateway_pages(), admin_pages(), log), tell=teller(out), ready=ready)
 
 
 def load_served(path: str, changes: dict[str, Any]) -> tuple[Fleet, tuple[Replica, ...]]:

