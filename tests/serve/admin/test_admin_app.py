@@ -142,3 +142,8 @@ def test_unknown_paths_and_methods_are_told_as_problems(admin: TestClient) -> No
     answer = admin.get("/drain")
     assert answer.status_code == 405
     assert answer.headers["allow"] == "POST"
+
+
+def test_a_wrong_unit_is_told_with_its_field(admin: TestClient) -> None:
+    (told,) = admin.put("/limits/site/desk", json={"watts": "2 kg"}).json()["problems"]
+    assert told.startswith("watts: ")

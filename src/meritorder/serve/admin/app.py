@@ -55,9 +55,7 @@ def make_app(control: Control, pages: Mapping[str, tuple[str, bytes]], *, loopba
 
     async def limit_site(request: Request) -> Response:
         wanted = await _field(request, "watts")
-        watts = None if wanted is None else parse(f"{wanted} W" if isinstance(wanted, int | float) else wanted, "W")
-        if watts is not None and watts <= 0:
-            raise InputError(Problem(f"is {said(wanted)}", key="watts", fix="give more than 0 W, or null for no limit"))
+        watts = None if wanted is None else _watts(wanted)
         control.limit_site(request.path_params["name"], watts)
         return _json({"watts": watts})
 
@@ -146,6 +144,17 @@ async def _field(request: Request, name: str) -> Any:
     if set(value) != {name}:
         raise InputError(Problem("has other fields", where="the body", fix=f'send {{"{name}": ...}}'))
     return value[name]
+
+
+def _watts(value: Any) -> float:
+    """Power in watts: a number of them, or a text with its unit."""
+    try:
+        watts = parse(f"{value} W" if isinstance(value, int | float) else value, "W")
+    except InputError as error:
+        raise InputError(Problem(one.what, key="watts", fix=one.fix) for one in error.problems) from None
+    if watts <= 0:
+        raise InputError(Problem(f"is {said(value)}", key="watts", fix="give more than 0 W, or null for no limit"))
+    return watts
 
 
 def _whole(value: object, name: str, most: int) -> int:
