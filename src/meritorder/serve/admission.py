@@ -161,7 +161,7 @@ class Admission:
         retry_after_s = line.drains_in(now)
         line.remove(waiter, now)
         self._waiting -= 1
-        what = "All replicas are busy and too many requests wait; try again later."
+        what = "All replicas are busy, or held back by a limit; try again later."
         waiter.refuse(Refused(429, "overloaded", what, retry_after_s=retry_after_s))
 
 

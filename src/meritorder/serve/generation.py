@@ -20,6 +20,7 @@ from meritorder.serve.shared_folder import SharedFolder
 
 START_S = 180.0  # the very first start compiles
 AGAIN_S = (0.0, 0.2, 1.0, 3.0)  # delay before a worker that died right after its start is started again
+STARTS = 5  # that may fail in a row
 GRACE_S = 5.0  # beyond the drain time, for goodbyes
 
 
@@ -81,6 +82,7 @@ class Generation:
         listeners: Sequence[socket.socket],
         setup: Callable[[Generation, int], Setup],
         died: Callable[[int, str, int], None],
+        told: Callable[[str], None],
     ) -> None:
         self.fleet, self.replicas = fleet, replicas
         self._folder = SharedFolder()
@@ -88,7 +90,7 @@ class Generation:
         self.meters = MeterRows.create(fleet, workers=len(listeners), folder=self._folder.path)
         self.tally = self._folder.path / "tally"
         self.exposition = Exposition(fleet, self.meters, self.books)
-        self._listeners, self._setup, self._died = listeners, setup, died
+        self._listeners, self._setup, self._died, self._told = listeners, setup, died, told
         self._started = self._leaving = False
         self.processes = [Process() for _ in listeners]
         self._keepers: list[asyncio.Task[None]] = []
@@ -145,7 +147,7 @@ class Generation:
     async def _keep(self, worker: int) -> None:
         """Keep a worker running until the generation leaves; returns where one does not even come up at the start."""
         loop = asyncio.get_running_loop()
-        deaths = 0
+        deaths = failed = 0
         while True:
             process = self.processes[worker]
             began = loop.time()
@@ -155,6 +157,11 @@ class Generation:
                 return
             deaths = deaths + 1 if loop.time() - began < 10.0 else 0
             self._died(worker, _why(code, process.problems), self.books.forget_worker(worker))
+            failed = 0 if process.ready.is_set() else failed + 1
+            if failed == STARTS and len(self.processes) > 1:
+                self._listeners[worker].close()  # its share of the port goes to the others
+                self._told(f"worker {worker} does not come up: the others serve without it until the next reload")
+                return
             self.processes[worker] = Process()
             await asyncio.sleep(AGAIN_S[min(deaths, len(AGAIN_S) - 1)])
 

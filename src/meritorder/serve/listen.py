@@ -45,6 +45,19 @@ def listeners(address: str, count: int, where: str) -> list[socket.socket]:
     return found
 
 
+def reopened(sockets: list[socket.socket]) -> list[socket.socket]:
+    """The same sockets, with new ones on the same port for those that were closed; one at least must be open."""
+    alive = next(each for each in sockets if each.fileno() >= 0)
+    result = []
+    for each in sockets:
+        if each.fileno() >= 0:
+            result.append(each)
+            continue
+        result.append(_bound(alive.family, alive.type, alive.proto, alive.getsockname(), shared=True))
+        result[-1].listen(BACKLOG)
+    return result
+
+
 def _bound(family: int, kind: int, protocol: int, target: tuple[object, ...], *, shared: bool) -> socket.socket:
     made = socket.socket(family, kind, protocol)
     try:

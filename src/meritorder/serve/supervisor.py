@@ -24,7 +24,7 @@ from meritorder.serve.backends.secret import read_secret
 from meritorder.serve.control import Setup
 from meritorder.serve.doors.store import Store
 from meritorder.serve.generation import Generation
-from meritorder.serve.listen import listeners, shown, tls_context
+from meritorder.serve.listen import listeners, reopened, shown, tls_context
 from meritorder.serve.state import state
 
 # What is read anew: the fleet and one replica per pool. Raises InputError with all that is wrong in the file.
@@ -116,6 +116,7 @@ class Supervisor:
             try:
                 fleet, replicas = self._load()
                 self._check_reload(fleet)
+                self.listeners = reopened(self.listeners)
                 following = await self._begin(fleet, replicas)
             except InputError as error:
                 self.tell(f"not reloaded: {error}")
@@ -170,7 +171,7 @@ class Supervisor:
             await asyncio.sleep(SAMPLE_S)
 
     async def _begin(self, fleet: Fleet, replicas: tuple[Replica, ...]) -> Generation:
-        generation = Generation(fleet, replicas, self.listeners, self._setup, self._died)
+        generation = Generation(fleet, replicas, self.listeners, self._setup, self._died, self.tell)
         for site in self._site_limits.keys() & fleet.sites.keys():
             generation.books.limit_site(site, self._site_limits[site])
         for pool in self._pool_limits.keys() & fleet.pools.keys():

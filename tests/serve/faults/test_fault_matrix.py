@@ -255,6 +255,21 @@ def test_a_worker_killed_again_and_again(tmp_path: Path) -> None:
         nothing_lost(ask_many(gateway.url, MANY))  # they have waited for the next one
 
 
+def test_a_worker_that_does_not_come_up_any_more_leaves_the_port_to_the_others(tmp_path: Path) -> None:
+    with backends() as both, serving(tmp_path, fleet_of([each.url for each in both], workers=2)) as gateway:
+        kept = gateway.workers()[0]
+        until = time.monotonic() + 60.0
+        while "does not come up" not in gateway.errors.read_text():
+            assert time.monotonic() < until
+            for pid in set(children(gateway.process.pid)) - {kept}:
+                os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
+        nothing_lost(ask_many(gateway.url, 16))
+        assert httpx.post(f"{gateway.admin}/reload", timeout=60).json() == {"problems": []}
+        wait_for(lambda: len(gateway.workers()) == 2)
+        nothing_lost(ask_many(gateway.url, 16))
+
+
 def children(pid: int) -> list[int]:
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
