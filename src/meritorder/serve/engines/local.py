@@ -114,9 +114,8 @@ def running(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Iterator[l
 def write_fleet(plan: Plan, engines: Sequence[Engine], folder: Path, doorway: Doorway) -> Path:
     """Measure the engines (the first time on this machine) and write the fleet file that serves them."""
     weights.home().mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(len(engines)) as together:
-        files = [weights.home() / f"{Path(engine.settings.weights).name}.speed.json" for engine in engines]
-        speeds = list(together.map(remembered, engines, files))
+    files = [weights.home() / f"{Path(engine.settings.weights).name}.speed.json" for engine in engines]
+    speeds = list(map(remembered, engines, files))  # one after the other: a busy neighbour would make both slower
     pools = []
     for (settings, precision, about), engine, speed in zip(plan.engines, engines, speeds, strict=True):
         key = folder / f"{settings.name}.key"
