@@ -218,7 +218,8 @@ def test_a_client_that_leaves_frees_the_backend_at_once(two: Pair) -> None:
     import socket
 
     gateway, fakes = two
-    for number, stream in enumerate((False, True)):
+    delays: dict[bool, list[float]] = {False: [], True: []}
+    for number, stream in enumerate((False, True) * 3):  # the least counts: other work may hold up any one of them
         fakes[0].acts.append(Act(first_s=0.1 if stream else 5.0, token_s=0.25, tokens=100))
         ask = json.dumps({"model": "chat", "messages": [], "stream": stream}).encode()
         with socket.create_connection(("127.0.0.1", gateway.port)) as client:
@@ -235,8 +236,9 @@ def test_a_client_that_leaves_frees_the_backend_at_once(two: Pair) -> None:
         assert account.outcome == "cancelled"
         while len(fakes[0].cut_at) <= number:
             time.sleep(0.002)
-        assert fakes[0].cut_at[number] - left < 0.1
+        delays[stream].append(fakes[0].cut_at[number] - left)
         assert fakes[1].requests == []
+    assert max(map(min, delays.values())) < 0.1
 
 
 def test_usage_teaches_the_length_of_prompts(two: Pair) -> None:
