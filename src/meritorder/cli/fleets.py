@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from meritorder.fleet.document import Document
     from meritorder.fleet.schema import Fleet
     from meritorder.perf.replica import Replica
     from meritorder.problems import Problem
@@ -12,6 +13,12 @@ if TYPE_CHECKING:
 
 def load_fleet(path: str) -> tuple[Fleet, dict[str, Replica]]:
     """The fleet of a file and each pool's replica. Raises InputError, also where a model doesn't fit."""
+    fleet, replicas, _ = load_with_document(path)
+    return fleet, replicas
+
+
+def load_with_document(path: str) -> tuple[Fleet, dict[str, Replica], Document]:
+    """`load_fleet`, and the document that knows on which line each key stands."""
     from meritorder.fleet.load import load_with_lines
     from meritorder.perf.compile import compile_replica
     from meritorder.problems import InputError
@@ -29,4 +36,4 @@ def load_fleet(path: str) -> tuple[Fleet, dict[str, Replica]]:
                 problems.append(document.problem(place, problem.what, problem.fix))
     if problems:
         raise InputError(problems)
-    return fleet, replicas
+    return fleet, replicas, document
