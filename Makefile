@@ -11,7 +11,7 @@ OUTPUT ?= runs/mixed
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run simulate test test-fast lint types browser docs bench lock clean
+.PHONY: help setup run simulate test test-fast lint types browser docs fit validate bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -60,6 +60,14 @@ test-fast: setup ## the tests that take no more than a few seconds each, no lint
 docs: setup ## the documentation as a web site in site/
 	@$(BIN)/mkdocs build --strict
 	@echo "documentation: site/index.html"
+
+DATA ?= ../shared/perf
+
+fit: setup ## fit the coefficients of the catalog's machines to the measured data in DATA; writes fitted.yaml
+	@$(BIN)/python -m scripts.fit_machines $(DATA)
+
+validate: setup ## cross-validate every cost model on the data in DATA; writes docs/accuracy.md
+	@$(BIN)/python -m scripts.validate $(DATA)
 
 bench: setup ## measure every published figure of speed and memory; writes docs/benchmarks.md
 	@$(BIN)/python -m bench

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from scripts.machine_fit.data import Data
 from scripts.machine_fit.engine import fit_engine
 from scripts.machine_fit.operators import fit_operators
 from scripts.machine_fit.power import fit_power
@@ -29,13 +30,13 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="print errors instead of fitting")
     arguments = parser.parse_args()
     if arguments.report:
-        print(report(arguments.data))
+        print(report(Data(arguments.data)))
         return
-    fitted = Fitted()
-    fit_operators(arguments.data, fitted)
-    fit_engine(arguments.data, fitted)
-    fit_power(arguments.data, fitted)
-    fit_wafer(arguments.data, fitted)
+    data, fitted = Data(arguments.data), Fitted()
+    fit_operators(data, fitted)
+    fit_engine(data, fitted)
+    fit_power(data, fitted)
+    fit_wafer(data, fitted)
     write(fitted, FITTED)
 
 

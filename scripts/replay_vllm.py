@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scripts.machine_fit.data import Row, rows
+from scripts.machine_fit.data import Data, Row
 from scripts.machine_fit.serving import MODELS
 
 from meritorder.catalog.load import accelerators, models
@@ -41,7 +41,7 @@ class Replay:
 def replays(folder: Path) -> list[Replay]:
     """Every stage of a model in the catalog, simulated."""
     found = []
-    for row in rows(folder, "e2e_vllm_blis_calib.csv"):
+    for row in Data(folder).rows("e2e_vllm_blis_calib.csv"):
         if row["model"] in MODELS and row["rate_rps"] and row["stage"] != "all":
             found.append(replay(row, MODELS[row["model"]]))
     return found

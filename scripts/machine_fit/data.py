@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -28,8 +29,21 @@ SYSTEMS = {
 }
 
 
-def rows(folder: Path, name: str) -> list[Row]:
-    """The rows of a calibration file; its first line is a comment."""
+@dataclass(frozen=True)
+class Data:
+    """The folder of calibration files, some rows left out: file name -> row numbers (for cross-validation)."""
+
+    folder: Path
+    without: Mapping[str, frozenset[int]] = field(default_factory=dict)
+
+    def rows(self, name: str) -> list[Row]:
+        """The rows of a calibration file that are not left out; the file's first line is a comment."""
+        out = self.without.get(name, frozenset())
+        return [row for number, row in enumerate(_read(self.folder, name)) if number not in out]
+
+
+@cache
+def _read(folder: Path, name: str) -> list[Row]:
     if "heldout" in name or "eval" in name:
         raise ValueError(f"{name} belongs to a scoring set")
     with (folder / name).open(encoding="utf-8") as file:

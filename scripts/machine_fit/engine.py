@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
-from scripts.machine_fit.data import Floats, fit, rows, with_gpu
+from scripts.machine_fit.data import Data, Floats, fit, with_gpu
 from scripts.machine_fit.serving import MODELS, Run, predict, runs, table
 from scripts.machine_fit.write import Fitted, seconds
 
@@ -24,9 +23,9 @@ SLOW_KERNELS = {"qwen3-235b-a22b"}
 ENGINE_FROM = {"a100": "h100", "gb200": "b200", "b300": "b200", "gb300": "b200"}
 
 
-def fit_engine(folder: Path, fitted: Fitted) -> None:
+def fit_engine(data: Data, fitted: Fitted) -> None:
     """Fit engine times per machine on vLLM's runs, kernels as fitted before; and vLLM's own memory reserve."""
-    measured = [run for run in runs(folder) if trusted(run) and run.engine == "vllm" and run.model not in SLOW_KERNELS]
+    measured = [run for run in runs(data) if trusted(run) and run.engine == "vllm" and run.model not in SLOW_KERNELS]
     for family in FAMILIES:
         used = [run for run in measured if run.machine in family]
         chips = {machine: chip_as_fitted(machine, fitted) for machine in family}
@@ -46,7 +45,7 @@ def fit_engine(folder: Path, fitted: Fitted) -> None:
         for name in ("host", "host_sequence", "layer"):
             value = fitted.machines[other][name]["value"]
             fitted.add(machine, name, value, "nearest", "low", note=f"of {other}")
-    _memory_reserve(folder, fitted)
+    _memory_reserve(data, fitted)
 
 
 def chip_as_fitted(machine: str, fitted: Fitted) -> Accelerator:
@@ -72,10 +71,10 @@ def _weights(used: list[Run]) -> Floats:
     return np.array([1 / sizes[group] for group in groups])
 
 
-def _memory_reserve(folder: Path, fitted: Fitted) -> None:
+def _memory_reserve(data: Data, fitted: Fitted) -> None:
     """What vLLM leaves between its memory fraction and weights plus KV cache, activations counted apart."""
     reserves = []
-    for row in rows(folder, "e2e_vllm_blis_calib.csv"):
+    for row in data.rows("e2e_vllm_blis_calib.csv"):
         if row["stage"] != "all" or row["model"] not in MODELS:
             continue
         model, tensor = models()[MODELS[row["model"]]], int(row["tp"])

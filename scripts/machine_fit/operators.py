@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 import numpy as np
-from scripts.machine_fit.data import SYSTEMS, Fit, Floats, Row, columns, fit, rows, with_gpu
+from scripts.machine_fit.data import SYSTEMS, Data, Fit, Floats, Row, columns, fit, with_gpu
 from scripts.machine_fit.write import Fitted, seconds
 
 from meritorder.catalog.accelerator import Accelerator, Roofline
@@ -27,10 +26,10 @@ EXPERTS_FROM = {
 }
 
 
-def fit_operators(folder: Path, fitted: Fitted) -> None:
+def fit_operators(data: Data, fitted: Fitted) -> None:
     """Fit all kernels of all systems that have tables."""
-    gemm, moe, reduce = rows(folder, "op_gemm.csv"), rows(folder, "op_moe.csv"), rows(folder, "op_collectives.csv")
-    decode, prefill = rows(folder, "op_attention_decode.csv"), rows(folder, "op_attention_prefill.csv")
+    gemm, moe, reduce = data.rows("op_gemm.csv"), data.rows("op_moe.csv"), data.rows("op_collectives.csv")
+    decode, prefill = data.rows("op_attention_decode.csv"), data.rows("op_attention_prefill.csv")
     for system, name in SYSTEMS.items():
         chip = accelerators()[name]
         _gemm(name, chip, [row for row in gemm if row["system"] == system], fitted)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from scipy.optimize import lsq_linear
-from scripts.machine_fit.data import Floats, Row, rows, with_gpu
+from scripts.machine_fit.data import Data, Floats, Row, with_gpu
 from scripts.machine_fit.engine import chip_as_fitted
 from scripts.machine_fit.serving import prompt_seconds
 from scripts.machine_fit.write import Fitted
@@ -39,15 +37,15 @@ PARTS = ("active_power", "bandwidth_power", "flops_power")
 POWER_FROM = {"a100": "h100", "h200": "h100", "gb200": "b200", "b300": "b200", "gb300": "b200"}
 
 
-def fit_power(folder: Path, fitted: Fitted) -> None:
+def fit_power(data: Data, fitted: Fitted) -> None:
     """Fit the three shares for H100 and B200 (there with kernels too); the others take those of their neighbour."""
-    serving = rows(folder, "mlenergy_v3_llm_calib.csv")
+    serving = data.rows("mlenergy_v3_llm_calib.csv")
     for machine in ("h100", "b200"):
         use, share = serving_use(chip_as_fitted(machine, fitted), machine, serving)
         all_use, all_share = use, share
         if machine == "b200":
             # Kernels alone show what arithmetic draws; decoding hardly does.
-            kernel_use, kernel_share = _kernels(chip_as_fitted(machine, fitted), rows(folder, "op_power_b200.csv"))
+            kernel_use, kernel_share = _kernels(chip_as_fitted(machine, fitted), data.rows("op_power_b200.csv"))
             # There are more of them: each side gets the same weight.
             weight = (len(share) / len(kernel_share)) ** 0.5
             all_use, all_share = np.vstack([use, kernel_use * weight]), np.concatenate([share, kernel_share * weight])

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from pathlib import Path
 
 import numpy as np
-from scripts.machine_fit.data import rows
+from scripts.machine_fit.data import Data
 from scripts.machine_fit.engine import trusted
 from scripts.machine_fit.power import BOARD, PARTS, serving_use
 from scripts.machine_fit.serving import predict, runs, table
@@ -26,14 +25,14 @@ SPEEDS = {
 }
 
 
-def report(folder: Path) -> str:
+def report(data: Data) -> str:
     """Markdown tables: time per output token, GPU power, wafer speeds."""
-    return "\n\n".join([_tpot(folder), _power(folder), _wafer(folder)])
+    return "\n\n".join([_tpot(data), _power(data), _wafer(data)])
 
 
-def _tpot(folder: Path) -> str:
+def _tpot(data: Data) -> str:
     errors: dict[tuple[str, ...], list[float]] = defaultdict(list)
-    for run in runs(folder):
+    for run in runs(data):
         if trusted(run):
             error = predict(run, table(run, accelerators()[run.machine])) / run.tpot - 1
             errors[run.data, run.engine, run.machine, f"{run.model} {run.weights}"].append(error)
@@ -51,11 +50,11 @@ def _tpot(folder: Path) -> str:
     return "Time per output token, predicted against measured:\n\n" + "\n".join(lines)
 
 
-def _power(folder: Path) -> str:
+def _power(data: Data) -> str:
     lines = ["| machine | rows | median abs. error | mean |", "|---|--:|--:|--:|"]
     for machine, (idle, limit) in BOARD.items():
         chip = accelerators()[machine]
-        use, share = serving_use(chip, machine, rows(folder, "mlenergy_v3_llm_calib.csv"))
+        use, share = serving_use(chip, machine, data.rows("mlenergy_v3_llm_calib.csv"))
         shares = np.array([getattr(chip.gpu, part) for part in PARTS])
         truth = idle + (limit - idle) * share
         size = np.abs((idle + (limit - idle) * np.minimum(1, use @ shares)) / truth - 1)
@@ -63,10 +62,10 @@ def _power(folder: Path) -> str:
     return "Board power while serving (ML.ENERGY), predicted against measured:\n\n" + "\n".join(lines)
 
 
-def _wafer(folder: Path) -> str:
+def _wafer(data: Data) -> str:
     chip = accelerators()["cs-3"]
     lines = ["| model | wafers | predicted tok/s | published | kind |", "|---|--:|--:|--:|---|"]
-    for row in rows(folder, "wafer_vendor_speeds_calib.csv"):
+    for row in data.rows("wafer_vendor_speeds_calib.csv"):
         if row["provider"] == "Cerebras" and row["model"] in SPEEDS:
             name, wafers = SPEEDS[row["model"]]
             model = models()[name]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from scripts.machine_fit.data import SYSTEMS, Row, rows
+from scripts.machine_fit.data import SYSTEMS, Data, Row
 
 from meritorder.catalog.accelerator import Accelerator
 from meritorder.catalog.load import models
@@ -57,13 +56,13 @@ class Run:
         return self.rate * self.output * self.tpot if self.rate else self.concurrency
 
 
-def runs(folder: Path) -> list[Run]:
+def runs(data: Data) -> list[Run]:
     """All runs of models and machines that the catalog has, rows of doubtful quality left out."""
-    return [*_inferencex(folder), *_blis(folder)]
+    return [*_inferencex(data), *_blis(data)]
 
 
-def _inferencex(folder: Path) -> Iterator[Run]:
-    for row in rows(folder, "e2e_inferencex_calib.csv"):
+def _inferencex(data: Data) -> Iterator[Run]:
+    for row in data.rows("e2e_inferencex_calib.csv"):
         model, machine = MODELS.get(row["model_path"]), SYSTEMS.get(row["system"])
         usable = row["quality"] == "ok" and row["mode"] == "agg" and float(row["attention_dp_size"] or 1) == 1
         if not (
@@ -90,11 +89,11 @@ def _inferencex(folder: Path) -> Iterator[Run]:
         )
 
 
-def _blis(folder: Path) -> Iterator[Run]:
-    for row in rows(folder, "e2e_vllm_blis_calib.csv"):
+def _blis(data: Data) -> Iterator[Run]:
+    for row in data.rows("e2e_vllm_blis_calib.csv"):
         if row["stage"] != "all" and row["model"] in MODELS and row["rate_rps"]:
             yield _blis_run(row, float(row["ttft_mean_ms"]), float(row["itl_mean_ms"]), float(row["e2e_mean_ms"]))
-    for row in rows(folder, "e2e_vllm_llama2_7b_percentiles.csv"):
+    for row in data.rows("e2e_vllm_llama2_7b_percentiles.csv"):
         if not row["rate_rps"]:
             continue
         yield _blis_run(row, float(row["ttft_mean_ms"]), float(row["itl_mean_ms"]), float(row["e2e_mean_ms"]))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-from scripts.machine_fit.data import columns, rows
+from scripts.machine_fit.data import Data, columns
 from scripts.machine_fit.write import Fitted, seconds
 
 from meritorder.catalog.load import accelerators, models
@@ -15,11 +13,11 @@ SERVED = {"qwen-3-32b": "qwen3-32b", "gpt-oss-120b": "gpt-oss-120b"}
 WAFERS_70B = 4  # The Register, August 2024 (Hot Chips): four CS-3 for Llama 70B in FP16
 
 
-def fit_wafer(folder: Path, fitted: Fitted) -> None:
+def fit_wafer(data: Data, fitted: Fitted) -> None:
     """Fit CS-3; CS-4 is derived from it by its clock."""
-    latency, per_hidden, spread = _layers(folder)
-    intercept, slope = _prompt_line(folder)
-    floor = _floor(folder, latency, per_hidden)
+    latency, per_hidden, spread = _layers(data)
+    intercept, slope = _prompt_line(data)
+    floor = _floor(data, latency, per_hidden)
     chip, model = accelerators()["cs-3"], models()["llama-3.1-70b"]
     compute = model.flops_per_token / WAFERS_70B / (chip.flops_16 * slope)
     one = models()["llama-3.1-70b"].layers * (latency + per_hidden * 8192)
@@ -68,16 +66,16 @@ def _add(fitted: Fitted, machine: str, figures: dict[str, tuple[float, str, str,
         fitted.add(machine, name, text, source, confidence, **({"note": note} if note else {}))
 
 
-def _layers(folder: Path) -> tuple[float, float, float]:
+def _layers(data: Data) -> tuple[float, float, float]:
     """Seconds per layer, `a + b hidden`, of two ported models and of the service's intercept; and the largest error."""
     widths, times = [], []
-    for row in rows(folder, "wafer_waferllm_calib.csv"):
+    for row in data.rows("wafer_waferllm_calib.csv"):
         if row["phase"] == "decode" and row["system"] == "WaferLLM":
             model = models()[PORTED[row["model"]]]
             widths.append(model.hidden)
             times.append(1 / float(row["value"]) / model.layers)
     model = models()["llama-3.1-70b"]
-    intercept, _ = _prompt_line(folder)
+    intercept, _ = _prompt_line(data)
     # As many votes as a mesh size each: the service is the machine itself.
     widths += [model.hidden] * 3
     times += [intercept / model.layers] * 3
@@ -86,19 +84,17 @@ def _layers(folder: Path) -> tuple[float, float, float]:
     return float(base), float(slope), float(errors.max())
 
 
-def _prompt_line(folder: Path) -> tuple[float, float]:
+def _prompt_line(data: Data) -> tuple[float, float]:
     """Seconds of a prompt on the CS-3 service, `a + b tokens`, weighted for relative errors."""
-    tokens, took = columns(
-        rows(folder, "wafer_cerebras_llama33_70b_api_calib.csv"), "prompt_tokens", "server_prompt_ms"
-    )
+    tokens, took = columns(data.rows("wafer_cerebras_llama33_70b_api_calib.csv"), "prompt_tokens", "server_prompt_ms")
     slope, base = np.polyfit(tokens, took / 1e3, 1, w=1 / took)
     return float(base), float(slope)
 
 
-def _floor(folder: Path, latency: float, per_hidden: float) -> float:
+def _floor(data: Data, latency: float, per_hidden: float) -> float:
     """Seconds per prompt token of the models that are lighter than 70B, pipeline latency taken off."""
     times = []
-    for row in rows(folder, "wafer_api_timings_calib.csv"):
+    for row in data.rows("wafer_api_timings_calib.csv"):
         if row["provider"] == "Cerebras" and row["model"] in SERVED:
             model = models()[SERVED[row["model"]]]
             through = model.layers * (latency + per_hidden * model.hidden)

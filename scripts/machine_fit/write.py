@@ -48,6 +48,11 @@ class Fitted:
         """The bare coefficients of a machine."""
         return {name: figure["value"] for name, figure in self.machines.get(machine, {}).items()}
 
+    def document(self) -> dict[str, Any]:
+        """What `fitted.yaml` holds, for `meritorder.catalog.load.catalog`."""
+        sources = {key: {"title": title, "date": date} for key, (title, date) in SOURCES.items()}
+        return {"sources": sources, "accelerators": self.machines}
+
 
 def seconds(value: float) -> str:
     """Seconds as the catalog writes them."""
@@ -56,7 +61,7 @@ def seconds(value: float) -> str:
 
 def write(fitted: Fitted, path: Path) -> None:
     """Write the file whole."""
-    sources = {key: {"title": title, "date": date} for key, (title, date) in SOURCES.items()}
+    sources = fitted.document()["sources"]
     text = HEAD + yaml.safe_dump({"sources": sources}, sort_keys=False, width=1000) + "\naccelerators:\n"
     for machine, figures in fitted.machines.items():
         text += f"  {machine}:\n"

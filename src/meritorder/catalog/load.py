@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -30,10 +31,27 @@ class Figure:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Catalog:
+    """Accelerators and models by name."""
+
+    accelerators: dict[str, Accelerator]
+    models: dict[str, ModelSpec]
+
+
+def catalog(fitted: Mapping[str, Any] | None = None) -> Catalog:
+    """The catalog with its own coefficients, or with those of another fit (a mapping like `fitted.yaml`)."""
+    if fitted is None:
+        return Catalog(accelerators(), models())
+    names = _file("accelerators.yaml")["accelerators"]
+    return Catalog({name: _accelerator(name, fitted) for name in names}, models())
+
+
 @cache
 def accelerators() -> dict[str, Accelerator]:
     """All accelerators of the catalog by name."""
-    return {name: _accelerator(name) for name in _file("accelerators.yaml")["accelerators"]}
+    fitted = _file("fitted.yaml")
+    return {name: _accelerator(name, fitted) for name in _file("accelerators.yaml")["accelerators"]}
 
 
 @cache
@@ -43,12 +61,12 @@ def models() -> dict[str, ModelSpec]:
     return {name: ModelSpec.model_validate(entry["shape"], context=FROM_FILE) for name, entry in entries.items()}
 
 
-def figures(name: str) -> dict[str, Figure]:
+def figures(name: str, fitted: Mapping[str, Any] | None = None) -> dict[str, Figure]:
     """Every figure of accelerator `name` with its provenance, coefficients as `gpu.gemm_bandwidth` and so on."""
     data = _file("accelerators.yaml")
     entry = data["accelerators"][name]
     found = {key: _figure(value, data["sources"]) for key, value in entry["figures"].items()}
-    fitted = _file("fitted.yaml")
+    fitted = _file("fitted.yaml") if fitted is None else fitted
     for key, value in fitted["accelerators"].get(entry.get("coefficients", ""), {}).items():
         found[f"{entry['kind']}.{key}"] = _figure(value, fitted["sources"])
     return found
@@ -60,12 +78,12 @@ def model_source(name: str) -> Figure:
     return _figure({**data["models"][name]["from"], "value": name}, data["sources"])
 
 
-def _accelerator(name: str) -> Accelerator:
+def _accelerator(name: str, fitted: Mapping[str, Any]) -> Accelerator:
     entry = _file("accelerators.yaml")["accelerators"][name]
     fields: dict[str, Any] = {"kind": entry["kind"], "title": entry["title"], "coolant": entry["coolant"]}
     coefficients: dict[str, Any] = {}
     notes = [f"{name}: {note}" for note in entry.get("notes", ())]
-    for key, figure in figures(name).items():
+    for key, figure in figures(name, fitted).items():
         _, _, coefficient = key.partition(".")
         (coefficients if coefficient else fields)[coefficient or key] = figure.value
         if figure.low is not None or figure.confidence == "guess":

@@ -1,0 +1,1 @@
+"""Predicting rows of measured data: what `merit predict` and the accuracy table are made of."""
