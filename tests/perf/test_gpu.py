@@ -92,13 +92,14 @@ def test_a_mixture_slows_down_as_more_experts_are_read():
     assert table.step_s[64] / table.step_s[1] > 2 * dense.step_s[64] / dense.step_s[1]
 
 
-def test_time_per_token_agrees_with_serving_runs(shared, monkeypatch):
+def test_time_per_token_agrees_with_serving.runs(data.Data(shared, monkeypatch)):
     from pathlib import Path
 
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
+    data = pytest.importorskip("scripts.machine_fit.data")
     serving = pytest.importorskip("scripts.machine_fit.serving")
     engine = pytest.importorskip("scripts.machine_fit.engine")
-    found = [run for run in serving.runs(shared / "perf") if run.engine == "vllm" and engine.trusted(run)]
+    found = [run for run in serving.runs(data.Data(shared / "perf")) if run.engine == "vllm" and engine.trusted(run)]
     errors = [serving.predict(r, serving.table(r, accelerators()[r.machine])) / r.tpot - 1 for r in found]
     assert len(errors) > 300
     assert np.median(np.abs(errors)) < 0.12
