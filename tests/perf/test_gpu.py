@@ -92,7 +92,7 @@ def test_a_mixture_slows_down_as_more_experts_are_read():
     assert table.step_s[64] / table.step_s[1] > 2 * dense.step_s[64] / dense.step_s[1]
 
 
-def test_time_per_token_agrees_with_serving.runs(data.Data(shared, monkeypatch)):
+def test_time_per_token_agrees_with_serving_runs(shared, monkeypatch):
     from pathlib import Path
 
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
