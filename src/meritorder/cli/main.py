@@ -30,6 +30,7 @@ VERBS = {
     "emulate": Verb("meritorder.cli.emulate", "Endpoints that keep the timing of a fleet which isn't there."),
     "replay": Verb("meritorder.cli.replay", "Ask a live endpoint a trace's requests and measure."),
     "keys": Verb("meritorder.cli.keys", "Make, list, rotate and revoke the API keys of a gateway."),
+    "predict": Verb("meritorder.cli.predict", "Append predictions to a table of configurations."),
     "policies": Verb("meritorder.cli.policies", "List the dispatch policies with their parameters and sources."),
     "schema": Verb("meritorder.cli.schema", "Print the JSON Schema of fleet files, for editors."),
 }
