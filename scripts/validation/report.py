@@ -63,8 +63,8 @@ def _table(verdicts: Sequence[Verdict]) -> str:
         low, high = v.ours.interval(v.metric.statistic)
         lines.append(
             f"| {v.metric.name} | {len(v.ours.signed):,} | {v.ours.unanswered} "
-            f"| {_bold(v, 'median')} | {_bold(v, 'mean')} | {v.ours.bias:+.1%} | {low:.1%} to {high:.1%} | {_bars(v)} | {_share(_of(v.roofline, v))} "
-            f"| {_share(_of(v.trees, v))} |"
+            f"| {_bold(v, 'median')} | {_bold(v, 'mean')} | {v.ours.bias:+.1%} | {low:.1%} to {high:.1%} | {_bars(v)} "
+            f"| {_share(_of(v.roofline, v))} | {_share(_of(v.trees, v))} |"
         )
     return "\n".join(lines) + "\n"
 
