@@ -42,6 +42,7 @@ def trees(known: Sequence[Row], truth: Floats, unknown: Sequence[Row], columns: 
     """Gradient-boosted trees (scikit-learn, 400 of them) on the bare columns; they learn the logarithm."""
     numeric = [name for name in columns if all(_is_number(row[name]) for row in (*known, *unknown))]
     named = [name for name in columns if name not in numeric]
+    numeric = [name for name in numeric if len({float(row[name]) for row in known if row[name]}) > 1]
     encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1)
     words = [[row[name] for name in named] for row in known]
     if named:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from math import isnan
 
 from scripts.validation.run import Errors, Verdict
 
@@ -88,7 +89,7 @@ def _of(errors: Errors | None, verdict: Verdict) -> float | None:
 
 
 def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1%}"
+    return "–" if value is None or isnan(value) else f"{value:.1%}"
 
 
 def _bold(v: Verdict, statistic: str) -> str:

@@ -24,7 +24,10 @@ _LEAST = 20  # rows that a baseline must have to learn from
 
 @dataclass(frozen=True)
 class Errors:
-    """Relative errors (predicted / measured - 1) of the rows that have both, and how many had no answer."""
+    """Relative errors (predicted / measured - 1) of the rows that have both, and how many had no answer.
+
+    Statistics of no rows are NaN.
+    """
 
     signed: Floats
     unanswered: int
@@ -33,20 +36,22 @@ class Errors:
     @property
     def median(self) -> float:
         """Median of the absolute errors."""
-        return float(np.median(np.abs(self.signed)))
+        return float(np.median(np.abs(self.signed))) if len(self.signed) else float("nan")
 
     @property
     def mean(self) -> float:
         """Mean of the absolute errors."""
-        return float(np.mean(np.abs(self.signed)))
+        return float(np.mean(np.abs(self.signed))) if len(self.signed) else float("nan")
 
     @property
     def bias(self) -> float:
         """Median of the signed errors."""
-        return float(np.median(self.signed))
+        return float(np.median(self.signed)) if len(self.signed) else float("nan")
 
     def interval(self, statistic: str) -> tuple[float, float]:
         """95 % bootstrap interval of the statistic; whole groups are drawn."""
+        if not len(self.signed):
+            return float("nan"), float("nan")
         of = np.mean if statistic == "mean" else np.median
         members: dict[str, list[int]] = defaultdict(list)
         for number, group in enumerate(self.groups):
@@ -116,15 +121,8 @@ def _judge(study: Study, data: Data, rows: Sequence[Row], fold: Fold, taking_par
         unknown = [rows[numbers[i]] for i in judged]
         groups = tuple(study.group(row) if study.group else str(i) for i, row in enumerate(unknown))
         ours = _errors(metric, unknown, [answers[i] for i in judged], groups)
-        if len(ours.signed):
-            found[metric.name] = Verdict(
-                study,
-                metric,
-                fold.name,
-                ours,
-                _roofline(metric, known, unknown, groups),
-                _trees(study, metric, known, unknown, groups),
-            )
+        others = _roofline(metric, known, unknown, groups), _trees(study, metric, known, unknown, groups)
+        found[metric.name] = Verdict(study, metric, fold.name, ours, *others)
     return found
 
 
