@@ -11,6 +11,7 @@ from scripts.machine_fit.data import Row
 from scripts.validation.study import Bounds
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.preprocessing import OrdinalEncoder
+from threadpoolctl import threadpool_limits
 
 Floats = npt.NDArray[np.float64]
 
@@ -58,8 +59,9 @@ def trees(known: Sequence[Row], truth: Floats, unknown: Sequence[Row], columns: 
     model = HistGradientBoostingRegressor(
         max_iter=400, learning_rate=0.06, max_leaf_nodes=31, min_samples_leaf=8, l2_regularization=1.0, random_state=0
     )
-    model.fit(table(known), np.log(truth))
-    return np.asarray(np.exp(model.predict(table(unknown))))
+    with threadpool_limits(1):  # threads that wait by spinning are slower than one where others work too
+        model.fit(table(known), np.log(truth))
+        return np.asarray(np.exp(model.predict(table(unknown))))
 
 
 def _is_number(text: str) -> bool:
