@@ -57,8 +57,8 @@ def accelerators() -> dict[str, Accelerator]:
 @cache
 def models() -> dict[str, ModelSpec]:
     """All models of the catalog by name."""
-    entries = _file("models.yaml")["models"]
-    return {name: ModelSpec.model_validate(entry["shape"], context=FROM_FILE) for name, entry in entries.items()}
+    entries = model_entries().items()
+    return {name: ModelSpec.model_validate(entry["shape"], context=FROM_FILE) for name, entry in entries}
 
 
 def figures(name: str, fitted: Mapping[str, Any] | None = None) -> dict[str, Figure]:
@@ -70,6 +70,12 @@ def figures(name: str, fitted: Mapping[str, Any] | None = None) -> dict[str, Fig
     for key, value in fitted["accelerators"].get(entry.get("coefficients", ""), {}).items():
         found[f"{entry['kind']}.{key}"] = _figure(value, fitted["sources"])
     return found
+
+
+def model_entries() -> dict[str, dict[str, Any]]:
+    """The entries of all models as written: `shape`, `from`, and `published` counts in billions where there are any."""
+    entries: dict[str, dict[str, Any]] = _file("models.yaml")["models"]
+    return entries
 
 
 def model_source(name: str) -> Figure:
