@@ -55,19 +55,27 @@ def test_kv_bytes_of_llama_70b():
     assert model.window_kv_bytes("fp16") == 0
 
 
-def test_latent_attention_keeps_70_kb_a_token():
-    # a latent of 512 and a rotated key of 64 per layer: 70 KB, where LLaMA-3.1 405B has 516 KB (arXiv 2505.09343)
+def test_kv_bytes_are_those_published():
+    # KB per token in 16 bit: Insights into DeepSeek-V3, table 1 (arXiv 2505.09343)
+    published = {"deepseek-v3": 70.272, "qwen2.5-72b": 327.680, "llama-3.1-405b": 516.096}
+    for name, kilobytes in published.items():
+        assert models()[name].kv_bytes_per_token("fp16") == kilobytes * 1e3
+
+
+def test_latent_attention_works_on_the_latents_in_decode():
     model = models()["deepseek-r1"]
-    assert model.kv_bytes_per_token("fp16") == 61 * 576 * 2 == 70_272
+    assert model.kv_bytes_per_token("fp8") == 61 * (512 + 64)
     # absorbed decode looks at the latents with all heads: (512 + 64) for the scores and 512 for the values
     assert model.decode_pair_flops == 2 * 128 * (576 + 512)
     assert model.pair_flops == 2 * 128 * (192 + 128)
     assert model.decode_flops_per_pair == 61 * model.decode_pair_flops
 
 
-def test_nvfp4_checkpoint_of_deepseek_r1_is_as_large_as_published():
-    # nvidia/DeepSeek-R1-0528-FP4: 397 GB without the MTP head
-    assert models()["deepseek-r1"].weight_bytes("fp4") == pytest.approx(397e9, rel=0.02)
+def test_nvfp4_leaves_latent_attention_wide():
+    model = models()["deepseek-r1"]
+    narrow = model.dense_params - model.mixer_params
+    assert model.dense_weight_bytes("fp4") == 2 * model.mixer_params + 0.5625 * narrow
+    assert models()["qwen3-32b"].dense_weight_bytes("fp4") == 0.5625 * models()["qwen3-32b"].dense_params
 
 
 def test_int4_checkpoint_of_kimi_is_as_large_as_published():
