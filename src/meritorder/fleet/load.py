@@ -13,6 +13,7 @@ from meritorder.catalog.load import models as catalog_models
 from meritorder.fleet.crosscheck import cross_check
 from meritorder.fleet.document import Document, read_document
 from meritorder.fleet.extend import extend, read_file
+from meritorder.fleet.profile import with_profiles
 from meritorder.fleet.schema import Fleet
 from meritorder.fleet.wording import in_words
 from meritorder.problems import InputError, Problem, did_you_mean
@@ -38,7 +39,8 @@ def loads(text: str, name: str = "fleet") -> Fleet:
 
 
 def _resolve(document: Document, name: str) -> Fleet:
-    """Fill in what the catalog knows, check everything, keep the models and accelerators that are used."""
+    """Fill in what catalog and profiles know, check everything, keep the models and accelerators that are used."""
+    document = with_profiles(document)
     data = {"name": name, **document.data}
     problems = list(document.problems)
     known: dict[str, Mapping[str, Any]] = {"models": catalog_models(), "accelerators": catalog_accelerators()}
