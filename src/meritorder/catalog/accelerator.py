@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from meritorder.catalog.wafer import WaferCoefficients
 from meritorder.units import Bytes, BytesPerSecond, FlopPerSecond, Seconds, UsdPerHour, Watts
 
 
@@ -61,24 +62,6 @@ class GpuCoefficients(BaseModel):
     def experts(self, bits: int) -> Roofline:
         """The fused expert layer in arithmetic of 16, 8 or 4 bits."""
         return {16: self.experts_16, 8: self.experts_8, 4: self.experts_4}[bits]
-
-
-class WaferCoefficients(BaseModel):
-    """How a wafer pipeline runs a model (equations: docs/machines.md). The defaults are those of a CS-3."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    layer_latency: Seconds = Field(default=1.1e-5, description="one token through a layer of width 0")
-    layer_latency_per_hidden: Seconds = Field(default=3.4e-10, description="more of it per unit of hidden width")
-    token_floor: Seconds = Field(default=2.9e-5, description="least time between two tokens leaving the slowest stage")
-    compute: float = Field(default=0.06, gt=0, le=1, description="share of the dense FLOP/s in prefill")
-    decode_slot: float = Field(
-        default=1.0, gt=0, description="a decoding sequence in the slowest stage, in prompt tokens"
-    )
-    kv_bandwidth: float = Field(
-        default=0.05, gt=0, le=1, description="share of the SRAM bandwidth when attention reads KV"
-    )
-    sram: float = Field(default=0.85, gt=0, le=1, description="share of the SRAM for weights and KV")
 
 
 class Accelerator(BaseModel):

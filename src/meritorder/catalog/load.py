@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -33,18 +33,19 @@ class Figure:
 
 @dataclass(frozen=True)
 class Catalog:
-    """Accelerators and models by name."""
+    """Accelerators and models by name, and what was fitted about setups that others measured: name -> key -> value."""
 
     accelerators: dict[str, Accelerator]
     models: dict[str, ModelSpec]
+    setups: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def catalog(fitted: Mapping[str, Any] | None = None) -> Catalog:
     """The catalog with its own coefficients, or with those of another fit (a mapping like `fitted.yaml`)."""
     if fitted is None:
-        return Catalog(accelerators(), models())
+        return Catalog(accelerators(), models(), _setups(_file("fitted.yaml")))
     names = _file("accelerators.yaml")["accelerators"]
-    return Catalog({name: _accelerator(name, fitted) for name in names}, models())
+    return Catalog({name: _accelerator(name, fitted) for name in names}, models(), _setups(fitted))
 
 
 @cache
@@ -95,6 +96,12 @@ def _accelerator(name: str, fitted: Mapping[str, Any]) -> Accelerator:
         if figure.low is not None or figure.confidence == "guess":
             notes.append(_doubt(name, key, figure))
     return Accelerator.model_validate({**fields, entry["kind"]: coefficients, "notes": tuple(notes)}, context=FROM_FILE)
+
+
+def _setups(fitted: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Bare values of the section `setups`: properties of a test bench or a service, not of a machine."""
+    found: Mapping[str, Mapping[str, Any]] = fitted.get("setups", {})
+    return {name: {key: float(figure["value"]) for key, figure in entry.items()} for name, entry in found.items()}
 
 
 def _doubt(name: str, key: str, figure: Figure) -> str:
