@@ -15,8 +15,6 @@ class WaferCoefficients(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    layer_latency: Seconds = Field(default=1.1e-5, description="one token through a layer of width 0")
-    layer_latency_per_hidden: Seconds = Field(default=3.4e-10, description="more of it per unit of hidden width")
     cores: int = Field(default=900_000, ge=1, description="cores of one wafer")
     cycle: Seconds = Field(default=9.1e-10, gt=0, description="cycle of a core")
     core_memory: Bytes = Field(default=48e3, gt=0, description="SRAM of a core")
@@ -39,17 +37,6 @@ class WaferCoefficients(BaseModel):
     decode_slot: float = Field(
         default=1.0, gt=0, description="a decoding sequence in the slowest stage, in prompt tokens"
     )
-    kv_bandwidth: float = Field(
-        default=0.05, gt=0, le=1, description="share of the SRAM bandwidth when attention reads KV"
-    )
     sram: float = Field(default=0.85, gt=0, le=1, description="share of the SRAM for weights and KV")
     kv_node: Bytes = Field(default=6e12, ge=0, description="DDR memory beside a wafer that keeps parked KV caches")
     kv_node_link: BytesPerSecond = Field(default=150e9, gt=0, description="link between that memory and the wafer")
-    accepted: float = Field(
-        default=3.0, ge=1, description="public service: tokens of a dense model per pass with speculative decoding"
-    )
-    accepted_experts: float = Field(default=2.0, ge=1, description="the same of a model with experts")
-    draft: Seconds = Field(default=3e-4, ge=0, description="public service: drafting and checking, per pass")
-    vendor_claim: float = Field(
-        default=1.2, gt=0, description="a vendor's published speed over what others measure of the same service"
-    )
