@@ -76,9 +76,9 @@ def all_reduce(chip: Accelerator, message: Floats, chips: int) -> Cost:
 
 
 def elementwise(chip: Accelerator, tokens: Floats, hidden: int) -> Cost:
-    """Norms, rotary embedding, activations and gaps between kernels of one layer."""
+    """The memory traffic of norms, rotary embedding and activations of one layer; their floor is `layer`."""
     moved = tokens * hidden * chip.gpu.layer_traffic
-    seconds = chip.gpu.layer + moved / chip.bandwidth
+    seconds = moved / chip.bandwidth
     return Cost(seconds, joules(chip, seconds, moved, np.zeros_like(seconds)))
 
 
