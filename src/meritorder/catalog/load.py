@@ -44,15 +44,25 @@ def catalog(fitted: Mapping[str, Any] | None = None) -> Catalog:
     """The catalog with its own coefficients, or with those of another fit (a mapping like `fitted.yaml`)."""
     if fitted is None:
         return Catalog(accelerators(), models(), _setups(_file("fitted.yaml")))
-    names = _file("accelerators.yaml")["accelerators"]
-    return Catalog({name: _accelerator(name, fitted) for name in names}, models(), _setups(fitted))
+    return Catalog({name: _accelerator(name, fitted) for name in _whole()}, models(), _setups(fitted))
 
 
 @cache
 def accelerators() -> dict[str, Accelerator]:
     """All accelerators of the catalog by name."""
     fitted = _file("fitted.yaml")
-    return {name: _accelerator(name, fitted) for name in _file("accelerators.yaml")["accelerators"]}
+    return {name: _accelerator(name, fitted) for name in _whole()}
+
+
+def incomplete() -> dict[str, str]:
+    """Announced machines that can't be simulated: name -> what nobody has published of them."""
+    return {name: entry["missing"] for name, entry in accelerator_entries().items() if "missing" in entry}
+
+
+def accelerator_entries() -> dict[str, dict[str, Any]]:
+    """The entries of all accelerators as written: `title`, `vendor`, `family`, `status`, `figures` and so on."""
+    entries: dict[str, dict[str, Any]] = _file("accelerators.yaml")["accelerators"]
+    return entries
 
 
 @cache
@@ -63,13 +73,17 @@ def models() -> dict[str, ModelSpec]:
 
 
 def figures(name: str, fitted: Mapping[str, Any] | None = None) -> dict[str, Figure]:
-    """Every figure of accelerator `name` with its provenance, coefficients as `gpu.gemm_bandwidth` and so on."""
-    data = _file("accelerators.yaml")
-    entry = data["accelerators"][name]
-    found = {key: _figure(value, data["sources"]) for key, value in entry["figures"].items()}
+    """Every figure of accelerator `name` with its provenance, coefficients as `gpu.gemm_bandwidth` and so on.
+
+    A coefficient is the machine's own, or that of the first of its `coefficients` that has it.
+    """
+    entry = accelerator_entries()[name]
+    sources = _file("accelerators.yaml")["sources"]
+    found = {key: _figure(value, sources) for key, value in entry["figures"].items()}
     fitted = _file("fitted.yaml") if fitted is None else fitted
-    for key, value in fitted["accelerators"].get(entry.get("coefficients", ""), {}).items():
-        found[f"{entry['kind']}.{key}"] = _figure(value, fitted["sources"])
+    for kin in entry.get("coefficients", ()):
+        for key, value in fitted["accelerators"].get(kin, {}).items():
+            found.setdefault(f"{entry['kind']}.{key}", _figure(value, fitted["sources"]))
     return found
 
 
@@ -85,14 +99,23 @@ def model_source(name: str) -> Figure:
     return _figure({**data["models"][name]["from"], "value": name}, data["sources"])
 
 
+def _whole() -> list[str]:
+    return [name for name, entry in accelerator_entries().items() if "missing" not in entry]
+
+
 def _accelerator(name: str, fitted: Mapping[str, Any]) -> Accelerator:
-    entry = _file("accelerators.yaml")["accelerators"][name]
+    entry = accelerator_entries()[name]
     fields: dict[str, Any] = {"kind": entry["kind"], "title": entry["title"], "coolant": entry["coolant"]}
     coefficients: dict[str, Any] = {}
     notes = [f"{name}: {note}" for note in entry.get("notes", ())]
     for key, figure in figures(name, fitted).items():
         _, _, coefficient = key.partition(".")
-        (coefficients if coefficient else fields)[coefficient or key] = figure.value
+        if coefficient:
+            coefficients[coefficient] = figure.value
+        elif key in Accelerator.model_fields:
+            fields[key] = figure.value
+        else:
+            continue  # told by `merit catalog`, not used by the cost models
         if figure.low is not None or figure.confidence == "guess":
             notes.append(_doubt(name, key, figure))
     return Accelerator.model_validate({**fields, entry["kind"]: coefficients, "notes": tuple(notes)}, context=FROM_FILE)

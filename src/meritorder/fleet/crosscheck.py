@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from meritorder.catalog.load import incomplete
 from meritorder.fleet.document import KeyPath
 from meritorder.problems import did_you_mean
 
@@ -42,7 +43,11 @@ def cross_check(data: dict[str, Any], models: Collection[str], accelerators: Col
 
 
 def _known(path: KeyPath, value: object, kind: str, known: Collection[str]) -> Iterator[Fault]:
-    if isinstance(value, str) and value not in known:
+    missing = incomplete().get(value) if kind == "accelerator" and isinstance(value, str) else None
+    if missing and value not in known:
+        what = f'"{value}" is in the catalog, but can\'t be simulated: nobody has published its {missing}'
+        yield Fault(path, what, f"take another, or write it out under `accelerators` (`merit catalog show {value}`)")
+    elif isinstance(value, str) and value not in known:
         yield Fault(path, f'there is no {kind} "{value}"', did_you_mean(value, known))
 
 
