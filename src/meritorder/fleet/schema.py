@@ -17,7 +17,6 @@ from meritorder.fleet.gateway import Endpoint, Gateway, Live
 from meritorder.fleet.measured import MeasuredCoefficients
 from meritorder.fleet.part import Degree, Name, Number, Part, Positive, Switch
 from meritorder.units import (
-    Bytes,
     KgPerKwh,
     Seconds,
     TokensPerSecond,

@@ -43,7 +43,8 @@ def along(curve: Curve, at: Floats) -> Floats:
         return np.zeros_like(at)
     x, y = np.array(curve, np.float64).T
     slope = max((y[-1] - y[-2]) / (x[-1] - x[-2]), 0.0) if len(x) > 1 else 0.0
-    return np.interp(at, x, y) + slope * np.maximum(at - x[-1], 0.0)
+    values: Floats = np.interp(at, x, y) + slope * np.maximum(at - x[-1], 0.0)
+    return values
 
 
 def outside(measured: MeasuredCoefficients, engine: Engine, context: int) -> tuple[str, ...]:
