@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from meritorder.catalog.power import PowerCoefficients
 from meritorder.catalog.wafer import WaferCoefficients
 from meritorder.units import Bytes, BytesPerSecond, FlopPerSecond, Seconds, UsdPerHour, Watts
 
@@ -51,9 +52,7 @@ class GpuCoefficients(BaseModel):
     host: Seconds = Field(default=1e-3, description="engine time of an iteration that the chip waits for")
     host_sequence: Seconds = Field(default=1e-5, description="engine time per decoding sequence and iteration")
     memory_reserve: Bytes = Field(default=2e9, description="memory kept for context, graphs and activations")
-    active_power: float = Field(default=0.25, ge=0, le=1, description="power of a busy chip, share of max - idle")
-    bandwidth_power: float = Field(default=0.35, ge=0, le=1, description="power on top at full memory bandwidth")
-    flops_power: float = Field(default=0.7, ge=0, le=1, description="power on top at the dense peak")
+    power: PowerCoefficients = PowerCoefficients()
 
     def gemm(self, bits: int) -> Roofline:
         """The GEMM in arithmetic of 16, 8 or 4 bits."""
@@ -87,6 +86,8 @@ class Accelerator(BaseModel):
     idle: Watts
     typical: Watts
     max: Watts
+    tdp: Watts | None = Field(default=None, gt=0, description="power limit of the chip's board, host left out")
+    board_idle: Watts | None = Field(default=None, gt=0, description="the board alone, waiting with a loaded model")
     usd_per_hour: UsdPerHour = Field(description="owner cost, energy not included")
     coolant: Literal["air", "liquid-21c", "liquid-45c", "liquid"] = "air"
     gpu: GpuCoefficients = GpuCoefficients()
@@ -98,6 +99,12 @@ class Accelerator(BaseModel):
         if not 0 <= self.idle <= self.typical <= self.max or self.max == 0:
             raise ValueError("idle, typical and max power must stand in this order, max above 0")
         return self
+
+    @property
+    def board(self) -> tuple[float, float]:
+        """Watts of the board alone, waiting and at its limit; where nobody states them, a fifth of the limit."""
+        limit = self.max if self.tdp is None else self.tdp
+        return (0.2 * limit if self.board_idle is None else self.board_idle), limit
 
     def compute_bits(self, weight_bits: int) -> int:
         """Bits of the arithmetic that weights of so many bits run in: their own, where the chip has it, else 16."""

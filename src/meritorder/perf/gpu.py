@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meritorder.perf import kernels, layers
+from meritorder.perf.energy import joules
 from meritorder.perf.kernels import Cost
 from meritorder.perf.placement import Placement
 from meritorder.perf.table import IterationTable
@@ -105,7 +106,9 @@ def decode_work(place: Placement, sequences: Floats) -> Work:
         state = own * model.state_bytes * 2 / place.tensor
         _add(work, [("state", kernels.decode_attention(chip, state, "fp16"))], 1)
     host = chip.gpu.host_sequence if place.engine.host_sequence is None else place.engine.host_sequence
-    _add(work, [("sequence", Cost(host * own * place.pipeline, 0.0 * own))], 1)
+    sampling = host * own * place.pipeline
+    drawn = joules(chip, sampling, 0.0 * own, 0.0 * own, "sequence")
+    _add(work, [("sequence", Cost(sampling, drawn))], 1)
     return work
 
 
