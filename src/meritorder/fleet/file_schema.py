@@ -11,6 +11,8 @@ SHIPPED = Path(__file__).with_name("fleet.schema.json")
 
 _BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
 
+_CONFIG = r"^.+\.json$"  # a Hugging Face file
+
 
 def file_schema() -> dict[str, Any]:
     """The schema: a whole fleet, or one that `extends` another and then may leave out anything."""
@@ -29,6 +31,9 @@ def file_schema() -> dict[str, Any]:
             whole["properties"][kind]["patternProperties"], either
         )
     _let_profiles_be_named(parts)
+    for part in ("Pool", "Service"):
+        model = parts[part]["properties"]["model"]
+        model["pattern"] = f"({model['pattern']})|{_CONFIG}"
     over = {f"{name}Over": _partial(part, "Over") for name, part in parts.items()}
     over["FleetOver"]["properties"] = {
         "extends": {"type": "string", "description": "Fleet file, seen from this one, that this one is laid on."}

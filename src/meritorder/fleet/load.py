@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from meritorder.catalog.load import accelerators as catalog_accelerators
 from meritorder.catalog.load import models as catalog_models
+from meritorder.fleet.configs import with_configs
 from meritorder.fleet.crosscheck import cross_check
 from meritorder.fleet.document import Document, read_document
 from meritorder.fleet.extend import extend, read_file
@@ -41,9 +42,10 @@ def loads(text: str, name: str = "fleet") -> Fleet:
 def _resolve(document: Document, name: str) -> Fleet:
     """Fill in what catalog and profiles know, check everything, keep the models and accelerators that are used."""
     document = with_profiles(document)
+    models = {**catalog_models(), **with_configs(document)}
     data = {"name": name, **document.data}
     problems = list(document.problems)
-    known: dict[str, Mapping[str, Any]] = {"models": catalog_models(), "accelerators": catalog_accelerators()}
+    known: dict[str, Mapping[str, Any]] = {"models": models, "accelerators": catalog_accelerators()}
     for kind, catalog in known.items():
         written, unknown = _written_out(document, kind, catalog)
         problems += unknown
