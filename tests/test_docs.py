@@ -230,9 +230,10 @@ def test_the_fleet_file_page_names_every_key() -> None:
     """Every key of the schema stands in docs/fleet-file.md, every parameter of a policy in docs/policies.md."""
     from meritorder.fleet import gateway, schema
     from meritorder.fleet.dispatch import POLICIES
+    from meritorder.fleet.speculation import Speculation
 
     fleet_page = (ROOT / "docs" / "fleet-file.md").read_text()
-    of_pools = (schema.Pool, schema.Engine, schema.MeasuredCoefficients, gateway.Endpoint)
+    of_pools = (schema.Pool, schema.Engine, schema.MeasuredCoefficients, gateway.Endpoint, Speculation)
     of_services = (schema.Service, schema.Slo, gateway.Live, gateway.Deadlines, gateway.Queue)
     of_gateways = (gateway.Gateway, gateway.Tls, gateway.DoorLimits)
     for part in (schema.Site, *of_pools, *of_services, *of_gateways):

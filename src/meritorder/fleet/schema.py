@@ -16,6 +16,7 @@ from meritorder.fleet.dispatch import Dispatch, MeritOrder
 from meritorder.fleet.gateway import Endpoint, Gateway, Live
 from meritorder.fleet.measured import MeasuredCoefficients
 from meritorder.fleet.part import Degree, Name, Number, Part, Positive, Switch
+from meritorder.fleet.speculation import Speculation
 from meritorder.units import (
     KgPerKwh,
     Seconds,
@@ -110,6 +111,7 @@ class Pool(Part):
     )
     kv: KvPrecision = Field(default="fp16", description="Number format of the KV cache.")
     engine: Engine = Field(default=Engine(), description="Settings of the inference engine.")
+    speculation: Speculation | None = Field(default=None, description="Speculative decoding; absent: none.")
     usd_per_hour: UsdPerHour | None = Field(
         default=None, description="Cost of a whole replica, USD per hour, energy not included; absent: the catalog's."
     )
@@ -128,6 +130,20 @@ class Pool(Part):
             raise ValueError("has no machine; give `accelerator: h100` (a catalog name) or `measured:` coefficients")
         if self.accelerator is not None and self.measured is not None:
             raise ValueError("has both `accelerator` and `measured`; keep one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _speculation_has_room(self) -> Self:
+        if self.speculation is None:
+            return self
+        if self.measured is not None:
+            raise ValueError("has `speculation` beside `measured`, whose times hold what the engine did; drop the one")
+        checked = self.engine.max_sequences * (self.speculation.draft_tokens + 1)
+        if self.engine.token_budget < checked:
+            raise ValueError(
+                f"engine.token_budget {self.engine.token_budget} has no room for a full batch with drafted tokens; "
+                f"give at least {checked}, or fewer max_sequences or draft_tokens"
+            )
         return self
 
 
