@@ -8,6 +8,7 @@ micro-batch has passed all stages.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -23,15 +24,41 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Work: TypeAlias = dict[str, Cost]
 
 
+@dataclass(frozen=True)
+class Works:
+    """The kernels of a replica by kind, for each column of its iteration table, no engine's factors applied yet."""
+
+    step: Work
+    prefill: Work
+    decode: Work
+    kv: Work
+    pair: Work
+
+
 def gpu_table(place: Placement) -> IterationTable:
     """The iteration table of a replica on GPUs."""
+    return assembled(place, works(place))
+
+
+def works(place: Placement) -> Works:
+    """All kernels of the replica: what a fit of the engine's factors needs only once."""
     tokens = np.arange(place.token_budget + 1, dtype=np.float64)
     sequences = np.arange(place.max_sequences + 1, dtype=np.float64)
-    step = total(place, step_work(place, tokens))
-    prefill = total(place, prefill_work(place, tokens))
-    decode = total(place, decode_work(place, sequences))
-    kv = total(place, kv_work(place))
-    pair = total(place, pair_work(place))
+    return Works(
+        step=step_work(place, tokens),
+        prefill=prefill_work(place, tokens),
+        decode=decode_work(place, sequences),
+        kv=kv_work(place),
+        pair=pair_work(place),
+    )
+
+
+def assembled(place: Placement, found: Works) -> IterationTable:
+    """The iteration table of these kernels, with the factors of the placement's engine."""
+    tokens = np.arange(place.token_budget + 1, dtype=np.float64)
+    sequences = np.arange(place.max_sequences + 1, dtype=np.float64)
+    step, prefill, decode = total(place, found.step), total(place, found.prefill), total(place, found.decode)
+    kv, pair = total(place, found.kv), total(place, found.pair)
     ones = np.ones_like(sequences)
     return IterationTable(
         step_s=step.seconds * (tokens > 0),
