@@ -19,6 +19,7 @@ SOURCES = {
     "nearest": ("nearest architecture: no data of this machine", "2026-11"),
     "serving": ("InferenceX runs (AISimulate silicon sample, Apache-2.0) and BLIS training runs of vLLM", "2026-04"),
     "kv-blocks": ("KV blocks that vLLM 0.15.1 reported on H100 (BLIS training runs)", "2026-02"),
+    "blis": ("load stages of vLLM 0.15.1 servers on H100 (BLIS training runs), simulated request by request", "2026-02"),
     "mlenergy": (
         "ML.ENERGY Benchmark v3, vLLM 0.11.1; for B200 also AISimulate power per kernel (Apache-2.0)",
         "2025-12",
