@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
+from meritorder.catalog.operators import Operators
 from meritorder.catalog.power import PowerCoefficients
+from meritorder.catalog.ranges import Span, unknown_keys
 from meritorder.catalog.wafer import WaferCoefficients
 from meritorder.units import Bytes, BytesPerSecond, FlopPerSecond, Seconds, UsdPerHour, Watts
 
@@ -69,7 +72,7 @@ class Accelerator(BaseModel):
     `idle`, `typical` and `max` include the chip's share of host, network and fans, not of the building.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     kind: Literal["gpu", "wafer"]
     title: str = Field(default="", description="the name in full")
@@ -92,7 +95,18 @@ class Accelerator(BaseModel):
     coolant: Literal["air", "liquid-21c", "liquid-45c", "liquid"] = "air"
     gpu: GpuCoefficients = GpuCoefficients()
     wafer: WaferCoefficients = WaferCoefficients()
+    # Fitted kernels by shape, which go before the plain rooflines in `gpu`; not written in fleet files.
+    operators: SkipJsonSchema[Operators] = Field(default_factory=Operators, exclude=True, repr=False)
+    ranges: dict[str, Span] = Field(
+        default={}, description="figures known as a range only, for example `wafer.decode_slot: {low: 0.2, high: 5}`"
+    )
     notes: tuple[str, ...] = Field(default=(), description="what is guessed, reused from another chip, or a range")
+
+    @model_validator(mode="after")
+    def _ranges_have_an_effect(self) -> Accelerator:
+        if wrong := unknown_keys(self.ranges):
+            raise ValueError(f"there can be no range of {', '.join(wrong)}; see docs/machines.md for those that may be")
+        return self
 
     @model_validator(mode="after")
     def _powers_in_order(self) -> Accelerator:

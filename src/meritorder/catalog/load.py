@@ -10,6 +10,8 @@ from typing import Any
 
 from meritorder.catalog.accelerator import Accelerator
 from meritorder.catalog.model import ModelSpec
+from meritorder.catalog.operators import Operators, operators
+from meritorder.catalog.ranges import span
 from meritorder.units import FROM_FILE
 
 
@@ -107,6 +109,7 @@ def _accelerator(name: str, fitted: Mapping[str, Any]) -> Accelerator:
     entry = accelerator_entries()[name]
     fields: dict[str, Any] = {"kind": entry["kind"], "title": entry["title"], "coolant": entry["coolant"]}
     coefficients: dict[str, Any] = {}
+    ranges: dict[str, Any] = {}
     notes = [f"{name}: {note}" for note in entry.get("notes", ())]
     for key, figure in figures(name, fitted).items():
         _, _, coefficient = key.partition(".")
@@ -116,9 +119,12 @@ def _accelerator(name: str, fitted: Mapping[str, Any]) -> Accelerator:
             fields[key] = figure.value
         else:
             continue  # told by `merit catalog`, not used by the cost models
+        if figure.low is not None:
+            ranges[key] = span(figure.low, figure.high)
         if figure.low is not None or figure.confidence == "guess":
             notes.append(_doubt(name, key, figure))
-    return Accelerator.model_validate({**fields, entry["kind"]: coefficients, "notes": tuple(notes)}, context=FROM_FILE)
+    found = {**fields, entry["kind"]: coefficients, "ranges": ranges, "notes": tuple(notes)}
+    return Accelerator.model_validate(found, context=FROM_FILE)
 
 
 def _setups(fitted: Mapping[str, Any]) -> dict[str, dict[str, float]]:

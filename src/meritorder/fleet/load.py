@@ -80,12 +80,22 @@ def _written_out(
             own = {field: value for field, value in entry.items() if field != "base"}
             base = entry["base"]
             if isinstance(base, str) and base in catalog:
-                result[key] = _laid_on(catalog[base].model_dump(mode="json"), own)
+                below = catalog[base].model_dump(mode="json")
+                if isinstance(below.get("ranges"), dict):  # a figure that is given is no range any more
+                    below["ranges"] = {name: span for name, span in below["ranges"].items() if not _given(own, name)}
+                result[key] = _laid_on(below, own)
             else:
                 fix = did_you_mean(str(base), catalog)
                 problems.append(document.problem((kind, key, "base"), f'"{base}" is not in the catalog', fix))
                 del result[key]
     return result, problems
+
+
+def _given(entry: Mapping[str, Any], name: str) -> bool:
+    """Whether an entry gives the figure `name`, a key or `part.key`."""
+    part, _, key = name.rpartition(".")
+    inside = entry.get(part, {}) if part else entry
+    return isinstance(inside, dict) and key in inside
 
 
 def _laid_on(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
