@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 FACTS = {
-    "sparse_flops_16": "FP16/BF16 as marketed for sparse matrices: not reached by dense models",
+    "sparse_flops_16": "FP16/BF16 as marketed for sparse matrices",
     "sparse_flops_8": "FP8 or INT8 as marketed for sparse matrices",
     "sparse_flops_4": "FP4 as marketed for sparse matrices",
-    "stored": "formats in which it keeps weights, where they differ from those it computes in",
-    "sram": "memory on the chip: last-level cache, or all there is",
+    "stored": "formats it keeps weights in",
+    "sram": "memory on the chip",
     "ddr": "DDR memory beside it",
-    "scale_out": "network out of the scale-up domain, per chip, one direction",
-    "peak": "design peak: what wiring and breakers must bear for moments",
-    "tdp": "the chip alone, without its share of host, network and fans",
+    "scale_out": "network beyond the scale-up link",
+    "peak": "power, design peak of wiring and breakers",
+    "tdp": "power, the chip without its share of host and fans",
     "coolant_supply": "warmest coolant at the inlet",
     "coolant_flow": "coolant per kW of heat",
-    "purchase_usd": "price of the whole system in USD",
-    "rental_usd_per_hour": "rental price of one accelerator in USD per hour",
+    "purchase_usd": "price of the whole system, USD",
+    "rental_usd_per_hour": "rental price of one accelerator, USD/h",
 }
