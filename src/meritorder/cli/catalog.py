@@ -91,9 +91,13 @@ def show(
 def _machines(words: Sequence[str], kind: str, vendor: str, min_memory: str) -> list[dict[str, Any]]:
     from meritorder.catalog.load import accelerator_entries
     from meritorder.cli.catalog_facts import accelerator_row
+    from meritorder.problems import InputError, Problem
     from meritorder.units import parse
 
-    least = parse(min_memory, "B") if min_memory else 0.0
+    try:
+        least = parse(min_memory, "B") if min_memory else 0.0
+    except InputError as error:
+        raise InputError([Problem(p.what, "--min-memory", fix=p.fix) for p in error.problems]) from None
     rows = [accelerator_row(name) for name in accelerator_entries()]
     return [
         row
