@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meritorder.perf import kernels, layers
-from meritorder.perf.energy import joules
+from meritorder.perf.energy import joules, limited
 from meritorder.perf.kernels import Cost
 from meritorder.perf.placement import Placement
 from meritorder.perf.table import IterationTable
@@ -78,7 +78,8 @@ def assembled(place: Placement, found: Works) -> IterationTable:
 def total(place: Placement, work: Work) -> Cost:
     """The sum over all kinds, each with the engine's factor."""
     parts = [cost * place.engine.factor(kind) for kind, cost in work.items()]
-    return Cost(sum(p.seconds for p in parts), np.maximum(sum(p.joules for p in parts), 0.0))  # type: ignore[arg-type]
+    seconds = np.asarray(sum(part.seconds for part in parts))
+    return Cost(seconds, limited(place.chip, seconds, np.asarray(sum(part.joules for part in parts))))
 
 
 def step_work(place: Placement, tokens: Floats) -> Work:
