@@ -107,10 +107,14 @@ def _round(limits: Limits, detail: int, draw: np.random.Generator) -> list[Scene
     longest = max(min(room, (2, 2, 3, 4)[detail] * limits.budget), 2)
     falling = (1, 2, 3, 4)[detail]
     scenes = [Scene(0, 0, tuple(_lengths(longest, (3, 4, 6, 8)[detail], draw)))]
-    for decoding in batches(limits.sequences, detail):
-        free = decoding < limits.sequences
+    counts = batches(limits.sequences, detail)
+    split = counts[len(counts) // 2] if counts[-1] > 1 else 0  # into which a prompt falls that takes several iterations
+    for decoding in counts:
         fitting = max(min(longest, limits.budget) - decoding, 2)
-        scenes.append(Scene(decoding, short, tuple(_lengths(fitting, falling, draw)) if free else ()))
+        prompts = _lengths(fitting, falling, draw) if decoding < limits.sequences else []
+        if decoding == split and longest > 1.5 * limits.budget:
+            prompts.append(min(longest, round(2.3 * limits.budget)))
+        scenes.append(Scene(decoding, short, tuple(prompts)))
     far = max(room // (2 if detail < 2 else 1) - 64, short)
     if far > 2 * short:
         scenes += [Scene(1, far, ()), Scene(limits.sequences, far // (4 if detail < 3 else 2), ())]

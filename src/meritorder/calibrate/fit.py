@@ -64,7 +64,8 @@ def fit(rows: Rows, noise: float, seed: int = 0) -> Fitted:
 
 def solve(basis: Basis, rows: Rows, noise: float) -> Floats:
     """The coefficients: errors relative to what is predicted (so that the mean is met), far ones damped."""
-    matrix = basis.matrix(rows)
+    rising = basis.rising()
+    matrix = basis.matrix(rows) @ rising
     spread = np.sqrt(max(noise, 0.005) ** 2 / rows.count + _FLOOR**2)
     predicted = rows.seconds
     damped = np.ones(len(rows))
@@ -80,7 +81,8 @@ def solve(basis: Basis, rows: Rows, noise: float) -> Floats:
         off = np.abs(rows.seconds / predicted - 1.0) / spread
         usual = max(1.0, float(np.median(off)) / 0.6745)
         damped = np.sqrt(np.minimum(1.0, _FAR * usual / np.maximum(off, 1e-12)))
-    return values
+    coefficients: Floats = rising @ values
+    return coefficients
 
 
 def _held_out(form: Form, rows: Rows, noise: float) -> tuple[float, float]:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 from meritorder.calibrate.rows import Floats, Rows
 from meritorder.fleet.measured import Curve
+
+_LEAST_S = 1e-6
+
+# Up to so many sequences or tokens a curve may also fall.
+_FREE = {"step_s": 16, "decode_s": 16, "kv_s": 16}
 
 Prompt: TypeAlias = Literal["tokens", "line", "curve"]
 
@@ -31,7 +37,6 @@ _SHAPES: tuple[tuple[str, bool, bool, Prompt], ...] = (
     ("curves over tokens and prompt", True, False, "curve"),
     ("curve over sequences", False, True, "line"),
     ("curves over sequences and prompt", False, True, "curve"),
-    ("curves over tokens, sequences and prompt", True, True, "curve"),
 )
 FORMS = tuple(
     Form(name + (", KV by batch" if kv else ""), step, decode, prompt, kv)
@@ -82,6 +87,16 @@ class Basis:
         """What each coefficient (columns) is multiplied with in each row (n)."""
         return np.column_stack([self._column(term, rows) for term in self.terms])
 
+    def rising(self) -> Floats:
+        """From what the fit finds, none of it negative, to coefficients: where a curve only rises (everywhere but at
+        small batches, whose kernels differ), each point adds to the one before it.
+        """
+        found = np.eye(len(self.terms))
+        for i, (before, term) in enumerate(pairwise(self.terms), 1):
+            if term.at and term.name == before.name and term.at > _FREE.get(term.name, 0):
+                found[i] += found[i - 1]
+        return found
+
     def _column(self, term: Term, rows: Rows) -> Floats:
         tokens = rows.decoding + rows.prompt_tokens
         if term.name == "request_s":
@@ -115,6 +130,8 @@ class Basis:
                 points.setdefault(term.name, []).append((term.at, short))
             else:
                 found[term.name] = short
+        if "host_s" in found:  # time passes in every iteration
+            found["host_s"] = max(found["host_s"], _LEAST_S)
         found |= {name: tuple(curve) for name, curve in points.items()}
         return found, front["request_s"], front["prompt_token_s"]
 

@@ -57,10 +57,11 @@ async def look(asker: Asker, sequences: int, context: int) -> Pace:
     return Pace(gap, max(gap_many - gap, 0.0) / max(sequences - 1, 1), per_token, request)
 
 
-async def find_budget(asker: Asker, prompt: int) -> int | None:
-    """Most tokens in an iteration, from how often a sequence that decodes has to wait while a prompt of so many tokens
-    is computed; None where it is computed at once.
+async def find_budget(asker: Asker, longest: int) -> int | None:
+    """Most tokens in an iteration, from how often a sequence that decodes has to wait while a long prompt is computed;
+    None where it is computed at once. `longest`: tokens that the prompt may have.
     """
+    prompt = round(0.7 * 2.0 ** math.floor(math.log2(longest / 0.7)))  # leaves no small rest for any power of two
     decoding = asker.send(8, 40)
     await asker.until([decoding], 6)
     falling = asker.send(prompt, 1)
@@ -70,11 +71,12 @@ async def find_budget(asker: Asker, prompt: int) -> int | None:
     usual = sorted(b - a for a, b in pairwise(times))[len(times) // 3]
     last = falling.seen[0] + 0.5 * usual
     pauses = [b - a for a, b in pairwise(times) if b > falling.sent and a < last]
-    parts = sum(pause > max(1.5 * usual, 0.3 * max(pauses)) for pause in pauses)
+    parts = sum(pause > max(1.5 * usual, 0.25 * max(pauses)) for pause in pauses)
     if parts < 2:
         return None
-    powers = [2**n for n in range(4, 20) if math.ceil(prompt / (2**n - 1)) == parts]
-    return powers[-1] if powers else math.ceil(prompt / parts) + 1
+    powers = {2**n: math.ceil(prompt / (2**n - 1)) for n in range(4, 20)}
+    nearest = min(powers, key=lambda power: abs(powers[power] - parts))
+    return nearest if abs(powers[nearest] - parts) <= 0.15 * parts else math.ceil(prompt / parts) + 1
 
 
 async def _weigh_words(asker: Asker, few: int) -> Manner:

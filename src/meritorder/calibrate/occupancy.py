@@ -72,27 +72,16 @@ class _Chunks:
 
 
 def _chunks(heard: Sequence[Heard], steps: Sequence[tuple[float, dict[int, int]]], budget: int) -> _Chunks:
+    """A prompt that came while no other waited is computed in the iterations right before its first token."""
     known: dict[int, tuple[int, float]] = {}
     unclear: set[int] = set()
-    for k, (_, now) in enumerate(steps):
-        firsts = [i for i, n in now.items() if n == 1]
-        if not firsts:
-            continue
-        decoding = len(now) - len(firsts)
-        if sum(heard[i].prompt for i in firsts) <= budget - decoding:
-            own = {k: _whole([heard[i].prompt for i in firsts])}
-        else:
-            split = prompt_chunks(heard[firsts[0]].prompt, budget, decoding)
-            own = dict(zip(range(k - len(split) + 1, k + 1), split, strict=True))
-            if len(firsts) > 1:
-                unclear.update(own)
-        # while one was there already and in no chunk that is known, others were before it, or part of it was done
-        since = min(heard[i].sent for i in firsts)
-        waited = {j for j in range(1, k) if steps[j - 1][0] >= since}
-        unclear |= (waited - own.keys()) | (own.keys() & known.keys())
-        known |= own
+    for k, (when, now) in enumerate(steps):
+        for i in (i for i, n in now.items() if n == 1):
+            decoding = sum(n > 1 for n in now.values())
+            others = (other for j, other in enumerate(heard) if j != i and other.tokens)
+            if any(other.sent <= when and other.tokens[0] >= heard[i].sent for other in others):
+                unclear.update(j for j in range(1, k + 1) if steps[j][0] >= heard[i].sent)
+            else:
+                split = prompt_chunks(heard[i].prompt, budget, decoding)
+                known |= zip(range(k - len(split) + 1, k + 1), split, strict=True)
     return _Chunks(known, unclear)
-
-
-def _whole(prompts: Sequence[int]) -> tuple[int, float]:
-    return sum(prompts), sum(0.5 * prompt * (prompt + 1.0) for prompt in prompts)
