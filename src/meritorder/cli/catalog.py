@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from meritorder.cli import catalog_fit
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -20,6 +22,9 @@ class _ListFirst(TyperGroup):
 
 
 app = typer.Typer(add_completion=False, cls=_ListFirst)
+
+
+app.command("fit")(catalog_fit.command)
 
 
 @app.callback()
