@@ -208,14 +208,18 @@ def test_blocks_say_what_they_are(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", [pytest.param(p, id=p.name) for p in PAGES])
-def test_yaml_parses(page: Path) -> None:
-    """YAML shown is YAML; a whole fleet file shown loads."""
+def test_yaml_parses(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """YAML shown is YAML; a whole fleet file shown loads, beside the models shown."""
     import yaml
 
     from meritorder.fleet.load import loads
     from meritorder.problems import InputError
 
+    monkeypatch.chdir(tmp_path)
     for block in blocks(page.read_text()):
+        if block.language == "json" and (name := block.marked("file")):
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            Path(name).write_text(block.text)
         if block.language != "yaml" or block.marked("not run"):
             continue
         tree = yaml.safe_load(block.text)
