@@ -37,7 +37,7 @@ METRICS = {"e2e_mean_ms": 1.0, "ttft_mean_ms": 0.7, "e2e_p99_ms": 0.2, "ttft_p99
 # Loads of the percentile file, which has them by name only: tokens of system prompt and question, tokens asked for,
 # system prompts, users of each.
 NAMED = {"roleplay": (150, 600, 251, 10, 5), "general": (100, 447, 248, 9, 5)}
-# Run by hand to see which requests find their prompt cached; a long answer pushes prompts out in an unknown way.
+# Which requests of these runs found their prompt in the cache is not known.
 LEFT_OUT = "reasoning-lite"
 
 
@@ -53,10 +53,12 @@ def fit_vllm(data: Data, fitted: Fitted) -> None:
         counted = errors * np.array(list(METRICS.values())) / 0.05
         # beyond 5 % an error counts less and less
         robust = np.sign(counted) * np.sqrt(2 * (np.sqrt(1 + counted**2) - 1))
-        return np.r_[robust.ravel(), 0.1 * (x - start / scale)]
+        return np.asarray(np.r_[robust.ravel(), 0.1 * (x - start / scale)])
 
     found = least_squares(residuals, start / scale, bounds=(low / scale, high / scale), diff_step=0.03, max_nfev=12)
-    errors = np.abs(_errors(loads, replace(known, setups={VERSION: dict(zip(names, (found.x * scale).tolist(), strict=True))})))
+    errors = np.abs(
+        _errors(loads, replace(known, setups={VERSION: dict(zip(names, (found.x * scale).tolist(), strict=True))}))
+    )
     note = f"{len(errors)} load stages, median error " + ", ".join(
         f"{metric.removesuffix('_ms').replace('_', ' ').upper()} {error:.1%}"
         for metric, error in zip(METRICS, np.median(errors, axis=0), strict=True)

@@ -17,9 +17,10 @@ HEAD = """# Coefficients of machines. Written by scripts/fit_machines.py; don't 
 SOURCES = {
     "operators": ("NVIDIA AISimulate 0.13.0 operator tables, newest vLLM lane (Apache-2.0)", "2026-10"),
     "nearest": ("nearest architecture: no data of this machine", "2026-11"),
-    "serving": ("InferenceX runs (AISimulate silicon sample, Apache-2.0) and BLIS training runs of vLLM", "2026-04"),
+    "serving": ("InferenceX runs (AISimulate silicon sample, Apache-2.0)", "2026-04"),
     "kv-blocks": ("KV blocks that vLLM 0.15.1 reported on H100 (BLIS training runs)", "2026-02"),
     "blis": ("load stages of vLLM 0.15.1 servers on H100 (BLIS training runs), simulated request by request", "2026-02"),
+    "llmss": ("a run of vLLM 0.19.0 on RTX PRO 6000, request by request (LLMServingSim, MIT)", "2026-04"),
     "mlenergy": (
         "ML.ENERGY Benchmark v3, vLLM 0.11.1; for B200 also AISimulate power per kernel (Apache-2.0)",
         "2025-12",

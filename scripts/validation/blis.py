@@ -18,10 +18,10 @@ from meritorder.predict.open_loop import OPEN_LOOP
 
 OUTCOMES = frozenset({*OPEN_LOOP.adds, "gpu_kv_blocks", "cpu_kv_blocks"})
 REMARK = (
-    "vLLM 0.15.1 on H100, five dense models and one of experts in FP8; a stage is a row, and so are both stages of a run "
-    "together. Clients that tokenize an answer again count fewer tokens than were made, most of all with Llama-2 (195 of "
-    "247), so its inter-token latency is left out. Runs with long answers (`reasoning-lite`) are predicted but not used "
-    "in any fit: which of their prompts were in the cache is not known."
+    "vLLM 0.15.1 on H100, five dense models and one of experts in FP8; a stage is a row, and so are both stages of a "
+    "run together. Clients that tokenize an answer again count fewer tokens than were made, most of all with Llama-2 "
+    "(195 of 247), so its inter-token latency is left out. Runs with long answers (`reasoning-lite`) are predicted but "
+    "not used in any fit: which of their prompts were in the cache is not known."
 )
 
 
@@ -73,5 +73,3 @@ def _committed() -> dict[str, Any]:
     with FITTED.open(encoding="utf-8") as file:
         document: dict[str, Any] = yaml.safe_load(file)
     return document
-
-

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from meritorder.catalog.load import Catalog
 from meritorder.predict.form import Answer, Progress, Row
-from meritorder.predict.vllm import Server, Served, serve, server
+from meritorder.predict.vllm import Served, Server, serve, server
 from meritorder.problems import InputError
 from meritorder.workload.trace import Trace, make_trace
 

@@ -5,7 +5,7 @@ What was fitted for a version stands in the catalog's section `setups`, under `v
     host, layer          seconds of an iteration and of a layer in it, beside the kernels
     attention            factor on decode attention: the operator tables hold sequences of equal length
     expert_layer         seconds of routing and gaps in an expert layer
-    eager_layer          further seconds of a layer where an iteration has more tokens than CUDA graphs were captured for
+    eager_layer          further seconds of a layer where an iteration has more tokens than the largest CUDA graph
     tensor_token         seconds per token and layer that more than two tensor-parallel chips add to their all-reduces
     request              seconds of the front end per request
 
@@ -75,15 +75,16 @@ class Running:
 
 @dataclass(frozen=True)
 class Served:
-    """Seconds of each request: until it was admitted, to the first token, and to the last."""
+    """Seconds of each request: until it was admitted, to the first token, to the last; and of its mean iteration."""
 
     queue_s: Floats
     ttft_s: Floats
     e2e_s: Floats
+    iteration_s: Floats
 
 
 def server(asked: Server, catalog: Catalog, version: str) -> Running:
-    """The replica of a server. Raises InputError where the catalog lacks its model or GPU, or the model does not fit."""
+    """The replica of a server. Raises InputError where its model or GPU is unknown, or the model does not fit."""
     name, gpu = model_of(asked.model), GPUS.get(asked.gpu)
     if gpu is None:
         raise InputError(Problem(f"the GPU {asked.gpu!r} is unknown", fix=f"known are {', '.join(GPUS)}"))
@@ -115,10 +116,7 @@ def server(asked: Server, catalog: Catalog, version: str) -> Running:
         usd_per_hour=place.chip.usd_per_hour * place.chips,
         notes=place.chip.notes,
     )
-    engine = Engine(
-        max_sequences=asked.max_sequences, token_budget=asked.token_budget, request_overhead=setup["request"]
-    )
-    return Running(fleet_of(catalog, gpu, name, asked, engine), replica, setup["request"])
+    return Running(alone(catalog, gpu, name, asked.replicas, setup["request"]), replica, setup["request"])
 
 
 def _as_used(model: ModelSpec, longest: int) -> ModelSpec:
@@ -159,11 +157,12 @@ def graph_size(tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return np.where(tokens <= 8, few, np.where(tokens <= CAPTURED, sizes, tokens))
 
 
-def fleet_of(catalog: Catalog, gpu: str, model: str, asked: Server, engine: Engine) -> Fleet:
-    """A fleet of nothing but this server; its data-parallel copies take requests as they have fewest."""
-    pool = Pool(
-        site="here", accelerator=gpu, model=model, replicas=asked.replicas, tensor=asked.tensor, engine=engine
-    )
+def alone(catalog: Catalog, gpu: str, model: str, replicas: int = 1, request_s: float = 0.0) -> Fleet:
+    """A fleet of nothing but this server; its data-parallel copies take requests as they have fewest.
+
+    Times and limits of the engine come from the `Replica` that is simulated.
+    """
+    pool = Pool(site="here", accelerator=gpu, model=model, replicas=replicas, engine=Engine(request_overhead=request_s))
     return Fleet(
         name="vLLM",
         models={model: catalog.models[model]},
@@ -176,9 +175,41 @@ def fleet_of(catalog: Catalog, gpu: str, model: str, asked: Server, engine: Engi
 
 
 def serve(running: Running, trace: Trace) -> Served:
-    """The trace, simulated; first and last tokens come an iteration later than the simulator's engine has them."""
+    """The trace, simulated; all tokens come later by the iteration that was queued when the request was scheduled."""
     result = simulate(running.fleet, trace, replicas=(running.replica,))
     ttft, e2e = result.first_s - result.arrival_s, result.finish_s - result.arrival_s
     iteration = (e2e - ttft) / np.maximum(trace.output_tokens - 1, 1)
+    later = np.zeros(len(trace))
+    for index in np.unique(result.replica):
+        of = result.replica == index
+        later[of] = queued(
+            running.replica.table, result.start_s[of], result.first_s[of], result.finish_s[of], iteration[of], trace, of
+        )
     queue = result.start_s - result.arrival_s - running.request_s
-    return Served(queue, ttft + iteration, e2e + iteration)
+    return Served(queue, ttft + later, e2e + later, iteration)
+
+
+def queued(
+    table: IterationTable,
+    start: Floats,
+    first: Floats,
+    finish: Floats,
+    iteration: Floats,
+    trace: Trace,
+    of: npt.NDArray[np.bool_],
+) -> Floats:
+    """Seconds of an iteration of those who decode on one replica at each `start`; none: 0."""
+    began, ended = np.argsort(first), np.argsort(finish)
+    here, gone = np.searchsorted(first[began], start, "right"), np.searchsorted(finish[ended], start, "right")
+
+    def at(values: Floats) -> Floats:
+        """Sums over those who decode, one for each start."""
+        up, down = np.r_[0.0, np.cumsum(values[began])], np.r_[0.0, np.cumsum(values[ended])]
+        total: Floats = up[here] - down[gone]
+        return total
+
+    speed = 1.0 / np.maximum(iteration, 1e-9)
+    tokens = at(trace.prompt_tokens[of].astype(np.float64)) + start * at(speed) - at(first * speed)
+    batch = np.minimum(here - gone, table.max_sequences)
+    seconds = table.step_s[batch] + table.decode_s[batch] + table.decode_kv_s[batch] * np.maximum(tokens, 0.0)
+    return np.where(batch > 0, seconds, 0.0)
