@@ -9,8 +9,9 @@ from importlib import resources
 from typing import Any
 
 from meritorder.catalog.accelerator import Accelerator
+from meritorder.catalog.engine import Engines, EngineTerm
 from meritorder.catalog.model import ModelSpec
-from meritorder.catalog.operators import Operators, operators
+from meritorder.catalog.operators import operators
 from meritorder.catalog.ranges import span
 from meritorder.units import FROM_FILE
 
@@ -40,13 +41,15 @@ class Catalog:
     accelerators: dict[str, Accelerator]
     models: dict[str, ModelSpec]
     setups: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    engines: Engines = Engines()
 
 
 def catalog(fitted: Mapping[str, Any] | None = None) -> Catalog:
     """The catalog with its own coefficients, or with those of another fit (a mapping like `fitted.yaml`)."""
     if fitted is None:
-        return Catalog(accelerators(), models(), _setups(_file("fitted.yaml")))
-    return Catalog({name: _accelerator(name, fitted) for name in _whole()}, models(), _setups(fitted))
+        return Catalog(accelerators(), models(), _setups(_file("fitted.yaml")), engines())
+    measured = engines_of(fitted["engines"]) if "engines" in fitted else engines()
+    return Catalog({name: _accelerator(name, fitted) for name in _whole()}, models(), _setups(fitted), measured)
 
 
 @cache
@@ -54,6 +57,18 @@ def accelerators() -> dict[str, Accelerator]:
     """All accelerators of the catalog by name."""
     fitted = _file("fitted.yaml")
     return {name: _accelerator(name, fitted) for name in _whole()}
+
+
+@cache
+def engines() -> Engines:
+    """What is known about inference engines."""
+    return engines_of(_file("engines.yaml"))
+
+
+def engines_of(section: Mapping[str, Any]) -> Engines:
+    """Engines as `engines.yaml` (or a fit) writes them."""
+    terms = tuple(EngineTerm(when=term["when"], factors=term["factors"]) for term in section["terms"])
+    return Engines(base=section["base"], terms=terms, versions=section["versions"])
 
 
 def incomplete() -> dict[str, str]:
@@ -123,8 +138,17 @@ def _accelerator(name: str, fitted: Mapping[str, Any]) -> Accelerator:
             ranges[key] = span(figure.low, figure.high)
         if figure.low is not None or figure.confidence == "guess":
             notes.append(_doubt(name, key, figure))
+    fields["kernels"] = _kernels(name)
+    fields["operators"] = operators(fields["kernels"], fitted.get("operators"))
     found = {**fields, entry["kind"]: coefficients, "ranges": ranges, "notes": tuple(notes)}
     return Accelerator.model_validate(found, context=FROM_FILE)
+
+
+def _kernels(name: str) -> str:
+    """Whose measured kernels a machine has: its own or its first kin's, but not another vendor's."""
+    entries = accelerator_entries()
+    kin: str = next(iter(entries[name].get("coefficients", ())), name)
+    return kin if entries.get(kin, {}).get("vendor") == entries[name].get("vendor") and operators(kin) else ""
 
 
 def _setups(fitted: Mapping[str, Any]) -> dict[str, dict[str, float]]:

@@ -170,6 +170,8 @@ def prefill_work(place: Placement, tokens: Floats) -> Work:
         # A scan in chunks multiplies every token twice with the state, whose elements have four bytes.
         scan = tokens * model.state_bytes * share
         _add(work, [("state", kernels.prefill_attention(chip, scan))], 1)
+    slower = np.array([place.engine.mixed])
+    _add(work, [("mixed", Cost(slower, joules(chip, slower, 0.0 * slower, 0.0 * slower, "mixed")))], 1)
     return work
 
 
