@@ -1,4 +1,4 @@
-"""The kernels to be fitted, a `Problem` each, from the rows of one machine and one number format of an operator table."""
+"""The kernels to be fitted, a `Problem` each, from an operator table's rows of one machine and number format."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def attention(name: str, chip: Accelerator, phase: str, form: str, rows: Sequenc
     equation = prefill_equation if phase == "prefill" else decode_equation
 
     def seconds(c: Mapping[str, float], w: Any) -> Floats:
-        heads = Heads(queries[w], kv[w], size[w], cached)  # type: ignore[arg-type]
+        heads = Heads(queries[w], kv[w], size[w], cached)
         return equation(chip, c, batch[w], tokens[w], heads)
 
     groups = Axis((1.0, 2, 4, 8, 32, 96), 3.0)
@@ -119,8 +119,8 @@ def attention(name: str, chip: Accelerator, phase: str, form: str, rows: Sequenc
         "wave": (0.3, 0.0, 1.0),
     }
     starts = [{"split": 8e-6, "lead": 200.0, "per_item": 0.5, "wave": 0.0}]
-    knots = (2.0, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 131072)
-    axes = {"items": Axis((1.0, 4, 8, 16, 32, 64, 128, 256, 512, 2048, 8192), 2.0), "context": Axis(knots, 2.0)}
+    contexts = (2.0, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 131072)
+    axes = {"items": Axis((1.0, 4, 8, 16, 32, 64, 128, 256, 512, 2048, 8192), 2.0), "context": Axis(contexts, 2.0)}
     shape = (batch * kv, tokens, queries / kv)
     return Problem(seconds, took / 1e3, shape, {**axes, "group": groups}, bounds, starts, _facts(name))
 
@@ -141,7 +141,7 @@ def experts(name: str, chip: Accelerator, form: str, rows: Sequence[Row]) -> Pro
             together.setdefault(layers[row], []).append(row)
         for layer, members in together.items():
             found[members] = expert_equation(chip, c, tokens[members], layer, size, bits)
-        return found[index]
+        return np.asarray(found[index])
 
     bounds = {
         "fixed": (2e-5, 1e-6, 6e-4),
@@ -165,7 +165,8 @@ def experts(name: str, chip: Accelerator, form: str, rows: Sequence[Row]) -> Pro
 def expert_layer(row: Mapping[str, str]) -> ExpertLayer:
     """The layer of a row of the expert tables."""
     names = ("hidden_size", "inter_size", "topk", "num_experts", "moe_tp_size", "moe_ep_size")
-    return ExpertLayer(*(float(row[name]) for name in names), skewed=row["distribution"] != "balanced")
+    hidden, inner, top, count, tensor, spread = (float(row[name]) for name in names)
+    return ExpertLayer(hidden, inner, top, count, tensor, spread, skewed=row["distribution"] != "balanced")
 
 
 def collective(name: str, chip: Accelerator, kind: str, rows: Sequence[Row]) -> Problem:

@@ -64,13 +64,13 @@ def fit_map(axes: Mapping[str, Axis], shape: Sequence[Floats], left: Floats) -> 
     prior = STRAY**2 * (1 + distance) * np.exp(-distance)
     precision = np.linalg.inv(prior + 1e-6 * np.eye(len(knots)))
     left = np.clip(left, -FURTHEST, FURTHEST)
-    weights = np.ones(len(left))
-    values = np.zeros(len(knots))
+    weights: Floats = np.ones(len(left))
+    values: Floats = np.zeros(len(knots))
     for _ in range(4):
         weighted = basis * (weights / NOISE**2)[:, None]
-        values = np.linalg.solve(basis.T @ weighted + precision, weighted.T @ left)
-        weights = 1.0 / np.sqrt(1.0 + ((left - basis @ values) / (2 * NOISE)) ** 2)
-    return np.asarray(values)
+        values = np.asarray(np.linalg.solve(basis.T @ weighted + precision, weighted.T @ left))
+        weights = np.asarray(1.0 / np.sqrt(1.0 + ((left - basis @ values) / (2 * NOISE)) ** 2))
+    return values
 
 
 def _basis(axes: Mapping[str, Axis], shape: Sequence[Floats]) -> Floats:

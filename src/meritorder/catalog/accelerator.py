@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from meritorder.catalog.operators import Operators
+from meritorder.catalog.operators import Operators, operators
 from meritorder.catalog.power import PowerCoefficients
 from meritorder.catalog.ranges import Span, unknown_keys
 from meritorder.catalog.wafer import WaferCoefficients
@@ -95,7 +95,8 @@ class Accelerator(BaseModel):
     coolant: Literal["air", "liquid-21c", "liquid-45c", "liquid"] = "air"
     gpu: GpuCoefficients = GpuCoefficients()
     wafer: WaferCoefficients = WaferCoefficients()
-    # Fitted kernels by shape, which go before the plain rooflines in `gpu`; not written in fleet files.
+    kernels: str = Field(default="", description="machine whose kernels, measured by shape, go before those in `gpu`")
+    # The kernels of that machine; other ones in cross-validation.
     operators: SkipJsonSchema[Operators] = Field(default_factory=Operators, exclude=True, repr=False)
     ranges: dict[str, Span] = Field(
         default={}, description="figures known as a range only, for example `wafer.decode_slot: {low: 0.2, high: 5}`"
@@ -107,6 +108,13 @@ class Accelerator(BaseModel):
         if wrong := unknown_keys(self.ranges):
             raise ValueError(f"there can be no range of {', '.join(wrong)}; see docs/machines.md for those that may be")
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_kernels(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("kernels"), str) and "operators" not in data:
+            return {**data, "operators": operators(data["kernels"])}
+        return data
 
     @model_validator(mode="after")
     def _powers_in_order(self) -> Accelerator:

@@ -83,6 +83,8 @@ def _written_out(
                 below = catalog[base].model_dump(mode="json")
                 if isinstance(below.get("ranges"), dict):  # a figure that is given is no range any more
                     below["ranges"] = {name: span for name, span in below["ranges"].items() if not _given(own, name)}
+                if "gpu" in own and "kernels" in below:
+                    below["kernels"] = ""  # whoever writes coefficients out means them to hold
                 result[key] = _laid_on(below, own)
             else:
                 fix = did_you_mean(str(base), catalog)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from meritorder.catalog.model import ACTIVATION_BYTES, WEIGHT_BITS, WEIGHT_BYTES
 from meritorder.perf import kernels
 from meritorder.perf.kernels import Cost
+from meritorder.perf.operators.experts import ExpertLayer
 from meritorder.perf.placement import Placement
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -84,11 +85,17 @@ def mixture(place: Placement, tokens: Floats) -> Kernels:
     """Router, routed and shared experts of a layer; `tokens`: of the whole stage, all attention copies together."""
     chip, model = place.chip, place.model
     bits = chip.compute_bits(WEIGHT_BITS[place.weights])
-    touched = model.experts_touched(tokens) / place.expert
-    active = model.active_experts / place.expert
-    params = model.expert_params / place.expert_tensor
+    layer = ExpertLayer(
+        model.hidden,
+        model.expert_params / model.hidden / model.ffn_matrices,
+        model.active_experts,
+        model.experts,
+        place.expert_tensor,
+        place.expert,
+        model.ffn_matrices,
+    )
     own = np.maximum(tokens / place.data, 1.0)
-    yield f"experts_{bits}", kernels.experts(chip, tokens, touched, params, active, WEIGHT_BYTES[place.weights], bits)
+    yield f"experts_{bits}", kernels.experts(chip, tokens, layer, WEIGHT_BYTES[place.weights], bits)
     yield "gemm_16", kernels.gemm(chip, own, model.experts, model.hidden, 2.0, 16)
     if model.shared_width:
         yield from feed_forward(place, own, model.shared_width, place.tensor)

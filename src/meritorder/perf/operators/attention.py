@@ -24,17 +24,16 @@ _SHORTEST_SPLIT = 32.0
 class Heads:
     """Heads on one chip: of queries, of keys and values; elements of one head; bytes of a cached element."""
 
-    queries: float
-    kv: float
-    size: float = 128.0
+    queries: float | Floats
+    kv: float | Floats
+    size: float | Floats = 128.0
     cached: float = 2.0
 
 
 def decode_seconds(chip: Accelerator, fit: Operator, batch: Floats, context: Floats, heads: Heads) -> Floats:
     """Seconds of one layer's decode attention of `batch` sequences that have `context` cached tokens each."""
     equation = decode_equation(chip, fit.coefficients, batch, context, heads)
-    took = equation * factor(fit, batch * heads.kv, context, heads.queries / heads.kv)
-    return np.asarray(np.maximum(took, _kv_bytes(batch, context, heads) / chip.bandwidth * _resident(chip, fit)))
+    return np.asarray(equation * factor(fit, batch * heads.kv, context, heads.queries / heads.kv))
 
 
 def decode_equation(chip: Accelerator, c: Mapping[str, float], batch: Floats, context: Floats, heads: Heads) -> Floats:
@@ -48,15 +47,6 @@ def decode_equation(chip: Accelerator, c: Mapping[str, float], batch: Floats, co
     took = np.where((context / _SPLITS >= _SHORTEST_SPLIT) | (_SPLITS == 1), took, np.inf).min(axis=0)
     queries = batch * heads.queries * c["query"]
     return np.asarray(c["fixed"] + (took ** c["blend"] + queries ** c["blend"]) ** (1 / c["blend"]))
-
-
-def _kv_bytes(batch: Floats, context: Floats, heads: Heads) -> Floats:
-    return np.asarray(2.0 * heads.size * heads.cached * heads.kv * batch * context)
-
-
-def _resident(chip: Accelerator, fit: Operator) -> float:
-    """A small cache stays near the cores, so that it is read faster than memory: the bound holds for a fifth of it."""
-    return 0.2
 
 
 def prefill_seconds(chip: Accelerator, fit: Operator, batch: Floats, length: Floats, heads: Heads) -> Floats:

@@ -23,20 +23,23 @@ from meritorder.perf.operators.efficiency import factor
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
-_TILES = np.array(
-    [(16, 64), (16, 128), (32, 64), (32, 128), (64, 64), (64, 128)]
-    + [(64, 256), (128, 64), (128, 128), (128, 256), (256, 128), (256, 256)],
-    float,
-)
+_TILES = np.array([(16, 64), (16, 128), (32, 64), (32, 128), (64, 64), (64, 128), (64, 256)], float)
+_TILES = np.concatenate([_TILES, [(128, 64), (128, 128), (128, 256), (256, 128), (256, 256)]])
 _PARTS = np.array([1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
 # Rows: tile height, tile width, parts of the sum; one candidate a line.
 _CANDIDATES = np.column_stack([np.repeat(_TILES, len(_PARTS), axis=0), np.tile(_PARTS, len(_TILES))])[:, :, None]
 _SHORTEST_PART = 128.0
 
 
-def gemm_seconds(chip: Accelerator, fit: Operator, m: Floats, n: Floats, k: Floats, size: float, bits: int) -> Floats:
-    """Seconds of `[m, k] x [k, n]`; `size`: bytes of a stored weight and of an activation as multiplied."""
-    equation = gemm_equation(chip, fit.coefficients, m, n, k, size, bits) * factor(fit, m, n, k)
+def gemm_seconds(
+    chip: Accelerator, fit: Operator, m: Floats, n: Floats, k: Floats, size: float, bits: int, graph: bool = True
+) -> Floats:
+    """Seconds of `[m, k] x [k, n]`; `size`: bytes of a stored weight.
+
+    `graph`: launched from a graph, so that the host's time for a launch (part of some measurements) isn't seen.
+    """
+    coefficients = {**fit.coefficients, "host": 0.0} if graph else fit.coefficients
+    equation = gemm_equation(chip, coefficients, m, n, k, size, bits) * factor(fit, m, n, k)
     return np.asarray(np.maximum(equation, 2.0 * m * n * k / chip.flops(bits)))
 
 
@@ -46,7 +49,7 @@ def gemm_equation(
     """The equation without its map; `c`: its coefficients by name."""
     tall, wide, parts = _CANDIDATES[:, 0], _CANDIDATES[:, 1], _CANDIDATES[:, 2]
     m, n, k = np.atleast_1d(m), np.atleast_1d(n), np.atleast_1d(k)
-    moved = n * k * size + m * k * size + m * n * ACTIVATION_BYTES * c["output"]
+    moved = n * k * size + m * k * (ACTIVATION_BYTES if bits == 16 else size) + m * n * ACTIVATION_BYTES * c["output"]
     cached = 1.0 / (1.0 + (moved / (c["cache_share"] * c["cache"])) ** 4)
     rate = chip.bandwidth * c["bandwidth"] / (1.0 - cached + cached / c["cache_speed"])
     tiles = np.ceil(m / tall) * np.ceil(n / wide) * parts
@@ -60,10 +63,3 @@ def gemm_equation(
     took = np.where((k / parts >= _SHORTEST_PART) | (parts == 1), took, np.inf)
     best = c["fixed"] + c["quantise"] * m * k / chip.bandwidth + took.min(axis=0)
     return np.asarray((best**8 + c["host"] ** 8) ** 0.125)
-
-
-def rows_to_evaluate(largest: float) -> Floats:
-    """Numbers of rows between which the time is interpolated: every step of the tiles is among them."""
-    few = np.arange(1.0, 65.0)
-    edges = np.concatenate([np.arange(64.0, 512.0, 16.0), np.arange(512.0, largest + 128.0, 128.0)])
-    return np.unique(np.concatenate([few, edges, edges + 1.0]))
