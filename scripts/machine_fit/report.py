@@ -7,7 +7,6 @@ from collections import defaultdict
 import numpy as np
 from scripts.machine_fit.data import Data
 from scripts.machine_fit.engine import trusted
-from scripts.machine_fit.power import BOARD, PARTS, serving_use
 from scripts.machine_fit.serving import predict, runs, table
 
 from meritorder.catalog.load import accelerators, models
@@ -26,8 +25,8 @@ SPEEDS = {
 
 
 def report(data: Data) -> str:
-    """Markdown tables: time per output token, GPU power, wafer speeds."""
-    return "\n\n".join([_tpot(data), _power(data), _wafer(data)])
+    """Markdown tables: time per output token, wafer speeds."""
+    return "\n\n".join([_tpot(data), _wafer(data)])
 
 
 def _tpot(data: Data) -> str:
@@ -48,18 +47,6 @@ def _tpot(data: Data) -> str:
         figures = f"{len(found)} | {np.median(size):.1%} | {np.mean(size):.1%} | {np.median(signed):+.1%}"
         lines.append(f"| {' | '.join(key)} | {figures} |")
     return "Time per output token, predicted against measured:\n\n" + "\n".join(lines)
-
-
-def _power(data: Data) -> str:
-    lines = ["| machine | rows | median abs. error | mean |", "|---|--:|--:|--:|"]
-    for machine, (idle, limit) in BOARD.items():
-        chip = accelerators()[machine]
-        use, share = serving_use(chip, machine, data.rows("mlenergy_v3_llm_calib.csv"))
-        shares = np.array([getattr(chip.gpu, part) for part in PARTS])
-        truth = idle + (limit - idle) * share
-        size = np.abs((idle + (limit - idle) * np.minimum(1, use @ shares)) / truth - 1)
-        lines.append(f"| {machine} | {len(size)} | {np.median(size):.1%} | {np.mean(size):.1%} |")
-    return "Board power while serving (ML.ENERGY), predicted against measured:\n\n" + "\n".join(lines)
 
 
 def _wafer(data: Data) -> str:

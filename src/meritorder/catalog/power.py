@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Kind: TypeAlias = Literal["gemm", "experts_16", "experts_8", "experts_4", "attention", "link", "other", "sequence"]
+Kind: TypeAlias = Literal["gemm", "experts_16", "experts_8", "experts_4", "attention", "link", "other", "sequence", "mixed"]
 
 
 class PowerCoefficients(BaseModel):
@@ -26,6 +26,7 @@ class PowerCoefficients(BaseModel):
     link: float = Field(default=0.1, ge=0, le=1, description="the same of collectives")
     other: float = Field(default=0.1, ge=0, le=1, description="the same of norms and gaps between kernels")
     sequence: float = Field(default=0.75, ge=0, le=1, description="the same while the engine samples tokens")
+    mixed: float = Field(default=0.5, ge=0, le=1, description="the same while iterations with prompts take longer")
     bandwidth: float = Field(default=0.7, ge=0, le=3, description="power on top at full memory bandwidth")
     flops: float = Field(default=2.0, ge=0, le=5, description="power on top at the dense peak, as if max didn't bind")
 
