@@ -1,7 +1,6 @@
 """Fit the machines' coefficients to measured data and write them, with provenance, into the catalog.
 
-    python -m scripts.fit_machines DATA            fit, and write catalog/data/fitted.yaml
-    python -m scripts.fit_machines DATA --report   print the errors of the catalog as it is on the same data
+    python -m scripts.fit_machines DATA
 
 DATA is the folder of calibration files (`op_gemm.csv` and the others; its README says where they come from).
 Files of scoring sets (`*_heldout*`, `*_eval*`) are never read.
@@ -16,7 +15,6 @@ from scripts.machine_fit.data import Data
 from scripts.machine_fit.engine import fit_engine
 from scripts.machine_fit.operators import fit_operators
 from scripts.machine_fit.power import fit_power
-from scripts.machine_fit.report import report
 from scripts.machine_fit.wafer import fit_wafer
 from scripts.machine_fit.write import Fitted, write
 
@@ -24,14 +22,10 @@ FITTED = Path(__file__).parent.parent / "src/meritorder/catalog/data/fitted.yaml
 
 
 def main() -> None:
-    """Run the fit or the report."""
+    """Run the fits and write their coefficients."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder of the calibration files")
-    parser.add_argument("--report", action="store_true", help="print errors instead of fitting")
     arguments = parser.parse_args()
-    if arguments.report:
-        print(report(Data(arguments.data)))
-        return
     data, fitted = Data(arguments.data), Fitted()
     fit_operators(data, fitted)
     fit_engine(data, fitted)
