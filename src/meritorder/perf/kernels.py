@@ -24,8 +24,6 @@ from meritorder.perf.operators.sampled import rising, sampled
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
-_EXPERTS: dict[int, Kind] = {16: "experts_16", 8: "experts_8", 4: "experts_4"}
-
 
 @dataclass(frozen=True)
 class Cost:
@@ -67,9 +65,9 @@ def experts(
     flops = 2.0 * (rows * touched).mean(axis=0) * layer.count / layer.spread * layer.params
     fit = _measured(chip, "experts", bits, blocks, weight_bytes)
     if fit is None:
-        return _roofline(chip, chip.gpu.experts(bits), read, flops, 0.0 * tokens, bits, _EXPERTS[bits])
+        return _roofline(chip, chip.gpu.experts(bits), read, flops, 0.0 * tokens, bits, _stored(weight_bytes))
     seconds = sampled(lambda m: expert_seconds(chip, fit, m, layer, weight_bytes, bits), tokens)
-    return Cost(seconds, joules(chip, seconds, read, flops / chip.flops(bits), _EXPERTS[bits]))
+    return Cost(seconds, joules(chip, seconds, read, flops / chip.flops(bits), _stored(weight_bytes)))
 
 
 def decode_attention(chip: Accelerator, kv_bytes: Floats, kv: str) -> Cost:
@@ -100,7 +98,7 @@ def all_reduce(chip: Accelerator, message: Floats, chips: int) -> Cost:
     fit = chip.gpu
     sent = message * 2.0 * (chips - 1) / chips
     shortest = fit.allreduce_fixed + fit.allreduce_per_chip * (chips - 1)
-    return _link(chip, "all_reduce", message, chips, sent, shortest + sent / (chip.link * fit.allreduce_bandwidth))
+    return _link(chip, "all_reduce", message, chips, shortest + sent / (chip.link * fit.allreduce_bandwidth))
 
 
 def all_gather(chip: Accelerator, message: Floats, chips: int) -> Cost:
@@ -130,17 +128,26 @@ def _one_way(chip: Accelerator, kind: str, message: Floats, chips: int) -> Cost:
     fit = chip.gpu
     sent = message * (chips - 1) / chips
     shortest = fit.allreduce_fixed + fit.allreduce_per_chip * (chips - 1)
-    return _link(chip, kind, message, chips, sent, shortest + sent / (chip.link * fit.allreduce_bandwidth))
+    return _link(chip, kind, message, chips, shortest + sent / (chip.link * fit.allreduce_bandwidth))
 
 
-def _link(chip: Accelerator, kind: str, message: Floats, chips: int, sent: Floats, plain: Floats) -> Cost:
+def _link(chip: Accelerator, kind: str, message: Floats, chips: int, plain: Floats) -> Cost:
     fit = chip.operators.get(f"{kind}_graph") or chip.operators.get(f"{kind}_nccl")
     seconds = plain
     if fit is not None:
         sizes = 2.0 ** np.arange(8.0, max(31.0, np.log2(max(message.max(), 1.0)) + 1), 0.25)
         took = collective_seconds(chip, fit, kind, sizes, np.array(float(chips)))
         seconds = np.interp(message, sizes, rising(took))
-    return Cost(seconds, joules(chip, seconds, sent, np.zeros_like(seconds), "link"))
+    return Cost(seconds, joules(chip, seconds, np.zeros_like(seconds), np.zeros_like(seconds), "link"))
+
+
+def _stored(weight_bytes: float) -> Kind:
+    """The kind of power of experts whose weights are stored like that."""
+    return "experts_16" if weight_bytes >= 2 else "experts_8" if weight_bytes >= 1 else "experts_4"
+
+
+def _expert_kind(weight_bytes: float) -> Kind:
+    return "experts_16" if weight_bytes >= 2 else "experts_8" if weight_bytes >= 1 else "experts_4"
 
 
 def _measured(
