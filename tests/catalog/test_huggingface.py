@@ -27,6 +27,7 @@ def test_a_published_config_gives_the_shape_of_the_catalog(name):
         ({"quant_method": "gptq", "bits": 8}, "int8"),
         ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, "fp4"),
         ({"quant_method": "modelopt", "quant_algo": "FP8"}, "fp8"),
+        ({"bits": 4, "group_size": 64}, "int4"),
         (
             {
                 "quant_method": "compressed-tensors",
@@ -45,6 +46,27 @@ def test_half_precision_is_fp16():
     assert model_from_config({**CONFIGS["llama-3.1-8b"], "torch_dtype": "float16"}).weights == "fp16"
 
 
+def test_experts_of_gemma_4_stand_beside_a_dense_feed_forward():
+    # google/gemma-4-26b-a4b: 25.2 B parameters, 3.8 B active
+    text = CONFIGS["gemma-4-31b"]["text_config"] | {
+        **{"num_hidden_layers": 30, "hidden_size": 2816, "num_attention_heads": 16, "num_key_value_heads": 8},
+        **{"num_global_key_value_heads": 2, "intermediate_size": 2112, "moe_intermediate_size": 704},
+        **{"num_experts": 128, "top_k_experts": 8, "enable_moe_block": True},
+        "layer_types": (["sliding_attention"] * 5 + ["full_attention"]) * 5,
+    }
+    model = model_from_config({"model_type": "gemma4", "text_config": text})
+    assert (model.experts, model.active_experts, model.shared_experts, model.shared_ffn) == (128, 8, 1, 2112)
+    assert model.params == pytest.approx(25.2e9, rel=0.02)
+    assert model.active_params == pytest.approx(3.8e9, rel=0.05)
+
+
+def test_blocks_of_nemotron_may_be_words():
+    words = {"M": "mamba", "*": "attention", "-": "mlp"}
+    config = dict(CONFIGS["nemotron-nano-9b-v2"])
+    config["layers_block_type"] = [words[block] for block in config.pop("hybrid_override_pattern")]
+    assert model_from_config(config).params == models()["nemotron-nano-9b-v2"].params
+
+
 def problems_of(config):
     with pytest.raises(InputError) as caught:
         model_from_config(config, "my/config.json")
@@ -61,6 +83,13 @@ def test_an_unknown_architecture_is_told_with_its_neighbour():
 def test_all_missing_keys_are_told_at_once():
     config = {key: value for key, value in CONFIGS["deepseek-r1"].items() if key not in ("v_head_dim", "vocab_size")}
     assert {problem.key for problem in problems_of(config)} == {"v_head_dim", "vocab_size"}
+
+
+@pytest.mark.parametrize("key", ["moe_latent_size", "num_kv_shared_layers", "hidden_size_per_layer_input"])
+def test_shapes_that_no_field_describes_are_refused(key):
+    [problem] = problems_of({**CONFIGS["gemma-2-27b"], key: 256})
+    assert (problem.key, problem.fix) == (key, "write a like model out under `models`")
+    assert model_from_config({**CONFIGS["gemma-2-27b"], key: 0}).layers == 46
 
 
 def test_keys_inside_a_part_are_told_with_it():

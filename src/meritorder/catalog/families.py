@@ -23,6 +23,11 @@ def tied(c: Keys) -> Shape:
         shape["kv_heads"] = c.count("num_global_key_value_heads", default=shape["kv_heads"])
         shape["head_dim"] = c.count("global_head_dim", default=shape["head_dim"])
         shape["keys_are_values"] = c.flag("attention_k_eq_v")
+    if c.count("num_experts", default=0):  # beside a dense feed-forward that every token uses
+        shape |= {
+            **{"experts": c.count("num_experts"), "active_experts": c.count("top_k_experts", "num_experts_per_tok")},
+            **{"expert_ffn": c.count("moe_intermediate_size"), "shared_experts": 1, "shared_ffn": shape.pop("ffn")},
+        }
     return shape
 
 
@@ -75,7 +80,7 @@ def deepseek(c: Keys) -> Shape:
 
 def delta_net(c: Keys) -> Shape:
     """Gated delta net in three layers of four, gated attention in the fourth: Qwen3-Next and Qwen3.5."""
-    shape = experts(c) if "num_experts" in c else dense(c)
+    shape = experts(c) if c.count("num_experts", default=0) else dense(c)
     keys = c.count("linear_num_key_heads") * c.count("linear_key_head_dim")
     heads, width, depth = (
         c.count("linear_num_value_heads"),
@@ -98,7 +103,8 @@ def delta_net(c: Keys) -> Shape:
 
 def nemotron(c: Keys) -> Shape:
     """Nemotron-H: Mamba2 (M), attention (*), feed-forward (-) and expert (E) blocks that stand alone."""
-    blocks = c.text("hybrid_override_pattern")
+    words = {"mamba": "M", "attention": "*", "mlp": "-", "moe": "E"}
+    blocks = c.text("hybrid_override_pattern") or "".join(words.get(x, "?") for x in c.entries("layers_block_type"))
     if not blocks or set(blocks) - set("M*-E"):
         c.wrong("hybrid_override_pattern", "is missing or has unknown blocks", "give one of M, *, - or E per block")
         blocks = "M*-"
@@ -162,6 +168,13 @@ def _latent(c: Keys) -> Shape:
         **{key: c.count(name) if sparse else 0 for key, name in _INDEXER.items()},
     }
 
+
+# Keys (where they aren't 0) of shapes that no field describes: such a model would be read wrongly.
+UNKNOWN_SHAPES = {
+    "moe_latent_size": "experts behind a narrower projection",
+    "num_kv_shared_layers": "layers that share a KV cache",
+    "hidden_size_per_layer_input": "embeddings of their own for each layer",
+}
 
 _INDEXER = {"index_heads": "index_n_heads", "index_dim": "index_head_dim"}
 

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from meritorder.catalog.config_keys import Keys
-from meritorder.catalog.families import FAMILIES
+from meritorder.catalog.families import FAMILIES, UNKNOWN_SHAPES
 from meritorder.catalog.model import ModelSpec, Precision
 from meritorder.problems import InputError, Problem, did_you_mean
 
@@ -53,6 +53,9 @@ def model_from_config(data: Mapping[str, Any], where: str = "config.json") -> Mo
         raise InputError(
             Problem(what, where, f"{text.inside}model_type", f"{fix}; or write the model out under `models`")
         )
+    for key, what in UNKNOWN_SHAPES.items():
+        if text.count(key, default=0):
+            text.wrong(key, f"means {what}, which can't be described", "write a like model out under `models`")
     shape = read(text)
     shape["extra_params"] = _encoders(whole)
     shape["weights"] = _weights(text if "quantization_config" in text else whole, text)
@@ -92,7 +95,7 @@ def _encoders(whole: Keys) -> int:
 
 def _weights(config: Keys, text: Keys) -> Precision:
     """The number format of the weights, from `quantization_config` or the type of the tensors."""
-    packed = config.part("quantization_config")
+    packed = config.part("quantization_config", "quantization")  # the latter of MLX
     if packed is None:
         named = text.text("dtype", "torch_dtype") or config.text("dtype", "torch_dtype") or "bfloat16"
         return _DTYPES.get(named.removeprefix("torch."), "bf16")
