@@ -61,7 +61,7 @@ def folds(rows: Sequence[Row]) -> list[Fold]:
 
 def refit(data: Data) -> Mapping[str, Any]:
     """The part `vllm` fitted to the models that are left; everything else as committed."""
-    document = deepcopy(_committed())
+    document = deepcopy(committed())
     fitted = Fitted(document["accelerators"], {**(document.get("setups") or {})})
     fit_vllm(data, fitted)
     document["setups"] = fitted.setups
@@ -69,7 +69,8 @@ def refit(data: Data) -> Mapping[str, Any]:
 
 
 @cache
-def _committed() -> dict[str, Any]:
+def committed() -> dict[str, Any]:
+    """`fitted.yaml` as it is."""
     with FITTED.open(encoding="utf-8") as file:
         document: dict[str, Any] = yaml.safe_load(file)
     return document

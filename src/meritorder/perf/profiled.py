@@ -38,7 +38,7 @@ def profiled_table(
     step = dense + one + layers * mixture(times, tokens, ranks) + layers * added.layer
     if times.tensor * ranks > 1:
         step = step + collectives
-    prompts = alone - dense + layers * (tokens * times.prompt_token * 1e-6 + added.prompt_layer)
+    prompts = np.maximum(alone - dense, 0.0) + layers * (tokens * times.prompt_token * 1e-6 + added.prompt_layer)
     kv = added.attention * along(times.kv, batch) * (layers / ranks / 1e3)
     nothing, none = np.zeros_like(tokens), np.zeros_like(sequences)
     return IterationTable(
