@@ -109,6 +109,8 @@ def test_vendor_claims_are_marked():
 
 def test_what_is_a_range_or_borrowed_is_said():
     assert any("decode_slot" in note and "0.2 to 5" in note for note in accelerators()["cs-3"].notes)
+    [guessed] = [note for note in accelerators()["groq-lpu"].notes if "guesses without a range" in note]
+    assert "allreduce_fixed" in guessed
     assert any("no calibration data" in note for note in accelerators()["mi300x"].notes)
 
 

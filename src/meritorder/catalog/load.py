@@ -125,6 +125,7 @@ def _accelerator(name: str, fitted: Mapping[str, Any]) -> Accelerator:
     fields: dict[str, Any] = {"kind": entry["kind"], "title": entry["title"], "coolant": entry["coolant"]}
     coefficients: dict[str, Any] = {}
     ranges: dict[str, Any] = {}
+    guesses: list[str] = []
     notes = [f"{name}: {note}" for note in entry.get("notes", ())]
     for key, figure in figures(name, fitted).items():
         _, _, coefficient = key.partition(".")
@@ -136,8 +137,12 @@ def _accelerator(name: str, fitted: Mapping[str, Any]) -> Accelerator:
             continue  # told by `merit catalog`, not used by the cost models
         if figure.low is not None:
             ranges[key] = span(figure.low, figure.high)
-        if figure.low is not None or figure.confidence == "guess":
-            notes.append(_doubt(name, key, figure))
+            doubt = f" ({figure.note})" if figure.note else ""
+            notes.append(f"{name}: {key} {figure.value} may be {figure.low} to {figure.high}{doubt}")
+        elif figure.confidence == "guess":
+            guesses.append(coefficient or key)
+    if guesses:
+        notes.append(f"{name}: guesses without a range: {', '.join(guesses)}")
     fields["kernels"] = _kernels(name)
     fields["operators"] = operators(fields["kernels"], fitted.get("operators"))
     found = {**fields, entry["kind"]: coefficients, "ranges": ranges, "notes": tuple(notes)}
@@ -155,11 +160,6 @@ def _setups(fitted: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     """Bare values of the section `setups`: properties of a test bench or a service, not of a machine."""
     found: Mapping[str, Mapping[str, Any]] = fitted.get("setups", {})
     return {name: {key: float(figure["value"]) for key, figure in entry.items()} for name, entry in found.items()}
-
-
-def _doubt(name: str, key: str, figure: Figure) -> str:
-    span = "is a guess" if figure.low is None else f"may be {figure.low} to {figure.high}"
-    return f"{name}: {key} {figure.value} {span}" + (f" ({figure.note})" if figure.note else "")
 
 
 def _figure(entry: dict[str, Any], sources: dict[str, Any]) -> Figure:
