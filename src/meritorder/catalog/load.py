@@ -41,7 +41,7 @@ class Catalog:
     accelerators: dict[str, Accelerator]
     models: dict[str, ModelSpec]
     setups: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    engines: Engines = Engines()
+    engines: Engines = field(default_factory=Engines)
 
 
 def catalog(fitted: Mapping[str, Any] | None = None) -> Catalog:
