@@ -53,7 +53,7 @@ def _port() -> list[Study]:
         return row["system"] == "WaferLLM" and row["phase"] in ("prefill", "decode")
 
     remark = (
-        'A constant time per layer taken from the 8B model errs by +10, +18 and +24 % on decode of the 34B. '
+        "A constant time per layer taken from the 8B model errs by +10, +18 and +24 % on decode of the 34B. "
         "Here, each of the two models is predicted from the other one alone."
     )
     whole = Study(

@@ -35,6 +35,8 @@ def command(
 
 def describe(fleet: Fleet, replicas: Mapping[str, Replica]) -> dict[str, Any]:
     """All that `merit check` says, SI units, one entry per pool, site and service."""
+    from meritorder.simulate.ranges import uncertain
+
     pools = {name: _pool_facts(pool, replicas[name]) for name, pool in fleet.pools.items()}
     services = {name: _service_facts(service, fleet, pools) for name, service in fleet.services.items()}
     return {
@@ -47,6 +49,7 @@ def describe(fleet: Fleet, replicas: Mapping[str, Replica]) -> dict[str, Any]:
         "sites": {name: _site_facts(name, fleet, pools) for name in fleet.sites},
         "services": services,
         "warnings": _warnings(fleet, pools, services),
+        "ranges": uncertain(fleet),
         "notes": list(dict.fromkeys(note for replica in replicas.values() for note in replica.notes)),
     }
 
@@ -141,6 +144,10 @@ def _print(facts: Mapping[str, Any]) -> None:
     out.print()
     for warning in facts["warnings"]:
         out.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
+    if facts["ranges"]:
+        known = "; ".join(f"{name}: {', '.join(figures)}" for name, figures in facts["ranges"].items())
+        words = f"note: known as ranges only, which `merit simulate` carries into its results: {known}"
+        out.print(Text(words, style="dim"), soft_wrap=True)
     for note in facts["notes"]:
         out.print(Text(f"note: {note}", style="dim"), soft_wrap=True)
 
