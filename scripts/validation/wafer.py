@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
-import yaml
-from scripts.fit_machines import FITTED
+from scripts.fit_machines import committed
 from scripts.machine_fit.data import Data, Row
 from scripts.machine_fit.wafer import fit_wafer
-from scripts.machine_fit.write import Fitted
 from scripts.validation.study import Fold, Metric, Study, by_value
 
 from meritorder.catalog.names import model_of
@@ -30,19 +26,9 @@ def studies() -> list[Study]:
 
 def refit(data: Data) -> Mapping[str, Any]:
     """The part `wafer` fitted to what is left; everything else as committed."""
-    fitted = Fitted()
+    fitted = committed()
     fit_wafer(data, fitted)
-    document = deepcopy(_committed())
-    document["accelerators"].update(fitted.machines)
-    document["setups"] = {**(document.get("setups") or {}), **fitted.setups}
-    return document
-
-
-@cache
-def _committed() -> dict[str, Any]:
-    with FITTED.open(encoding="utf-8") as file:
-        document: dict[str, Any] = yaml.safe_load(file)
-    return document
+    return fitted.document()
 
 
 def _port() -> list[Study]:
