@@ -13,10 +13,10 @@ from scripts.validation.study import Fold, Metric, Study, by_value
 from meritorder.predict.requests import REQUESTS
 
 REMARK = (
-    "One run of vLLM 0.19 on one RTX PRO 6000, the only one that the engine's additions can be fitted to. Here they are "
-    "left at their starting values: gaps between kernels as on H100, no more. Fitted to the run, its means agree within "
-    "1 %. There is no second run to hold out: other models and another GPU are scored on sealed outcomes. Rows are "
-    "requests of one run, so their interval says nothing about other runs."
+    "One run of vLLM 0.19 on one RTX PRO 6000, the only one that the engine's additions can be fitted to. Here they "
+    "are left at their starting values: gaps between kernels as on H100, no more. Fitted to the run, its means agree "
+    "within 1 %. There is no second run to hold out: other models and another GPU are scored on sealed outcomes. Rows "
+    "are requests of one run, so their interval says nothing about other runs."
 )
 
 
