@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from scripts.fit_machines import committed
 from scripts.machine_fit.data import Data, Row
 from scripts.machine_fit.wafer import fit_wafer
+from scripts.machine_fit.write import Fitted
 from scripts.validation.study import Fold, Metric, Study, by_value
 
 from meritorder.catalog.names import model_of
@@ -26,9 +29,14 @@ def studies() -> list[Study]:
 
 def refit(data: Data) -> Mapping[str, Any]:
     """The part `wafer` fitted to what is left; everything else as committed."""
-    fitted = committed()
+    fitted = deepcopy(_committed())
     fit_wafer(data, fitted)
     return fitted.document()
+
+
+@cache
+def _committed() -> Fitted:
+    return committed()  # reading it takes longer than fitting this part
 
 
 def _port() -> list[Study]:
