@@ -75,6 +75,7 @@ def _pool_facts(pool: Pool, replica: Replica) -> dict[str, Any]:
         "accelerators_per_replica": replica.accelerators,
         "tensor": pool.tensor,
         "pipeline": pool.pipeline,
+        "tokens_per_pass": pool.speculation.tokens_per_pass if pool.speculation else 1.0,
         "model": pool.model,
         "weights": pool.weights if pool.measured is None else "",
         "replicas": pool.replicas,
