@@ -44,6 +44,20 @@ def test_the_number_format_is_that_of_the_weights(packed, weights):
     assert model_from_config({**CONFIGS["qwen3-32b"], "quantization_config": packed}).weights == weights
 
 
+def test_what_a_file_leaves_to_its_class_is_known():
+    # google/gemma-3-4b-it says no more of its language model
+    text = {"model_type": "gemma3_text", "hidden_size": 2560, "intermediate_size": 10240, "num_hidden_layers": 34}
+    model = model_from_config({"model_type": "gemma3", "text_config": {**text, "sliding_window": 1024}})
+    assert model.model_dump(exclude=OWN) == models()["gemma-3-4b"].model_dump(exclude=OWN)
+
+
+def test_tied_embeddings_may_be_told_outside():
+    text = {key: value for key, value in CONFIGS["qwen3-32b"].items() if key != "model_type"}
+    config = {"model_type": "qwen3_vl", "text_config": {**text, "model_type": "qwen3_vl_text"}}
+    assert not model_from_config(config).tied_embeddings
+    assert model_from_config({**config, "tie_word_embeddings": True}).tied_embeddings
+
+
 def test_half_precision_is_fp16():
     assert model_from_config({**CONFIGS["llama-3.1-8b"], "torch_dtype": "float16"}).weights == "fp16"
 

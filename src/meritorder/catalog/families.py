@@ -171,6 +171,11 @@ def _latent(c: Keys) -> Shape:
     }
 
 
+# What published files of a family leave to the defaults of its configuration class.
+_GEMMA3 = {"num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256, "vocab_size": 262208}
+_GEMMA3 |= {"max_position_embeddings": 131072}
+CLASS_DEFAULTS: dict[str, dict[str, int]] = {"gemma3": _GEMMA3, "gemma3_text": _GEMMA3}
+
 # Keys (where they aren't 0) of shapes that no field describes: such a model would be read wrongly.
 UNKNOWN_SHAPES = {
     "moe_latent_size": "experts behind a narrower projection",

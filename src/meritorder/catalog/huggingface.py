@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from meritorder.catalog.config_keys import Keys
-from meritorder.catalog.families import FAMILIES, UNKNOWN_SHAPES
+from meritorder.catalog.families import CLASS_DEFAULTS, FAMILIES, UNKNOWN_SHAPES
 from meritorder.catalog.model import ModelSpec, Precision
 from meritorder.problems import InputError, Problem, did_you_mean
 
@@ -53,6 +53,8 @@ def model_from_config(data: Mapping[str, Any], where: str = "config.json") -> Mo
         raise InputError(
             Problem(what, where, f"{text.inside}model_type", f"{fix}; or write the model out under `models`")
         )
+    above = {"tie_word_embeddings": data.get("tie_word_embeddings")}  # beside the language model's part, in some files
+    text.data = {**above, **CLASS_DEFAULTS.get(family, {}), **text.data}
     for key, what in UNKNOWN_SHAPES.items():
         if text.count(key, default=0):
             text.wrong(key, f"means {what}, which can't be described", "write a like model out under `models`")
