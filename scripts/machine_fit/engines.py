@@ -35,9 +35,13 @@ STEADY = 1000
 CACHED = ("vllm", "llama-3.1-8b")
 
 
-def fit_engines(data: Data, known: Catalog | None = None) -> dict[str, Any]:
-    """The section `engines` of `fitted.yaml`."""
-    known = known or catalog()
+def fit_engines(data: Data, again: bool = False) -> dict[str, Any]:
+    """What `engines.yaml` holds.
+
+    First tokens need the waits of simulated servers: those of the servers just fitted, or (`again`, in
+    cross-validation, where they change little and take long) those of the catalog's.
+    """
+    known = catalog()
     runs = [(row, point(row)) for row in data.rows(FILE)]
     runs = [(row, run) for row, run in runs if usable(row, run)]
     months: dict[str, dict[str, list[str]]] = {}
@@ -45,10 +49,11 @@ def fit_engines(data: Data, known: Catalog | None = None) -> dict[str, Any]:
         months.setdefault(run.engine, {}).setdefault(run.version, []).append(run.month)
     versions = {e: {v: sorted(m)[len(m) // 2] for v, m in sorted(found.items())} for e, found in months.items()}
     tokens = fit_terms(
-        [Sample(told(run, known), _parts(run, known), seconds(row, "silicon_tpot_ms")) for row, run in runs],
+        [Sample(told(run, known), _parts(run), seconds(row, "silicon_tpot_ms")) for row, run in runs],
         BASE, TOKEN_LEVELS, "all", 0.15, _lane, 0.5,
     )  # fmt: skip
-    first = _first(runs, known, versions, tokens)
+    simulated = known.engines if again else engines_of({"base": BASE, "versions": versions, "terms": tokens.entries})
+    first = _first(runs, known, simulated)
     return document(versions, tokens, first, len(runs))
 
 
@@ -74,42 +79,34 @@ def seconds(row: Row, column: str) -> float:
     return float(row[column]) / 1e3
 
 
-def _parts(run: Point, known: Catalog) -> Mapping[str, float]:
-    return _cached_parts(run, _Key(known))
-
-
-class _Key:
-    """The catalog's machines and models as a key of a cache: engines don't matter to parts."""
-
-    def __init__(self, known: Catalog) -> None:
-        self.known = known
-
-    def __hash__(self) -> int:
-        return hash(id(self.known.models))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and self.known.accelerators == other.known.accelerators
-
-
 @cache
-def _cached_parts(run: Point, key: _Key) -> Mapping[str, float]:
-    return token_parts(server(run, key.known, UNIT))
+def _parts(run: Point) -> Mapping[str, float]:
+    return token_parts(server(run, catalog(), UNIT))
 
 
-def _first(runs: list[tuple[Row, Point]], known: Catalog, versions: Mapping[str, Any], tokens: Terms) -> Terms:
-    """First tokens, by the simulated waits of servers whose times per token are fitted already."""
-    engines: Engines = engines_of({"base": BASE, "versions": versions, "terms": tokens.entries})
+def _first(runs: list[tuple[Row, Point]], known: Catalog, simulated: Engines) -> Terms:
+    """First tokens, by the waits of simulated servers."""
     samples = []
     for row, run in runs:
         measured = seconds(row, "silicon_ttft_ms") if row["silicon_ttft_ms"] else 0.0
         compiling = run.engine == "sglang" and run.version == "2025-11" and measured > COMPILING
         if row["quality"] != "ok" or measured <= 0 or compiling:
             continue
-        when = told(run, known)
-        loop = server(run, known, engines.profile(when, run.month))
-        parts = first_token_parts(loop, server_table(loop))
-        samples.append(Sample(when, {f"first_{name}": parts[name] for name in FIRST_TOKEN}, measured))
+        samples.append(Sample(told(run, known), _waits(run, simulated), measured))
     return fit_terms(samples, FIRST_BASE, FIRST_LEVELS, "first_all", 0.3, _lane, 0.4)
+
+
+_WAITS: dict[tuple[Point, int], dict[str, float]] = {}
+
+
+def _waits(run: Point, simulated: Engines) -> dict[str, float]:
+    known = catalog()
+    key = (run, id(simulated))
+    if key not in _WAITS:
+        loop = server(run, known, simulated.profile(told(run, known), run.month))
+        parts = first_token_parts(loop, server_table(loop))
+        _WAITS[key] = {f"first_{name}": parts[name] for name in FIRST_TOKEN}
+    return _WAITS[key]
 
 
 def _lane(when: Mapping[str, str]) -> str:

@@ -59,7 +59,7 @@ REMARKS = {
 
 def refit(data: Data) -> Mapping[str, Any]:
     """The committed coefficients with engines fitted to the rows that are left."""
-    return {**laid_over(Fitted()), "engines": fit_engines(data)}
+    return {**laid_over(Fitted()), "engines": fit_engines(data, again=True)}
 
 
 def group(row: Row) -> str:
@@ -72,7 +72,9 @@ def _configurations(rows: Sequence[Row]) -> list[Fold]:
 
 
 def _machines(rows: Sequence[Row]) -> list[Fold]:
-    return [fold for fold in by_value(rows, lambda row: row["system"]) if fold.name in ("h100_sxm", "h200_sxm", "b200_sxm")]
+    return [
+        fold for fold in by_value(rows, lambda row: row["system"]) if fold.name in ("h100_sxm", "h200_sxm", "b200_sxm")
+    ]
 
 
 def _models(rows: Sequence[Row]) -> list[Fold]:

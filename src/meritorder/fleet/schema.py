@@ -50,6 +50,12 @@ class Site(Part):
 class Engine(Part):
     """Settings of the inference engine of one replica, in vLLM's terms."""
 
+    name: Literal["", "vllm", "sglang", "trtllm"] = Field(
+        default="", description="The engine, whose measured kernels and host times then hold; absent: an average one."
+    )
+    version: str = Field(
+        default="", max_length=80, description="Its version, for example `0.19.0`; of one never measured, the nearest."
+    )
     max_sequences: Positive = Field(default=256, description="Most sequences in one iteration (vLLM: max_num_seqs).")
     token_budget: Positive = Field(
         default=8192, description="Most tokens in one iteration (vLLM: max_num_batched_tokens)."
@@ -105,6 +111,14 @@ class Pool(Part):
     tensor: Degree = Field(default=1, description="Tensor parallel degree: chips per stage.")
     pipeline: Positive = Field(
         default=1, le=4096, description="Pipeline stages; of a wafer system: wafers in the pipeline."
+    )
+    data_parallel: Degree = Field(
+        default=1,
+        description="Copies of attention in a replica, each on `tensor` chips with its own sequences; "
+        "experts are shared by all.",
+    )
+    expert_parallel: Degree = Field(
+        default=1, description="Groups of chips that hold different experts; 1: every chip holds a part of each expert."
     )
     weights: Literal["", Precision] = Field(
         default="", description="Number format of the weights; absent: the model's own."

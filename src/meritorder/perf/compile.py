@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from meritorder.catalog.accelerator import Accelerator
+from meritorder.catalog.engine import EngineProfile, conditions
+from meritorder.catalog.load import engines
+from meritorder.catalog.model import ModelSpec
 from meritorder.fleet.schema import Fleet, Pool
 from meritorder.perf.fit import check_parallelism, check_power_cap, does_not_fit
 from meritorder.perf.measured import measured_table, outside
 from meritorder.perf.memory import memory
-from meritorder.perf.placement import Placement
+from meritorder.perf.placement import NEUTRAL, Placement
 from meritorder.perf.power_cap import capped
 from meritorder.perf.replica import Replica
 from meritorder.perf.speculative import machine_table
@@ -60,6 +64,9 @@ def _catalogued(fleet: Fleet, pool: Pool, key: str) -> Replica:
         kv=pool.kv,
         max_sequences=engine.max_sequences,
         token_budget=engine.token_budget,
+        data=pool.data_parallel,
+        expert=pool.expert_parallel,
+        engine=_profile(pool, chip, model),
     )
     check_parallelism(place, pool.accelerator, key)
     held = memory(place, engine.memory_fraction, engine.kv_block_tokens)
@@ -83,8 +90,16 @@ def _catalogued(fleet: Fleet, pool: Pool, key: str) -> Replica:
         memory_bytes=chip.memory * place.chips,
         max_w=(chip.max - saved) * place.chips,
         usd_per_hour=chip.usd_per_hour * place.chips if pool.usd_per_hour is None else pool.usd_per_hour,
-        notes=chip.notes,
+        notes=(*chip.notes, *place.engine.notes),
     )
+
+
+def _profile(pool: Pool, chip: Accelerator, model: ModelSpec) -> EngineProfile:
+    """What is known of the pool's engine in its version on this machine; neutral where it names none."""
+    if not pool.engine.name or chip.kind != "gpu":
+        return NEUTRAL
+    told = conditions(pool.engine.name, pool.engine.version, chip, pool.model, pool.weights or model.weights)
+    return engines().profile(told)
 
 
 def _max_context(pool: Pool, of_model: int, kv_tokens: int, key: str) -> int:

@@ -18,13 +18,19 @@ def check_parallelism(place: Placement, name: str, key: str) -> None:
     if chip.kind == "wafer" and place.tensor > 1:
         fix = "leave it out and give `pipeline: N` wafers"
         problems.append(Problem("tensor parallelism stays on one wafer", key=f"{key}.tensor", fix=fix))
-    elif place.tensor > chip.domain:
-        what = f"is {place.tensor}, but the scale-up link of {name} joins {chip.domain} chips"
+    elif chip.kind == "wafer" and place.stage_chips * place.expert > 1:
+        problems.append(Problem("is for GPUs", key=f"{key}.data_parallel", fix="leave it and expert_parallel out"))
+    elif place.stage_chips > chip.domain:
+        what = f"needs {place.stage_chips} chips together with data_parallel, but" if place.data > 1 else ""
+        what = what or f"is {place.tensor}, but the scale-up link of {name} joins {chip.domain} chips"
         problems.append(Problem(what, key=f"{key}.tensor", fix=f"give at most {chip.domain}, and `pipeline` for more"))
     elif model.heads % place.tensor:
         what = f"is {place.tensor}, which does not divide the {model.heads} attention heads"
         near = max(n for n in range(1, place.tensor) if model.heads % n == 0)
         problems.append(Problem(what, key=f"{key}.tensor", fix=f"give for example {near}"))
+    if place.stage_chips % place.expert or model.experts % place.expert:
+        what = f"is {place.expert}: {place.stage_chips} chips hold {model.experts} experts of a layer"
+        problems.append(Problem(what, key=f"{key}.expert_parallel", fix="give a divisor of both, 1 for a dense model"))
     if chip.kind == "gpu" and place.pipeline > model.layers:
         what = f"is {place.pipeline}, but the model has {model.layers} layers"
         problems.append(Problem(what, key=f"{key}.pipeline", fix=f"give at most {model.layers}"))

@@ -48,7 +48,7 @@ def works(place: Placement) -> Works:
         step=step_work(place, tokens),
         prefill=prefill_work(place, tokens),
         decode=decode_work(place, sequences),
-        kv=kv_work(place),
+        kv=kv_work(place, sequences),
         pair=pair_work(place),
     )
 
@@ -59,17 +59,16 @@ def assembled(place: Placement, found: Works) -> IterationTable:
     sequences = np.arange(place.max_sequences + 1, dtype=np.float64)
     step, prefill, decode = total(place, found.step), total(place, found.prefill), total(place, found.decode)
     kv, pair = total(place, found.kv), total(place, found.pair)
-    ones = np.ones_like(sequences)
     return IterationTable(
         step_s=step.seconds * (tokens > 0),
         prefill_s=prefill.seconds * (tokens > 0),
         decode_s=decode.seconds * (sequences > 0),
-        decode_kv_s=kv.seconds * ones,
+        decode_kv_s=kv.seconds,
         pair_s=float(pair.seconds[0]),
         step_j=step.joules * _busy_chips(place, tokens),
         prefill_j=prefill.joules * _busy_chips(place, tokens),
         decode_j=decode.joules * _busy_chips(place, sequences),
-        decode_kv_j=kv.joules * place.stage_chips * place.pipeline * ones,
+        decode_kv_j=kv.joules * place.stage_chips * place.pipeline,
         pair_j=float(pair.joules[0]) * place.stage_chips * place.pipeline,
         idle_w=place.chip.idle * place.chips,
     )
@@ -122,14 +121,13 @@ def decode_work(place: Placement, sequences: Floats) -> Work:
     kind, one = layers.output(place, np.ones(1))
     _, head = layers.output(place, own)
     _add(work, [(kind, Cost(head.seconds - one.seconds, head.joules - one.joules))], 1)
-    # Sequences shorter than the window (or than what sparse attention chooses) read less: the whole of it keeps the
-    # table affine.
-    held = model.window_kv_bytes(place.kv) * model.window_span / max(model.window, 1)
-    held += model.full_layers * model.sparse_tokens * (model.kv_bytes_per_layer(place.kv) - model.index_dim)
-    read = own * held * place.kv_copies / place.tensor
-    attention = kernels.decode_attention(chip, read, place.kv)
-    _add(work, [("attention", attention)], 1)
-    _add(work, [("attention", kernels.floor(chip, chip.gpu.decode_fixed))], model.full_layers + model.window_layers)
+    fixed, token = layers.decode_attention(place, own)
+    if model.sparse_tokens:  # shorter sequences read less; the whole choice keeps the table affine
+        chosen = own * model.sparse_tokens
+        fixed = Cost(fixed.seconds + token.seconds * chosen, fixed.joules + token.joules * chosen)
+    _add(work, [("attention", fixed)], model.full_layers)
+    if model.window_layers:
+        _add(work, [("attention", layers.window_decode(place, own))], model.window_layers)
     if model.state_bytes:
         state = own * model.state_bytes * 2 / place.tensor
         _add(work, [("state", kernels.decode_attention(chip, state, "fp16"))], 1)
@@ -140,35 +138,32 @@ def decode_work(place: Placement, sequences: Floats) -> Work:
     return work
 
 
-def kv_work(place: Placement) -> Work:
-    """What one token in the KV caches of decoding sequences adds: its bytes or, in latent attention, its arithmetic."""
+def kv_work(place: Placement, sequences: Floats) -> Work:
+    """What one token in the KV caches of so many decoding sequences adds; with sparse attention, only to the indexer."""
     chip, model = place.chip, place.model
-    held = model.kv_bytes_per_layer(place.kv) if not model.sparse_tokens else float(model.index_dim)
-    share = model.full_layers * place.kv_copies / place.tensor / place.data / place.pipeline
-    cost = kernels.decode_attention(chip, np.array([held * share]), place.kv)
-    if model.kv_lora and not model.sparse_tokens:
-        flops = model.decode_flops_per_pair / place.tensor / place.data / place.pipeline
-        compute = kernels.prefill_attention(chip, np.array([flops]))
-        blend = (cost.seconds**2 + compute.seconds**2) ** 0.5
-        cost = Cost(blend, np.maximum(cost.joules, compute.joules))
-    return {"attention": cost}
+    own = np.maximum(sequences / place.pipeline / place.data, 1.0)
+    if model.sparse_tokens:
+        token = kernels.decode_attention(chip, np.full_like(own, float(model.index_dim)), "fp8")
+    else:
+        _, token = layers.decode_attention(place, own)
+    return {"attention": token * (model.full_layers / place.data / place.pipeline)}
 
 
 def prefill_work(place: Placement, tokens: Floats) -> Work:
-    """What prompt tokens add, pairs left out: the floor of prompt attention, its lead, sliding windows, scans."""
+    """What prompt tokens add, pairs left out: the rest of prompt attention, sliding windows, scans of linear layers."""
     chip, model = place.chip, place.model
-    attending = model.full_layers + model.window_layers
-    share = 1.0 / place.tensor / place.data / place.pipeline
-    flops = model.pair_flops * model.full_layers * chip.gpu.prefill_lead
-    flops += model.window_pair_flops * model.window_layers * (chip.gpu.prefill_lead + model.window_span)
-    if model.sparse_tokens:
-        flops += model.pair_flops * model.full_layers * model.sparse_tokens
+    own = tokens / place.data / place.pipeline
     work: Work = {}
-    _add(work, [("prefill", kernels.prefill_attention(chip, tokens * flops * share))], 1)
-    _add(work, [("prefill", kernels.floor(chip, chip.gpu.prefill_fixed))], attending)
+    fixed, pair = layers.prefill_attention(place, own)
+    if model.sparse_tokens:
+        chosen = own * model.sparse_tokens
+        fixed = Cost(fixed.seconds + pair.seconds * chosen, fixed.joules + pair.joules * chosen)
+    _add(work, [("prefill", fixed)], model.full_layers)
+    if model.window_layers:
+        _add(work, [("prefill", layers.window_prefill(place, own))], model.window_layers)
     if model.linear_layers:
         # A scan in chunks multiplies every token twice with the state, whose elements have four bytes.
-        scan = tokens * model.state_bytes * share
+        scan = own * model.state_bytes / place.tensor
         _add(work, [("state", kernels.prefill_attention(chip, scan))], 1)
     slower = np.array([place.engine.mixed])
     _add(work, [("mixed", Cost(slower, joules(chip, slower, 0.0 * slower, 0.0 * slower, "mixed")))], 1)
@@ -176,11 +171,13 @@ def prefill_work(place: Placement, tokens: Floats) -> Work:
 
 
 def pair_work(place: Placement) -> Work:
-    """What a prompt token adds for each token that it attends to."""
-    model = place.model
-    flops = model.index_pair_flops * model.full_layers if model.sparse_tokens else model.flops_per_pair
-    share = 1.0 / place.tensor / place.data / place.pipeline
-    return {"prefill": kernels.prefill_attention(place.chip, np.array([flops * share]))}
+    """What a prompt token adds for each token that it attends to; with sparse attention, only to the indexer."""
+    chip, model = place.chip, place.model
+    if model.sparse_tokens:
+        pair = kernels.prefill_attention(chip, np.array([model.index_pair_flops]))
+    else:
+        _, pair = layers.prefill_attention(place, np.ones(1))
+    return {"prefill": pair * (model.full_layers / place.data / place.pipeline)}
 
 
 def _add(work: Work, found: Iterable[tuple[str, Cost]], times: float) -> None:

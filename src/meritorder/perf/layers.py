@@ -11,9 +11,11 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from meritorder.catalog.model import ACTIVATION_BYTES, WEIGHT_BITS, WEIGHT_BYTES
+from meritorder.catalog.model import ACTIVATION_BYTES, KV_BYTES, WEIGHT_BITS, WEIGHT_BYTES
 from meritorder.perf import kernels
+from meritorder.perf.attention_lines import decode_line, latent_line, prefill_line
 from meritorder.perf.kernels import Cost
+from meritorder.perf.operators.attention import Heads
 from meritorder.perf.operators.experts import ExpertLayer
 from meritorder.perf.placement import Placement
 
@@ -24,7 +26,13 @@ Kernels: TypeAlias = Iterator[tuple[str, Cost]]
 def matrix(place: Placement, precision: str, tokens: Floats, n: float, k: float) -> tuple[str, Cost]:
     """A product of `tokens` rows with a `[k, n]` matrix stored in `precision`."""
     bits = place.chip.compute_bits(WEIGHT_BITS[precision])
-    return f"gemm_{bits}", kernels.gemm(place.chip, tokens, n, k, WEIGHT_BYTES[precision], bits)
+    cost = kernels.gemm(place.chip, tokens, n, k, WEIGHT_BYTES[precision], bits, _blocks(place, precision))
+    return f"gemm_{bits}", cost
+
+
+def _blocks(place: Placement, precision: str) -> bool:
+    """Whether 8-bit weights have a scale per block: mixtures are published so (DeepSeek, Qwen, MiniMax, GLM)."""
+    return precision == "fp8" and place.model.experts > 0
 
 
 def full_attention(place: Placement, tokens: Floats) -> Kernels:
@@ -95,7 +103,10 @@ def mixture(place: Placement, tokens: Floats) -> Kernels:
         model.ffn_matrices,
     )
     own = np.maximum(tokens / place.data, 1.0)
-    yield f"experts_{bits}", kernels.experts(chip, tokens, layer, WEIGHT_BYTES[place.weights], bits)
+    yield (
+        f"experts_{bits}",
+        kernels.experts(chip, tokens, layer, WEIGHT_BYTES[place.weights], bits, _blocks(place, place.weights)),
+    )
     yield "gemm_16", kernels.gemm(chip, own, model.experts, model.hidden, 2.0, 16)
     if model.shared_width:
         yield from feed_forward(place, own, model.shared_width, place.tensor)
@@ -104,20 +115,59 @@ def mixture(place: Placement, tokens: Floats) -> Kernels:
 def links(place: Placement, own: Floats, tokens: Floats, *, experts: bool) -> Kernels:
     """Collectives of a layer: sums over the split matrices; with attention copies, tokens travel to experts and back.
 
-    `own`: tokens of one attention copy, `tokens`: of all. Gathering all tokens and scattering their sums moves as many
-    bytes as summing them, in two steps instead of one.
+    `own`: tokens of one attention copy, `tokens`: of all, which every chip gathers and whose sums it scatters again.
     """
-    width = place.model.hidden * ACTIVATION_BYTES
+    chip, width = place.chip, place.model.hidden * ACTIVATION_BYTES
     if place.tensor > 1:
-        yield "link", kernels.all_reduce(place.chip, own * width, place.tensor) * (1 if experts else 2)
-    if experts and place.stage_chips > 1:
-        once = kernels.all_reduce(place.chip, tokens * width, place.stage_chips)
-        if place.data > 1:
-            once = once + kernels.all_reduce(place.chip, 0.0 * tokens, place.stage_chips)
-        yield "link", once
+        yield "link", kernels.all_reduce(chip, own * width, place.tensor) * (1 if experts else 2)
+    if experts and place.data > 1:
+        yield "link", kernels.all_gather(chip, tokens * width, place.stage_chips)
+        yield "link", kernels.reduce_scatter(chip, tokens * width, place.stage_chips)
+    elif experts and place.tensor > 1:
+        yield "link", kernels.all_reduce(chip, tokens * width, place.tensor)
 
 
 def output(place: Placement, sequences: Floats) -> tuple[str, Cost]:
     """The output projection, for the last token of each sequence."""
     model = place.model
     return matrix(place, "bf16", sequences, model.vocab / place.tensor, model.hidden)
+
+
+def decode_attention(place: Placement, sequences: Floats) -> tuple[Cost, Cost]:
+    """One full layer's decode attention: at all, and for each KV token of the copy's sequences."""
+    chip, model, heads = place.chip, place.model, place.model.heads / place.tensor
+    if model.kv_lora:
+        return latent_line(chip, sequences, heads, model.kv_lora, model.rope_dim, place.kv)
+    return decode_line(
+        chip, sequences, Heads(heads, place.kv_heads_per_chip, model.head_dim, KV_BYTES[place.kv]), place.kv
+    )
+
+
+def window_decode(place: Placement, sequences: Floats) -> Cost:
+    """One sliding-window layer's decode attention; shorter sequences read less, the whole window keeps tables affine."""
+    fixed, token = decode_line(place.chip, sequences, _window_heads(place), place.kv)
+    return Cost(
+        fixed.seconds + token.seconds * sequences * place.model.window_span,
+        fixed.joules + token.joules * sequences * place.model.window_span,
+    )
+
+
+def prefill_attention(place: Placement, tokens: Floats) -> tuple[Cost, Cost]:
+    """One full layer's prompt attention: beside its pairs, and for each pair. Latent keys are expanded."""
+    model, heads = place.model, place.model.heads / place.tensor
+    keys = heads if model.kv_lora else place.kv_heads_per_chip
+    size = (model.head_dim + (model.value_dim or model.head_dim)) / 2
+    return prefill_line(place.chip, tokens, Heads(heads, keys, size, KV_BYTES[place.kv]), place.kv)
+
+
+def window_prefill(place: Placement, tokens: Floats) -> Cost:
+    """One sliding-window layer's prompt attention."""
+    fixed, pair = prefill_line(place.chip, tokens, _window_heads(place), place.kv)
+    pairs = tokens * place.model.window_span
+    return Cost(fixed.seconds + pair.seconds * pairs, fixed.joules + pair.joules * pairs)
+
+
+def _window_heads(place: Placement) -> Heads:
+    model = place.model
+    keys = -(-(model.window_kv_heads or model.kv_heads) // place.tensor)
+    return Heads(model.heads / place.tensor, keys, model.window_dim, KV_BYTES[place.kv])

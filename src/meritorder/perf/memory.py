@@ -15,7 +15,7 @@ class Memory:
     weights: float
     reserve: float  # context, graphs, activations, windows of sliding-window layers, states of linear layers
     block: float  # one KV block
-    blocks: int
+    blocks: int  # of the replica: those of all copies of attention
 
     @property
     def missing(self) -> float:
@@ -34,8 +34,10 @@ def memory(place: Placement, memory_fraction: float, block_tokens: int) -> Memor
         activations = place.token_budget * model.hidden * 4.0
         usable, reserve = chip.memory * memory_fraction, chip.gpu.memory_reserve + activations
     held = model.window_kv_bytes(place.kv) * place.kv_copies + model.state_bytes
-    reserve += place.max_sequences * held * share
-    weights = model.weight_bytes(place.weights) * share
+    reserve += place.max_sequences / place.data * held * share
+    # Copies of attention keep all that isn't a routed expert, each on its own chips.
+    routed = model.moe_layers * model.experts * model.expert_bytes(place.weights)
+    weights = (model.weight_bytes(place.weights) - routed * (1 - 1 / place.data)) * share
     block = model.kv_bytes_per_token(place.kv) * place.kv_copies * share * block_tokens
-    blocks = max(0, int((usable - weights - reserve) // block))
+    blocks = max(0, int((usable - weights - reserve) // block)) * place.data
     return Memory(usable, weights, reserve, block, blocks)

@@ -90,7 +90,7 @@ def server(point: Point, catalog: Catalog, engine: EngineProfile, split: Split |
         engine=engine,
     )
     held = memory(replace(place, max_sequences=1), MEMORY_SHARE, BLOCK)
-    fits = held.blocks * BLOCK * used.data / (prompt + output / 2)
+    fits = held.blocks * BLOCK / (prompt + output / 2)
     return Server(place, prompt, output, clients, fits, MTP if point.speculates else None, point.prefill is None)
 
 
@@ -201,7 +201,7 @@ def _iteration(server: Server, batch: float, deeper: int) -> dict[str, float]:
     sequences = np.array([batch])
     step = _sum(gpu.step_work(place, sequences * deeper))
     found = _joined(step, _sum(gpu.decode_work(place, sequences)))
-    found = _joined(found, _scaled(_sum(gpu.kv_work(place)), batch * context))
+    found = _joined(found, _scaled(_sum(gpu.kv_work(place, sequences)), batch * context))
     if server.speculation:
         drafts = server.speculation.draft_tokens * server.speculation.draft_cost
         found = _joined(found, _scaled({k: v for k, v in step.items() if k != "host"}, drafts))
