@@ -11,7 +11,7 @@ from meritorder.calibrate.rows import prompt_chunks
 
 LEAD, BETWEEN, TAIL = 3, 4, 8  # decode iterations before the first prompt that falls in, between two, and after
 _SHORT = 16  # tokens of a prompt that is there only to be continued
-_LEAST_ROUNDS = 3  # two to fit, one to hold out
+LEAST_ROUNDS = 3  # two to fit, one to hold out
 
 
 @dataclass(frozen=True)
@@ -72,14 +72,14 @@ class Sweep:
     seconds: float
 
 
-def design(limits: Limits, pace: Pace, seconds: float, seed: int = 0) -> Sweep:
-    """The richest sweep that should fit in so many seconds with three rounds, and more rounds where there is room.
+def design(limits: Limits, pace: Pace, seconds: float, seed: int = 0, least_rounds: int = LEAST_ROUNDS) -> Sweep:
+    """The richest sweep that should fit in so many seconds with `least_rounds`, and more rounds where there is room.
 
     Every round has all batches, other prompt lengths, and an order of its own.
     """
     draw = np.random.default_rng(seed)
     for detail in (3, 2, 1, 0):
-        rounds = [_round(limits, detail, draw) for _ in range(_LEAST_ROUNDS)]
+        rounds = [_round(limits, detail, draw) for _ in range(least_rounds)]
         took = sum(scene.cost(pace, limits.budget)[3] for scenes in rounds for scene in scenes)
         if took <= seconds or not detail:
             break

@@ -23,10 +23,11 @@ from meritorder.serve.engines.engine import Engine
 from meritorder.serve.http.client import Upstream
 from meritorder.units import FROM_FILE
 
-_SWEEP_S = 12.0
+_SWEEP_S = 4.0  # where that is enough for the least sweep, of two rounds
+_ROUNDS = 2
 _TIMEOUT_S = 600.0
 _TOKENS = (300, 500)  # the smallest vocabularies have these
-_LONGEST = 512  # tokens of a prompt
+_LONGEST = 384  # tokens of a prompt
 
 
 def remembered(engine: Engine, file: Path) -> Profile:
@@ -56,7 +57,7 @@ async def _measure(engine: Engine) -> dict[str, Any]:
     try:
         asker = Asker(upstream, settings.model, headers, engine.url, _TIMEOUT_S, tokens=_TOKENS)
         pace = await look(asker, limits.sequences, limits.context)
-        swept = design(limits, pace, _SWEEP_S)
+        swept = design(limits, pace, _SWEEP_S, least_rounds=_ROUNDS)
         found = await sweep.run(swept, asker, limits.budget, pace, lambda share: None)
     finally:
         upstream.close()

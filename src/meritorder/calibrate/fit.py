@@ -14,7 +14,6 @@ from meritorder.fleet.measured import Curve
 _FLOOR = 0.03  # relative error of any form: rows that average many times don't count without limit
 _FAR = 3.0  # errors beyond so many times the usual count less (Huber)
 _TURNS = 4
-_TIE = 0.98  # a form with more coefficients must be so much better
 _RIDGE = 1e-3  # keeps coefficients finite that the data can't tell apart
 _DRAWS = 20
 
@@ -39,26 +38,23 @@ def fit(rows: Rows, noise: float, seed: int = 0) -> Fitted:
     """Fit the form that does best on parts held out; `noise`: relative deviation of a single time."""
     parts = np.unique(rows.part)
     held = {form: _held_out(form, rows, noise) for form in FORMS} if len(parts) > 1 else {}
-    best = FORMS[0]
-    for form, (error, _) in held.items():
-        if error < _TIE * held[best][0]:
-            best = form
+    best = _simplest(held)
     basis = Basis.of(best, rows)
     values = solve(basis, rows, noise)
     own = basis.matrix(rows) @ values / rows.seconds - 1.0
     coefficients, request_s, prompt_token_s = basis.coefficients(values)
-    error, bias = held.get(best, (np.nan, np.nan))
+    errors = held.get(best, np.full(1, np.nan))
     return Fitted(
         coefficients,
         request_s,
         prompt_token_s,
         form=best.name,
         rows=len(rows),
-        error=error,
-        bias=bias,
+        error=float(np.abs(errors).mean()),
+        bias=float(errors.mean()),
         own_error=float(np.abs(own).mean()),
         uncertainty=_uncertainty(basis, rows, noise, seed),
-        tried={form.name: round(error, 4) for form, (error, _) in held.items()},
+        tried={form.name: round(float(np.abs(off).mean()), 4) for form, off in held.items()},
     )
 
 
@@ -85,15 +81,28 @@ def solve(basis: Basis, rows: Rows, noise: float) -> Floats:
     return coefficients
 
 
-def _held_out(form: Form, rows: Rows, noise: float) -> tuple[float, float]:
-    """Mean absolute and mean signed relative error where each part in turn is predicted from the others."""
+def _held_out(form: Form, rows: Rows, noise: float) -> Floats:
+    """Relative errors of all rows, each part in turn predicted from the others."""
     errors = []
     for part in np.unique(rows.part):
         others, mine = rows.where(rows.part != part), rows.where(rows.part == part)
         basis = Basis.of(form, others)
         errors.append(basis.matrix(mine) @ solve(basis, others, noise) / mine.seconds - 1.0)
-    every = np.concatenate(errors)
-    return float(np.abs(every).mean()), float(every.mean())
+    every: Floats = np.concatenate(errors)
+    return every
+
+
+def _simplest(held: dict[Form, Floats]) -> Form:
+    """The simplest form whose errors are not worse than the least by more than a standard error of the difference."""
+    if not held:
+        return FORMS[0]
+    off = {form: np.abs(errors) for form, errors in held.items()}
+    least = min(off.values(), key=lambda errors: float(errors.mean()))
+    for form, errors in off.items():
+        more = errors - least
+        if more.mean() <= more.std() / np.sqrt(len(more)):
+            return form
+    raise AssertionError("the least is not worse than itself")
 
 
 def _uncertainty(basis: Basis, rows: Rows, noise: float, seed: int) -> dict[str, float]:

@@ -13,8 +13,7 @@ from meritorder.fleet.measured import Curve
 
 _LEAST_S = 1e-6
 
-# Up to so many sequences or tokens a curve may also fall.
-_FREE = {"step_s": 16, "decode_s": 16, "kv_s": 16}
+_FREE = 16  # up to so many sequences that decode a curve may also fall: kernels for small batches differ
 
 Prompt: TypeAlias = Literal["tokens", "line", "curve"]
 
@@ -59,6 +58,7 @@ class Basis:
 
     form: Form
     terms: tuple[Term, ...]
+    most: int  # sequences up to which curves may also fall
 
     @staticmethod
     def of(form: Form, rows: Rows) -> Basis:
@@ -80,7 +80,7 @@ class Basis:
         terms.append(Term("per_pair_s"))
         if rows.first_token.any():
             terms += [Term("request_s"), Term("prompt_token_s")]
-        return Basis(form, tuple(terms))
+        return Basis(form, tuple(terms), int(min(decoding.max(initial=0), _FREE)))
 
     def matrix(self, rows: Rows) -> Floats:
         """What each coefficient (columns) is multiplied with in each row (n)."""
@@ -92,7 +92,7 @@ class Basis:
         """
         found = np.eye(len(self.terms))
         for i, (before, term) in enumerate(pairwise(self.terms), 1):
-            if term.at and term.name == before.name and term.at > _FREE.get(term.name, 0):
+            if term.at and term.name == before.name and (term.at > self.most or term.name == "prompt_s"):
                 found[i] += found[i - 1]
         return found
 
@@ -138,7 +138,7 @@ class Basis:
 def places(x: Floats, each: float) -> list[int]:
     """Where a curve has points: every place with data up to `each`, about every doubling from there to the last."""
     there = np.unique(x[x > 0]).astype(np.int64)  # never empty where it is asked for
-    found = [int(at) for at in there if at <= min(each, 16)]
+    found = [int(at) for at in there if at <= min(each, _FREE)]
     for at in there[there > (found[-1] if found else 0)]:
         if not found or at >= 1.7 * found[-1]:
             found.append(int(at))
