@@ -27,9 +27,9 @@ RUNS, MORE_RUNS = "e2e_vllm_blis_calib.csv", "e2e_vllm_llama2_7b_percentiles.csv
 COEFFICIENTS = {
     "host": (1e-4, 0.0, 3e-3, 0.1),
     "layer": (1e-5, 0.0, 1e-4, 0.1),
-    "attention": (1.0, 0.7, 1.4, 10.0),
+    "attention": (1.0, 0.7, 1.4, 5.0),
     "narrow_layer": (2e-5, 0.0, 1e-4, 0.1),
-    "eager_layer": (2e-4, 0.0, 1e-3, 0.1),
+    "prompt_token": (4e-7, 0.0, 4e-6, 0.1),
     "tensor_byte": (1e-11, 0.0, 1e-10, 0.1),
     "request": (6e-3, 0.0, 2e-2, 0.1),
 }
@@ -61,7 +61,7 @@ def fit_vllm(data: Data, fitted: Fitted) -> None:
         return np.asarray(np.r_[robust.ravel(), surely * (x - 1.0)])
 
     bounds = low / start, high / start
-    found = least_squares(residuals, np.ones(len(start)), bounds=bounds, diff_step=0.03, max_nfev=12)
+    found = least_squares(residuals, np.ones(len(start)), bounds=bounds, diff_step=0.05, max_nfev=20)
     errors = np.abs(_errors(loads, replace(known, setups={VERSION: setup(found.x)})))
     note = f"{len(errors)} load stages, median error " + ", ".join(
         f"{metric.removesuffix('_ms').replace('_', ' ').upper()} {error:.1%}"

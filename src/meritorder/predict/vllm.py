@@ -6,7 +6,7 @@ What was fitted for a version stands in the catalog's section `setups`, under `v
     attention            factor on decode attention: the operator tables hold sequences of equal length
     expert_layer         seconds of routing and gaps in an expert layer
     narrow_layer         further seconds of a layer with 8-bit weights: activations are quantised before every product
-    eager_layer          further seconds of a layer where an iteration has more tokens than the largest CUDA graph
+    prompt_token         further seconds per prompt token that is computed, and layer: prompts run in pieces
     tensor_byte          seconds per byte that more than two tensor-parallel chips add to their all-reduces
     request              seconds of the front end per request
 
@@ -142,12 +142,12 @@ def profile(version: str, setup: Mapping[str, float], weights: str) -> EnginePro
 
 
 def with_setup(table: IterationTable, place: Placement, setup: Mapping[str, float]) -> IterationTable:
-    """The table with what the engine adds beyond its profile: padding, runs without CUDA graphs, slower links."""
+    """The table with what the engine adds beyond its profile: padding, slower prompts, slower links."""
     tokens = np.arange(len(table.step_s))
-    eager = (tokens > CAPTURED) * setup["eager_layer"]
+    prompts = tokens * (place.model.layers * setup["prompt_token"])
     linked = tokens * (2.0 * ACTIVATION_BYTES * place.model.hidden * setup["tensor_byte"] * (place.tensor > 2))
     padded = table.step_s[np.minimum(graph_size(tokens), len(tokens) - 1)]
-    return replace(table, step_s=padded + place.model.layers * (eager + linked))
+    return replace(table, step_s=padded + place.model.layers * linked, prefill_s=table.prefill_s + prompts)
 
 
 def graph_size(tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
