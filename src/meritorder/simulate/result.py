@@ -62,13 +62,9 @@ class Result:
     finish_s: Floats  # last token, or when it was cancelled
     preemptions: Ints
     hit_tokens: Ints  # prompt tokens found in the prefix cache when first scheduled
-    decode_pool: (
-        Ints  # where it was decoded if not where its prompt was computed; -1 else. `pool`, `replica`: the latter
-    )
+    decode_pool: Ints  # where it was decoded, if elsewhere than its prompt was computed (`pool`, `replica`), else -1
     decode_replica: Ints
-    transfer_s: (
-        Floats  # from its prompt's being computed to its KV cache being there: waiting for room and link, and wire
-    )
+    transfer_s: Floats  # from prompt computed to KV cache there: waiting for room, for the link, and the wire
     reason: npt.NDArray[np.uint8]  # why the policy chose this replica: index into dispatch.reasons.REASONS
     bin_s: float  # width of a bin of `series`, seconds; bin 0 starts at time 0 of the trace
     series: dict[str, npt.NDArray[np.float64]]  # SERIES -> [pools, bins]
