@@ -142,6 +142,7 @@ def let_go(fleet: FleetState, sim: SimState, request: int, was: int, time: float
     ended(fleet, h.decoder, h.leg, 0, h.room, 0, was == LANDED)
     if was == WANTING:
         stop_wanting(sim, h.decoder, request)
+        interrupt(fleet, sim, h.decoder, time)
     elif was == LANDED:
         pick_up(sim, h.decoder, request)
         give_up_room(fleet, sim, request)

@@ -103,19 +103,23 @@ def start_transfer(fleet: FleetState, sim: SimState, request: int, now: float) -
 
 
 @compiled
-def give_room(fleet: FleetState, sim: SimState, replica: int) -> None:
+def give_room(fleet: FleetState, sim: SimState, replica: int, taken: int) -> None:
     """Reserve KV blocks for requests that want room, first come first served, while blocks and seats last.
 
     Nobody gets any while a preempted request waits. Whose prompt is not computed yet is sent to where it will be.
+    `taken`: blocks that those who decode have already taken for the coming iteration.
     """
     e, a = sim.engines[replica], sim.apart[replica]
     pool = fleet.replicas[replica].pool
     p = fleet.pools[pool]
+    ahead = -taken
+    if e.decoding > 0:
+        ahead += sim.phases[replica * sim.clock[0].phases + e.due]
     while a.wanting >= 0 and e.waiting == 0 and e.running + a.reserved < p.max_sequences:
         i = a.wanting
         q = sim.requests[i]
         blocks = blocks_for(sim.prompt[i], p.block_tokens)
-        if blocks > e.free:
+        if blocks > e.free - ahead:
             break
         stop_wanting(sim, replica, i)
         take(sim, replica, blocks, unit_blocks(fleet, sim, pool))

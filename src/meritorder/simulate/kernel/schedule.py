@@ -259,7 +259,7 @@ def schedule(fleet: FleetState, sim: SimState, replica: int) -> float:
         seat_landed(fleet, sim, replica)
     if e.running == 0 and e.waiting == 0:
         if e.apart != 0:
-            give_room(fleet, sim, replica)
+            give_room(fleet, sim, replica, 0)
         return np.inf
     preempted, taken = keep_running(fleet, sim, replica)
     chunks = 0
@@ -269,7 +269,7 @@ def schedule(fleet: FleetState, sim: SimState, replica: int) -> float:
         budget = fleet.pools[fleet.replicas[replica].pool].token_budget - e.decoding - chunks
         chunks += admit_waiting(fleet, sim, replica, budget)
         if e.apart != 0:
-            give_room(fleet, sim, replica)
+            give_room(fleet, sim, replica, taken)
         if chunks == 0:
             e.free += taken
             return jump(fleet, sim, replica)
