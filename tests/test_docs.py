@@ -208,14 +208,18 @@ def test_blocks_say_what_they_are(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", [pytest.param(p, id=p.name) for p in PAGES])
-def test_yaml_parses(page: Path) -> None:
-    """YAML shown is YAML; a whole fleet file shown loads."""
+def test_yaml_parses(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """YAML shown is YAML; a whole fleet file shown loads, beside the models shown."""
     import yaml
 
     from meritorder.fleet.load import loads
     from meritorder.problems import InputError
 
+    monkeypatch.chdir(tmp_path)
     for block in blocks(page.read_text()):
+        if block.language == "json" and (name := block.marked("file")):
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            Path(name).write_text(block.text)
         if block.language != "yaml" or block.marked("not run"):
             continue
         tree = yaml.safe_load(block.text)
@@ -230,9 +234,10 @@ def test_the_fleet_file_page_names_every_key() -> None:
     """Every key of the schema stands in docs/fleet-file.md, every parameter of a policy in docs/policies.md."""
     from meritorder.fleet import gateway, schema
     from meritorder.fleet.dispatch import POLICIES
+    from meritorder.fleet.speculation import Speculation
 
     fleet_page = (ROOT / "docs" / "fleet-file.md").read_text()
-    of_pools = (schema.Pool, schema.Engine, schema.MeasuredCoefficients, gateway.Endpoint)
+    of_pools = (schema.Pool, schema.Engine, schema.MeasuredCoefficients, gateway.Endpoint, Speculation)
     of_services = (schema.Service, schema.Slo, gateway.Live, gateway.Deadlines, gateway.Queue)
     of_gateways = (gateway.Gateway, gateway.Tls, gateway.DoorLimits)
     for part in (schema.Site, *of_pools, *of_services, *of_gateways):

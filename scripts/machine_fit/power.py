@@ -1,117 +1,110 @@
-"""Power of a busy GPU as a share of its range from idle to max: being busy, moving bytes, computing."""
+"""Power of GPU boards under load: what kinds of kernels, memory traffic and arithmetic draw."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
-from scipy.optimize import lsq_linear
-from scripts.machine_fit.data import Data, Floats, Row, with_gpu
-from scripts.machine_fit.engine import chip_as_fitted
-from scripts.machine_fit.serving import prompt_seconds
+from scipy.optimize import least_squares
+from scripts.machine_fit.committed import laid_over
+from scripts.machine_fit.data import Data, Floats, with_gpu
+from scripts.machine_fit.mlenergy import LESS, Server, fit_times, robust, run, server_table, servers
 from scripts.machine_fit.write import Fitted
 
-from meritorder.catalog.accelerator import Accelerator
-from meritorder.catalog.load import models
-from meritorder.perf.gpu import gpu_table
-from meritorder.perf.placement import Placement
+from meritorder.catalog.load import catalog
+from meritorder.catalog.power import PowerCoefficients
+from meritorder.perf.gpu import works
 from meritorder.perf.table import IterationTable
+from meritorder.predict.energy import MACHINES
 
-MODELS = {
-    "Qwen/Qwen3-8B": "qwen3-8b",
-    "Qwen/Qwen3-14B": "qwen3-14b",
-    "Qwen/Qwen3-30B-A3B-Instruct-2507": "qwen3-30b-a3b",
-    "Qwen/Qwen3-30B-A3B-Thinking-2507": "qwen3-30b-a3b",
-    "Qwen/Qwen3-235B-A22B-Instruct-2507": "qwen3-235b-a22b",
-    "Qwen/Qwen3-235B-A22B-Thinking-2507": "qwen3-235b-a22b",
-    "meta-llama/Llama-3.1-8B-Instruct": "llama-3.1-8b",
-    "meta-llama/Llama-3.1-70B-Instruct": "llama-3.1-70b",
-    "meta-llama/Llama-3.1-405B-Instruct": "llama-3.1-405b",
-    "meta-llama/Llama-3.1-405B-Instruct-FP8": "llama-3.1-405b",
-    "openai/gpt-oss-120b": "gpt-oss-120b",
+# Shares to which a coefficient is drawn where the data say little, and the weight of that in rows' worth of errors.
+PRIOR = {
+    **{"gemm": 0.2, "experts_16": 0.3, "experts_8": 0.5, "experts_4": 0.5, "attention": 0.1},
+    **{"link": 0.2, "other": 0.1, "sequence": 0.6, "mixed": 0.4, "bandwidth": 0.5, "flops": 1.8},
 }
-WEIGHTS = {"bfloat16": "bf16", "fp8": "fp8", "mxfp4": "mxfp4"}
-
-# Board power that the measurements are of, watts: idle (H100 and B200: guess) and limit.
-BOARD = {"h100": (75.0, 700.0), "b200": (140.0, 1000.0)}
-PROMPT = 500.0  # tokens; the source doesn't tell
-PARTS = ("active_power", "bandwidth_power", "flops_power")
+RIDGE = 0.1
+COLUMNS = ("step", "prefill", "decode", "decode_kv", "pair")  # of an iteration table
+UNIT = 1e-3  # a share so small that no kernel reaches the limit: joules are then proportional to what is measured
 POWER_FROM = {"a100": "h100", "h200": "h100", "gb200": "b200", "b300": "b200", "gb300": "b200"}
 
 
 def fit_power(data: Data, fitted: Fitted) -> None:
-    """Fit the three shares for H100 and B200 (there with kernels too); the others take those of their neighbour."""
-    serving = data.rows("mlenergy_v3_llm_calib.csv")
-    for machine in ("h100", "b200"):
-        use, share = serving_use(chip_as_fitted(machine, fitted), machine, serving)
-        all_use, all_share = use, share
-        if machine == "b200":
-            # Kernels alone show what arithmetic draws; decoding hardly does.
-            kernel_use, kernel_share = _kernels(chip_as_fitted(machine, fitted), data.rows("op_power_b200.csv"))
-            # There are more of them: each side gets the same weight.
-            weight = (len(share) / len(kernel_share)) ** 0.5
-            all_use, all_share = np.vstack([use, kernel_use * weight]), np.concatenate([share, kernel_share * weight])
-        shares = lsq_linear(all_use, all_share, (0, 1)).x
-        idle, limit = BOARD[machine]
-        predicted = idle + (limit - idle) * np.minimum(1, use @ shares)
-        errors = np.abs(predicted / (idle + (limit - idle) * share) - 1)
-        note = f"{len(share)} rows, board watts: median error {np.median(errors):.1%}, mean {np.mean(errors):.1%}"
-        for name, value in zip(PARTS, shares, strict=True):
-            fitted.add(machine, name, float(value), "mlenergy", "medium", note=note)
+    """Fit the benchmark's engine, then the shares of H100 and B200; the others take those of their neighbour."""
+    base = catalog(laid_over(fitted))
+    measured = servers(data, base)
+    setups = fit_times(measured, fitted)
+    for machine in MACHINES.values():
+        _shares([one for one in measured if one.machine == machine], machine, setups, fitted)
     for machine, other in POWER_FROM.items():
-        for name in PARTS:
-            fitted.add(machine, name, fitted.machines[other][name]["value"], "nearest", "low", note=f"of {other}")
+        fitted.add(machine, "power", fitted.machines[other]["power"]["value"], "nearest", "low", note=f"of {other}")
 
 
-def serving_use(chip: Accelerator, machine: str, table: list[Row]) -> tuple[Floats, Floats]:
-    """Use of time, bandwidth and arithmetic (rows x 3) and the measured power as share of the board's range."""
-    use, share = [], []
-    idle, limit = BOARD[machine]
-    for row in table:
-        model = MODELS.get(row["model_id"])
-        if model is None or row["gpu_model"].lower() != machine or row["quality"] != "ok":
-            continue
-        if row["expert_parallel"] not in ("", "1") or row["data_parallel"] not in ("", "1"):
-            continue
-        use.append(_use(chip, model, row))
-        share.append((float(row["gpu_power_w_per_gpu"]) - idle) / (limit - idle))
-    return np.array(use), np.array(share)
+def _shares(measured: list[Server], machine: str, setups: Mapping[str, Mapping[str, float]], fitted: Fitted) -> None:
+    used = [kept for one in measured if (kept := _kept(one)).rows]
+    parts = [_use(one, setups) for one in used]
+    use, most = (np.concatenate([part[i] for part in parts], axis=1) for i in (0, 1))
+    watts = np.array([float(row["gpu_power_w_per_gpu"]) for one in used for row in one.rows])
+    idle, limit = used[0].place.chip.board
+    groups = [number for number, one in enumerate(used) for _ in one.rows]
+    sizes = Counter(groups)
+    weight = np.array([sizes[group] ** -0.25 for group in groups])  # servers with many rows count a little less
+
+    def predicted(shares: Floats) -> Floats:
+        drawn: Floats = np.minimum(use @ shares, most).sum(axis=0)
+        return idle + (limit - idle) * drawn
+
+    def residuals(shares: Floats) -> Floats:
+        return np.concatenate([weight * robust(predicted(shares) / watts - 1), RIDGE * (shares - prior)])
+
+    prior = np.array(list(PRIOR.values()))
+    highest = np.array([5.0 if name == "flops" else 3.0 if name == "bandwidth" else 1.0 for name in PRIOR])
+    shares = least_squares(residuals, prior, bounds=(0.0, highest), diff_step=1e-4).x
+    errors = np.abs(predicted(shares) / watts - 1)
+    note = f"{len(watts)} rows, board watts: median error {np.median(errors):.1%}, mean {np.mean(errors):.1%}"
+    value = dict(zip(PRIOR, map(float, shares), strict=True))
+    fitted.add(machine, "power", value, "mlenergy", "medium", note=note)
 
 
-def _use(chip: Accelerator, model: str, row: Row) -> list[float]:
-    batch, output = float(row["avg_batch_size"]), float(row["avg_output_len"])
-    period = batch / float(row["output_tok_s"])
-    whole = max(1, round(batch))
-    tensor = int(row["num_gpus"])
-    used = []
-    for part in PARTS:
-        alone = with_gpu(chip, **{name: float(name == part) for name in PARTS})
-        place = Placement(
-            alone, models()[model], tensor, 1, WEIGHTS[row["weight_precision"]], "fp16", whole, max(8192, whole)
-        )
-        times = gpu_table(place)
-        seconds = times.seconds(whole, batch * (PROMPT + output / 2))
-        joules = times.joules(whole, batch * (PROMPT + output / 2))
-        prompt = _prompt_joules(times) * batch / output
-        seconds += prompt_seconds(PROMPT, times, 0) * batch / output
-        used.append((joules + prompt) / ((chip.max - chip.idle) * tensor * max(period, seconds)))
-    return used
+def _kept(server: Server) -> Server:
+    """The server without rows whose power is mostly that of encoders."""
+    kept = [i for i, row in enumerate(server.rows) if row["task"] not in LESS]
+    pick = np.array(kept, int)
+    return replace(
+        server,
+        rows=[server.rows[i] for i in kept],
+        period=server.period[pick],
+        gap=server.gap[pick],
+        weight=server.weight[pick],
+    )
 
 
-def _prompt_joules(times: IterationTable) -> float:
-    pairs = PROMPT * (PROMPT + 1) / 2
-    return times.joules(0, 0, round(PROMPT), pairs)
+def _use(server: Server, setups: Mapping[str, Mapping[str, float]]) -> tuple[Floats, Floats]:
+    """What each coefficient of 1 would add to the share of the power range, column by column of the iteration table.
+
+    Returns columns x rows x coefficients, and the most that each column may draw: columns x rows.
+    """
+    chip, place = server.place.chip, server.place
+    whole = UNIT * (chip.max - chip.idle) * place.chips
+    parts = []
+    for name in PRIOR:
+        power = PowerCoefficients(**{other: UNIT * (other == name) for other in PRIOR})
+        table = server_table(server, setups, works(replace(place, chip=with_gpu(chip, power=power))))
+        parts.append(_by_column(server, setups, table) / whole)
+    full = server_table(server, setups)
+    ceiling = replace(
+        full,
+        **{f"{column}_j": getattr(full, f"{column}_s") * place.chips for column in COLUMNS},
+    )
+    return np.stack(parts, axis=-1), _by_column(server, setups, ceiling) / place.chips
 
 
-def _kernels(chip: Accelerator, table: list[Row]) -> tuple[Floats, Floats]:
-    """Use of time, bandwidth and arithmetic, and share of the board's range, of B200's 16- and 8-bit GEMMs."""
-    use, share = [], []
-    idle, limit = BOARD["b200"]
-    for row in table:
-        bits = {"bfloat16": 16, "fp8": 8}.get(row["dtype"])
-        if row["op"] != "gemm" or bits is None:
-            continue
-        m, n, k = (float(part[1:]) for part in row["shape"].split("_"))
-        took = float(row["latency_ms"]) / 1e3
-        moved = n * k * bits / 8 + m * k * bits / 8 + m * n * 2
-        use.append([1.0, min(1.0, moved / chip.bandwidth / took), 2 * m * n * k / chip.flops(bits) / took])
-        share.append((float(row["power_w"]) - idle) / (limit - idle))
-    return np.array(use), np.array(share)
+def _by_column(server: Server, setups: Mapping[str, Mapping[str, float]], table: IterationTable) -> Floats:
+    """Joules per second of each column alone: columns x rows."""
+    found = []
+    for column in COLUMNS:
+        none = {f"{other}_j": getattr(table, f"{other}_j") * 0.0 for other in COLUMNS if other != column}
+        state = run(server, setups, replace(table, **none))
+        found.append(state.joules / state.period)
+    return np.array(found)

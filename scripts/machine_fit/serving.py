@@ -56,6 +56,11 @@ class Run:
         return self.rate * self.output * self.tpot if self.rate else self.concurrency
 
 
+def trusted(run: Run) -> bool:
+    """Runs in which decode shows: not those that mostly wait for prompts, nor those beyond saturation."""
+    return run.output >= 500 or run.data == "BLIS"
+
+
 def runs(data: Data) -> list[Run]:
     """All runs of models and machines that the catalog has, rows of doubtful quality left out."""
     return [*_inferencex(data), *_blis(data)]

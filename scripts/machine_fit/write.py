@@ -17,8 +17,10 @@ HEAD = """# Coefficients of machines. Written by scripts/fit_machines.py; don't 
 SOURCES = {
     "operators": ("NVIDIA AISimulate 0.13.0 operator tables, newest vLLM lane (Apache-2.0)", "2026-10"),
     "nearest": ("nearest architecture: no data of this machine", "2026-11"),
-    "serving": ("InferenceX runs (AISimulate silicon sample, Apache-2.0) and BLIS training runs of vLLM", "2026-04"),
+    "serving": ("InferenceX runs (AISimulate silicon sample, Apache-2.0)", "2026-04"),
     "kv-blocks": ("KV blocks that vLLM 0.15.1 reported on H100 (BLIS training runs)", "2026-02"),
+    "blis": ("load stages of vLLM 0.15.1 servers on H100 (BLIS training runs), simulated request by request", "2026-02"),
+    "llmss": ("a run of vLLM 0.19.0 on RTX PRO 6000, request by request (LLMServingSim, MIT)", "2026-04"),
     "mlenergy": (
         "ML.ENERGY Benchmark v3, vLLM 0.11.1; for B200 also AISimulate power per kernel (Apache-2.0)",
         "2025-12",
@@ -34,15 +36,15 @@ class Fitted:
     """Coefficients by accelerator: name -> figure."""
 
     machines: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    setups: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
     def add(self, machine: str, name: str, value: object, source: str, confidence: str, **more: object) -> None:
         """Note one coefficient; a kernel's value is a mapping."""
-        self.machines.setdefault(machine, {})[name] = {
-            "value": _rounded(value),
-            "source": source,
-            "confidence": confidence,
-            **{key: _rounded(item) for key, item in more.items()},
-        }
+        self.machines.setdefault(machine, {})[name] = _figure(value, source, confidence, more)
+
+    def setup(self, name: str, key: str, value: float, source: str, confidence: str, **more: object) -> None:
+        """Note what was fitted about a setup (a test bench, a service) rather than a machine."""
+        self.setups.setdefault(name, {})[key] = _figure(value, source, confidence, more)
 
     def values(self, machine: str) -> dict[str, Any]:
         """The bare coefficients of a machine."""
@@ -51,7 +53,7 @@ class Fitted:
     def document(self) -> dict[str, Any]:
         """What `fitted.yaml` holds, for `meritorder.catalog.load.catalog`."""
         sources = {key: {"title": title, "date": date} for key, (title, date) in SOURCES.items()}
-        return {"sources": sources, "accelerators": self.machines}
+        return {"sources": sources, "accelerators": self.machines, "setups": self.setups}
 
 
 def seconds(value: float) -> str:
@@ -62,13 +64,20 @@ def seconds(value: float) -> str:
 def write(fitted: Fitted, path: Path) -> None:
     """Write the file whole."""
     sources = fitted.document()["sources"]
-    text = HEAD + yaml.safe_dump({"sources": sources}, sort_keys=False, width=1000) + "\naccelerators:\n"
-    for machine, figures in fitted.machines.items():
-        text += f"  {machine}:\n"
-        for name, figure in figures.items():
-            flow = yaml.safe_dump(figure, default_flow_style=True, sort_keys=False, width=1000).strip()
-            text += f"    {name}: {flow}\n"
+    text = HEAD + yaml.safe_dump({"sources": sources}, sort_keys=False, width=1000)
+    for section, entries in (("accelerators", fitted.machines), ("setups", fitted.setups)):
+        text += f"\n{section}:{'' if entries else ' {}'}\n"
+        for entry, figures in entries.items():
+            text += f"  {entry}:\n"
+            for name, figure in figures.items():
+                flow = yaml.safe_dump(figure, default_flow_style=True, sort_keys=False, width=1000).strip()
+                text += f"    {name}: {flow}\n"
     write_text(path, text)
+
+
+def _figure(value: object, source: str, confidence: str, more: dict[str, object]) -> dict[str, Any]:
+    rest = {key: _rounded(item) for key, item in more.items()}
+    return {"value": _rounded(value), "source": source, "confidence": confidence, **rest}
 
 
 def _rounded(value: object) -> object:

@@ -4,8 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from meritorder.catalog.accelerator import Accelerator
-from meritorder.catalog.load import accelerators, figures, model_source, models
-from meritorder.units import FROM_FILE
+from meritorder.catalog.facts import FACTS
+from meritorder.catalog.load import accelerator_entries, accelerators, figures, incomplete, model_source, models
+from meritorder.units import FROM_FILE, parse
 
 CONFIDENCE = {"high", "medium", "low", "guess"}
 
@@ -29,6 +30,71 @@ def test_every_figure_has_source_date_and_confidence(name):
         assert (figure.low is None) == (figure.high is None), key
 
 
+def test_at_least_28_systems_and_25_models():
+    assert len(accelerators()) >= 28
+    assert len(models()) >= 25
+    assert set(incomplete()) == {"rubin-ultra", "rubin-cpx", "jalapeno"}
+    assert accelerators().keys() | incomplete().keys() == accelerator_entries().keys()
+
+
+@pytest.mark.parametrize("name", accelerator_entries())
+def test_every_figure_is_one_that_is_known(name):
+    keys = {key for key in figures(name) if "." not in key}
+    assert keys <= Accelerator.model_fields.keys() | FACTS.keys()
+    entry = accelerator_entries()[name]
+    assert all(entry[key] for key in ("title", "vendor", "family", "status", "since", "coolant"))
+
+
+@pytest.mark.parametrize("name", accelerators())
+def test_ranges_hold_their_value(name):
+    for key, figure in figures(name).items():
+        if figure.low is not None and figure.value != "":
+            numbers = [float(str(x).split()[0]) for x in (figure.low, figure.value, figure.high)]
+            units = {str(x).partition(" ")[2] for x in (figure.low, figure.value, figure.high)}
+            assert len(units) == 1, key
+            assert numbers == sorted(numbers), key
+
+
+@pytest.mark.parametrize("name", accelerators())
+def test_sparse_flops_are_more_than_dense_ones(name):
+    found, chip = figures(name), accelerators()[name]
+    for bits in (16, 8, 4):
+        sparse = found.get(f"sparse_flops_{bits}")
+        if sparse is not None:
+            assert parse(sparse.value, "FLOP/s") > chip.flops(bits)
+    if "tdp" in found:
+        assert parse(found["tdp"].value, "W") <= chip.max
+    if "peak" in found:
+        assert parse(found["peak"].value, "W") >= chip.max
+
+
+def test_a_wafer_computes_in_16_bit_whatever_is_stored():
+    cs3 = accelerators()["cs-3"]
+    assert [cs3.compute_bits(bits) for bits in (16, 8, 4)] == [16, 16, 16]
+    assert figures("cs-3")["stored"].value == "fp16, fp8, fp4"
+    assert figures("cs-3")["sparse_flops_16"].value == "125 PFLOP/s"
+    assert cs3.wafer.kv_node == 6e12
+
+
+def test_machines_without_data_say_from_whom_they_borrow():
+    fitted = {"a100", "h100", "h200", "b200", "b300", "gb200", "gb300", "l40s", "rtx-pro-6000", "rtx-4090"}
+    for name in accelerators().keys() - fitted - {"cs-2", "cs-3", "cs-4"}:
+        kin = accelerator_entries()[name]["coefficients"]
+        assert any(one in note.lower() for note in accelerators()[name].notes for one in kin), name
+
+
+def test_a_machine_uses_the_first_fit_that_has_a_coefficient():
+    source = {"title": "a fit", "date": "2026-11"}
+    figure = {"value": "7 us", "source": "fit", "confidence": "high"}
+    fit = {
+        "sources": {"fit": source},
+        "accelerators": {"l40s": {"layer": figure}, "h100": {"layer": {**figure, "value": "9 us"}, "host": figure}},
+    }
+    found = figures("l40s", fit)
+    assert (found["gpu.layer"].value, found["gpu.host"].value) == ("7 us", "7 us")
+    assert figures("h100", fit)["gpu.layer"].value == "9 us"
+
+
 @pytest.mark.parametrize("name", models())
 def test_every_model_has_a_source(name):
     source = model_source(name)
@@ -43,6 +109,8 @@ def test_vendor_claims_are_marked():
 
 def test_what_is_a_range_or_borrowed_is_said():
     assert any("decode_slot" in note and "0.2 to 5" in note for note in accelerators()["cs-3"].notes)
+    [guessed] = [note for note in accelerators()["groq-lpu"].notes if "guesses without a range" in note]
+    assert "allreduce_fixed" in guessed
     assert any("no calibration data" in note for note in accelerators()["mi300x"].notes)
 
 

@@ -98,8 +98,7 @@ def test_time_per_token_agrees_with_serving_runs(shared, monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
     data = pytest.importorskip("scripts.machine_fit.data")
     serving = pytest.importorskip("scripts.machine_fit.serving")
-    engine = pytest.importorskip("scripts.machine_fit.engine")
-    found = [run for run in serving.runs(data.Data(shared / "perf")) if run.engine == "vllm" and engine.trusted(run)]
+    found = [run for run in serving.runs(data.Data(shared / "perf")) if run.engine == "vllm" and serving.trusted(run)]
     errors = [serving.predict(r, serving.table(r, accelerators()[r.machine])) / r.tpot - 1 for r in found]
     assert len(errors) > 300
     assert np.median(np.abs(errors)) < 0.12

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
+from meritorder.catalog.operators import Operators, operators
+from meritorder.catalog.power import PowerCoefficients
+from meritorder.catalog.ranges import Span, unknown_keys
+from meritorder.catalog.wafer import WaferCoefficients
 from meritorder.units import Bytes, BytesPerSecond, FlopPerSecond, Seconds, UsdPerHour, Watts
 
 
@@ -50,9 +55,7 @@ class GpuCoefficients(BaseModel):
     host: Seconds = Field(default=1e-3, description="engine time of an iteration that the chip waits for")
     host_sequence: Seconds = Field(default=1e-5, description="engine time per decoding sequence and iteration")
     memory_reserve: Bytes = Field(default=2e9, description="memory kept for context, graphs and activations")
-    active_power: float = Field(default=0.25, ge=0, le=1, description="power of a busy chip, share of max - idle")
-    bandwidth_power: float = Field(default=0.35, ge=0, le=1, description="power on top at full memory bandwidth")
-    flops_power: float = Field(default=0.7, ge=0, le=1, description="power on top at the dense peak")
+    power: PowerCoefficients = PowerCoefficients()
 
     def gemm(self, bits: int) -> Roofline:
         """The GEMM in arithmetic of 16, 8 or 4 bits."""
@@ -63,31 +66,13 @@ class GpuCoefficients(BaseModel):
         return {16: self.experts_16, 8: self.experts_8, 4: self.experts_4}[bits]
 
 
-class WaferCoefficients(BaseModel):
-    """How a wafer pipeline runs a model (equations: docs/machines.md). The defaults are those of a CS-3."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    layer_latency: Seconds = Field(default=1.1e-5, description="one token through a layer of width 0")
-    layer_latency_per_hidden: Seconds = Field(default=3.4e-10, description="more of it per unit of hidden width")
-    token_floor: Seconds = Field(default=2.9e-5, description="least time between two tokens leaving the slowest stage")
-    compute: float = Field(default=0.06, gt=0, le=1, description="share of the dense FLOP/s in prefill")
-    decode_slot: float = Field(
-        default=1.0, gt=0, description="a decoding sequence in the slowest stage, in prompt tokens"
-    )
-    kv_bandwidth: float = Field(
-        default=0.05, gt=0, le=1, description="share of the SRAM bandwidth when attention reads KV"
-    )
-    sram: float = Field(default=0.85, gt=0, le=1, description="share of the SRAM for weights and KV")
-
-
 class Accelerator(BaseModel):
     """One chip: a GPU, or a whole wafer system. Figures are per chip, SI; FLOP/s are dense, power is IT power.
 
     `idle`, `typical` and `max` include the chip's share of host, network and fans, not of the building.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     kind: Literal["gpu", "wafer"]
     title: str = Field(default="", description="the name in full")
@@ -107,17 +92,44 @@ class Accelerator(BaseModel):
     idle: Watts
     typical: Watts
     max: Watts
+    tdp: Watts | None = Field(default=None, gt=0, description="power limit of the chip's board, host left out")
+    board_idle: Watts | None = Field(default=None, gt=0, description="the board alone, waiting with a loaded model")
     usd_per_hour: UsdPerHour = Field(description="owner cost, energy not included")
     coolant: Literal["air", "liquid-21c", "liquid-45c", "liquid"] = "air"
     gpu: GpuCoefficients = GpuCoefficients()
     wafer: WaferCoefficients = WaferCoefficients()
+    kernels: str = Field(default="", description="machine whose kernels, measured by shape, go before those in `gpu`")
+    # The kernels of that machine; other ones in cross-validation.
+    operators: SkipJsonSchema[Operators] = Field(default_factory=Operators, exclude=True, repr=False)
+    ranges: dict[str, Span] = Field(
+        default={}, description="figures known as a range only, for example `wafer.decode_slot: {low: 0.2, high: 5}`"
+    )
     notes: tuple[str, ...] = Field(default=(), description="what is guessed, reused from another chip, or a range")
+
+    @model_validator(mode="after")
+    def _ranges_have_an_effect(self) -> Accelerator:
+        if wrong := unknown_keys(self.ranges):
+            raise ValueError(f"there can be no range of {', '.join(wrong)}; see docs/machines.md for those that may be")
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_kernels(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("kernels"), str) and "operators" not in data:
+            return {**data, "operators": operators(data["kernels"])}
+        return data
 
     @model_validator(mode="after")
     def _powers_in_order(self) -> Accelerator:
         if not 0 <= self.idle <= self.typical <= self.max or self.max == 0:
             raise ValueError("idle, typical and max power must stand in this order, max above 0")
         return self
+
+    @property
+    def board(self) -> tuple[float, float]:
+        """Watts of the board alone, waiting and at its limit; where nobody states them, a fifth of the limit."""
+        limit = self.max if self.tdp is None else self.tdp
+        return (0.2 * limit if self.board_idle is None else self.board_idle), limit
 
     def compute_bits(self, weight_bits: int) -> int:
         """Bits of the arithmetic that weights of so many bits run in: their own, where the chip has it, else 16."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from meritorder.catalog.accelerator import Accelerator
+from meritorder.catalog.engine import Engines, EngineTerm
 from meritorder.catalog.model import ModelSpec
+from meritorder.catalog.operators import operators
+from meritorder.catalog.ranges import span
 from meritorder.units import FROM_FILE
 
 
@@ -33,43 +36,78 @@ class Figure:
 
 @dataclass(frozen=True)
 class Catalog:
-    """Accelerators and models by name."""
+    """Accelerators and models by name, and what was fitted about setups that others measured: name -> key -> value."""
 
     accelerators: dict[str, Accelerator]
     models: dict[str, ModelSpec]
+    setups: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    engines: Engines = field(default_factory=Engines)
 
 
 def catalog(fitted: Mapping[str, Any] | None = None) -> Catalog:
     """The catalog with its own coefficients, or with those of another fit (a mapping like `fitted.yaml`)."""
     if fitted is None:
-        return Catalog(accelerators(), models())
-    names = _file("accelerators.yaml")["accelerators"]
-    return Catalog({name: _accelerator(name, fitted) for name in names}, models())
+        return Catalog(accelerators(), models(), _setups(_file("fitted.yaml")), engines())
+    measured = engines_of(fitted["engines"]) if "engines" in fitted else engines()
+    return Catalog({name: _accelerator(name, fitted) for name in _whole()}, models(), _setups(fitted), measured)
 
 
 @cache
 def accelerators() -> dict[str, Accelerator]:
     """All accelerators of the catalog by name."""
     fitted = _file("fitted.yaml")
-    return {name: _accelerator(name, fitted) for name in _file("accelerators.yaml")["accelerators"]}
+    return {name: _accelerator(name, fitted) for name in _whole()}
+
+
+@cache
+def engines() -> Engines:
+    """What is known about inference engines."""
+    return engines_of(_file("engines.yaml"))
+
+
+def engines_of(section: Mapping[str, Any]) -> Engines:
+    """Engines as `engines.yaml` (or a fit) writes them."""
+    terms = tuple(EngineTerm(when=term["when"], factors=term["factors"]) for term in section["terms"])
+    return Engines(base=section["base"], terms=terms, versions=section["versions"])
+
+
+def incomplete() -> dict[str, str]:
+    """Announced machines that can't be simulated: name -> what nobody has published of them."""
+    return {name: entry["missing"] for name, entry in accelerator_entries().items() if "missing" in entry}
+
+
+def accelerator_entries() -> dict[str, dict[str, Any]]:
+    """The entries of all accelerators as written: `title`, `vendor`, `family`, `status`, `figures` and so on."""
+    entries: dict[str, dict[str, Any]] = _file("accelerators.yaml")["accelerators"]
+    return entries
 
 
 @cache
 def models() -> dict[str, ModelSpec]:
     """All models of the catalog by name."""
-    entries = _file("models.yaml")["models"]
-    return {name: ModelSpec.model_validate(entry["shape"], context=FROM_FILE) for name, entry in entries.items()}
+    entries = model_entries().items()
+    return {name: ModelSpec.model_validate(entry["shape"], context=FROM_FILE) for name, entry in entries}
 
 
 def figures(name: str, fitted: Mapping[str, Any] | None = None) -> dict[str, Figure]:
-    """Every figure of accelerator `name` with its provenance, coefficients as `gpu.gemm_bandwidth` and so on."""
-    data = _file("accelerators.yaml")
-    entry = data["accelerators"][name]
-    found = {key: _figure(value, data["sources"]) for key, value in entry["figures"].items()}
+    """Every figure of accelerator `name` with its provenance, coefficients as `gpu.gemm_bandwidth` and so on.
+
+    A coefficient is the machine's own, or that of the first of its `coefficients` that has it.
+    """
+    entry = accelerator_entries()[name]
+    sources = _file("accelerators.yaml")["sources"]
+    found = {key: _figure(value, sources) for key, value in entry["figures"].items()}
     fitted = _file("fitted.yaml") if fitted is None else fitted
-    for key, value in fitted["accelerators"].get(entry.get("coefficients", ""), {}).items():
-        found[f"{entry['kind']}.{key}"] = _figure(value, fitted["sources"])
+    for kin in entry.get("coefficients", ()):
+        for key, value in fitted["accelerators"].get(kin, {}).items():
+            found.setdefault(f"{entry['kind']}.{key}", _figure(value, fitted["sources"]))
     return found
+
+
+def model_entries() -> dict[str, dict[str, Any]]:
+    """The entries of all models as written: `shape`, `from`, and `published` counts in billions where there are any."""
+    entries: dict[str, dict[str, Any]] = _file("models.yaml")["models"]
+    return entries
 
 
 def model_source(name: str) -> Figure:
@@ -78,22 +116,50 @@ def model_source(name: str) -> Figure:
     return _figure({**data["models"][name]["from"], "value": name}, data["sources"])
 
 
+def _whole() -> list[str]:
+    return [name for name, entry in accelerator_entries().items() if "missing" not in entry]
+
+
 def _accelerator(name: str, fitted: Mapping[str, Any]) -> Accelerator:
-    entry = _file("accelerators.yaml")["accelerators"][name]
+    entry = accelerator_entries()[name]
     fields: dict[str, Any] = {"kind": entry["kind"], "title": entry["title"], "coolant": entry["coolant"]}
     coefficients: dict[str, Any] = {}
+    ranges: dict[str, Any] = {}
+    guesses: list[str] = []
     notes = [f"{name}: {note}" for note in entry.get("notes", ())]
     for key, figure in figures(name, fitted).items():
         _, _, coefficient = key.partition(".")
-        (coefficients if coefficient else fields)[coefficient or key] = figure.value
-        if figure.low is not None or figure.confidence == "guess":
-            notes.append(_doubt(name, key, figure))
-    return Accelerator.model_validate({**fields, entry["kind"]: coefficients, "notes": tuple(notes)}, context=FROM_FILE)
+        if coefficient:
+            coefficients[coefficient] = figure.value
+        elif key in Accelerator.model_fields:
+            fields[key] = figure.value
+        else:
+            continue  # told by `merit catalog`, not used by the cost models
+        if figure.low is not None:
+            ranges[key] = span(figure.low, figure.high)
+            doubt = f" ({figure.note})" if figure.note else ""
+            notes.append(f"{name}: {key} {figure.value} may be {figure.low} to {figure.high}{doubt}")
+        elif figure.confidence == "guess":
+            guesses.append(coefficient or key)
+    if guesses:
+        notes.append(f"{name}: guesses without a range: {', '.join(guesses)}")
+    fields["kernels"] = _kernels(name)
+    fields["operators"] = operators(fields["kernels"], fitted.get("operators"))
+    found = {**fields, entry["kind"]: coefficients, "ranges": ranges, "notes": tuple(notes)}
+    return Accelerator.model_validate(found, context=FROM_FILE)
 
 
-def _doubt(name: str, key: str, figure: Figure) -> str:
-    span = "is a guess" if figure.low is None else f"may be {figure.low} to {figure.high}"
-    return f"{name}: {key} {figure.value} {span}" + (f" ({figure.note})" if figure.note else "")
+def _kernels(name: str) -> str:
+    """Whose measured kernels a machine has: its own or its first kin's, but not another vendor's."""
+    entries = accelerator_entries()
+    kin: str = next(iter(entries[name].get("coefficients", ())), name)
+    return kin if entries.get(kin, {}).get("vendor") == entries[name].get("vendor") and operators(kin) else ""
+
+
+def _setups(fitted: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Bare values of the section `setups`: properties of a test bench or a service, not of a machine."""
+    found: Mapping[str, Mapping[str, Any]] = fitted.get("setups", {})
+    return {name: {key: float(figure["value"]) for key, figure in entry.items()} for name, entry in found.items()}
 
 
 def _figure(entry: dict[str, Any], sources: dict[str, Any]) -> Figure:

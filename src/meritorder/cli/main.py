@@ -29,8 +29,10 @@ VERBS = {
     "serve": Verb("meritorder.cli.serve", "Serve clients through a fleet's real backends."),
     "emulate": Verb("meritorder.cli.emulate", "Endpoints that keep the timing of a fleet which isn't there."),
     "replay": Verb("meritorder.cli.replay", "Ask a live endpoint a trace's requests and measure."),
+    "calibrate": Verb("meritorder.cli.calibrate", "Measure a live endpoint: a machine profile for fleet files."),
     "keys": Verb("meritorder.cli.keys", "Make, list, rotate and revoke the API keys of a gateway."),
     "predict": Verb("meritorder.cli.predict", "Append predictions to a table of configurations."),
+    "catalog": Verb("meritorder.cli.catalog", "Machines and models that fleet files may name, with sources."),
     "policies": Verb("meritorder.cli.policies", "List the dispatch policies with their parameters and sources."),
     "schema": Verb("meritorder.cli.schema", "Print the JSON Schema of fleet files, for editors."),
 }

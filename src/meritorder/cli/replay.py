@@ -70,6 +70,7 @@ def command(
     Latencies count from when the trace says that a request is sent, so that no wait is hidden. Ctrl-C ends it early and
     keeps what was measured. Exit code 1 when no request completed.
     """
+    from meritorder.cli.endpoints import address_of, headers_of
     from meritorder.cli.output import print_json, progress
     from meritorder.cli.replay_tables import print_replay
     from meritorder.serve.replay.compare import compare, simulated_latencies, simulated_pools
@@ -77,8 +78,8 @@ def command(
     from meritorder.serve.replay.summary import summarise
     from meritorder.simulate.folder import check_folder
 
-    headers = _headers(key)
-    address = _address(url)
+    headers = headers_of(key)
+    address = address_of(url)
     if output:
         check_folder(output, ours)
     loaded = _fleet(fleet)
@@ -104,32 +105,6 @@ def command(
         print_replay(summary, asked.trace, url, output)
     if measured.interrupted or not summary["completed"]:
         raise typer.Exit(130 if measured.interrupted else 1)
-
-
-def _headers(key: str | None) -> bytes:
-    """Raw header lines of every request."""
-    lines = b"x-merit-explain: 1\r\n"
-    if key is None:
-        return lines
-    import os
-
-    from meritorder.problems import InputError, Problem
-    from meritorder.serve.backends.secret import read_secret
-
-    if not key.startswith(("env:", "file:")):
-        raise InputError(Problem("is no place of a key", "--key", fix="give env:NAME or file:PATH"))
-    return lines + b"authorization: Bearer " + read_secret(key, "--key", os.environ).encode() + b"\r\n"
-
-
-def _address(url: str) -> str:
-    """The endpoint without `/v1`. Raises InputError where it is none."""
-    import re
-
-    from meritorder.problems import InputError, Problem
-
-    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", url):
-        raise InputError(Problem("is no address of an endpoint", url, fix="give one as http://127.0.0.1:8000"))
-    return url.rstrip("/").removesuffix("/v1")
 
 
 def _api(name: str) -> Literal["completions", "chat"]:

@@ -90,7 +90,7 @@ def build_state(
         p.levels, p.level_words = levels, words
         levels += table.max_sequences + 1
         words += (table.max_sequences >> 5) + 1
-        p.pair_s, p.pair_j = table.pair_s, table.pair_j
+        p.pair_s, p.pair_j, p.mixed_kv_s = table.pair_s, table.pair_j, table.mixed_kv_s
         p.request_s, p.prompt_token_s = pool.engine.request_overhead, pool.engine.prompt_token_overhead
         p.output_token_s = pool.engine.output_token_overhead
         p.usd_per_s = replica.usd_per_hour / 3600.0

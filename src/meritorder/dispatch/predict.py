@@ -35,7 +35,7 @@ def prefill_s(state: FleetState, pool: int, batch: int, kv_tokens: float, new: i
     p = state.pools[pool]
     chunk, full, rest = chunks(state, pool, batch, new)
     b = state.batches[p.batches + batch]
-    decode = b.decode_s + b.decode_kv_s * kv_tokens
+    decode = b.decode_s + (b.decode_kv_s + p.mixed_kv_s) * kv_tokens
     last = state.tokens[p.tokens + batch + rest].step_s + state.tokens[p.tokens + rest].prefill_s + decode
     seconds = last + p.pair_s * pairs
     if full > 0:

@@ -38,6 +38,7 @@ POOL = np.dtype(
         ("level_words", "i8"),  # offset into `level_words`: which of these lists hold anybody
         ("pair_s", "f8"),
         ("pair_j", "f8"),
+        ("mixed_kv_s", "f8"),
         ("request_s", "f8"),  # front end, per request
         ("prompt_token_s", "f8"),  # front end, per prompt token
         ("output_token_s", "f8"),  # front end, per token delivered

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from meritorder.catalog.load import incomplete
 from meritorder.fleet.document import KeyPath
 from meritorder.fleet.fault import Fault
 from meritorder.fleet.roles import role_faults
@@ -35,7 +36,11 @@ def cross_check(data: dict[str, Any], models: Collection[str], accelerators: Col
 
 
 def _known(path: KeyPath, value: object, kind: str, known: Collection[str]) -> Iterator[Fault]:
-    if isinstance(value, str) and value not in known:
+    missing = incomplete().get(value) if kind == "accelerator" and isinstance(value, str) else None
+    if missing and value not in known:
+        what = f'"{value}" is in the catalog, but can\'t be simulated: nobody has published its {missing}'
+        yield Fault(path, what, f"take another, or write it out under `accelerators` (`merit catalog show {value}`)")
+    elif isinstance(value, str) and value not in known:
         yield Fault(path, f'there is no {kind} "{value}"', did_you_mean(value, known))
 
 

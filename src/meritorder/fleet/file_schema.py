@@ -11,6 +11,8 @@ SHIPPED = Path(__file__).with_name("fleet.schema.json")
 
 _BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
 
+_CONFIG = r"^.+\.json$"  # a Hugging Face file
+
 
 def file_schema() -> dict[str, Any]:
     """The schema: a whole fleet, or one that `extends` another and then may leave out anything."""
@@ -28,6 +30,10 @@ def file_schema() -> dict[str, Any]:
         whole["properties"][kind]["patternProperties"] = dict.fromkeys(
             whole["properties"][kind]["patternProperties"], either
         )
+    _let_profiles_be_named(parts)
+    for part in ("Pool", "Service"):
+        model = parts[part]["properties"]["model"]
+        model["pattern"] = f"({model['pattern']})|{_CONFIG}"
     over = {f"{name}Over": _partial(part, "Over") for name, part in parts.items()}
     over["FleetOver"]["properties"] = {
         "extends": {"type": "string", "description": "Fleet file, seen from this one, that this one is laid on."}
@@ -40,6 +46,16 @@ def file_schema() -> dict[str, Any]:
         "else": {"$ref": "#/$defs/Fleet"},
         "$defs": parts | over,
     }
+
+
+def _let_profiles_be_named(parts: dict[str, Any]) -> None:
+    """`measured` may also be a profile's file name, or begin with one under `base`."""
+    file = {"type": "string", "description": "File that `merit calibrate` wrote, seen from this one."}
+    on_base = _partial(parts["MeasuredCoefficients"], "")
+    on_base["properties"] = {"base": file} | on_base["properties"]
+    on_base["required"] = ["base"]
+    parts["MeasuredCoefficientsOnBase"] = on_base
+    parts["Pool"]["properties"]["measured"]["anyOf"] += [file, {"$ref": "#/$defs/MeasuredCoefficientsOnBase"}]
 
 
 def _tidy(schema: Any) -> Any:

@@ -10,9 +10,11 @@ from pydantic import BaseModel, ValidationError
 
 from meritorder.catalog.load import accelerators as catalog_accelerators
 from meritorder.catalog.load import models as catalog_models
+from meritorder.fleet.configs import with_configs
 from meritorder.fleet.crosscheck import cross_check
 from meritorder.fleet.document import Document, read_document
 from meritorder.fleet.extend import extend, read_file
+from meritorder.fleet.profile import with_profiles
 from meritorder.fleet.schema import Fleet
 from meritorder.fleet.wording import in_words
 from meritorder.problems import InputError, Problem, did_you_mean
@@ -38,10 +40,12 @@ def loads(text: str, name: str = "fleet") -> Fleet:
 
 
 def _resolve(document: Document, name: str) -> Fleet:
-    """Fill in what the catalog knows, check everything, keep the models and accelerators that are used."""
+    """Fill in what catalog and profiles know, check everything, keep the models and accelerators that are used."""
+    document = with_profiles(document)
+    models = {**catalog_models(), **with_configs(document)}
     data = {"name": name, **document.data}
     problems = list(document.problems)
-    known: dict[str, Mapping[str, Any]] = {"models": catalog_models(), "accelerators": catalog_accelerators()}
+    known: dict[str, Mapping[str, Any]] = {"models": models, "accelerators": catalog_accelerators()}
     for kind, catalog in known.items():
         written, unknown = _written_out(document, kind, catalog)
         problems += unknown
@@ -76,12 +80,24 @@ def _written_out(
             own = {field: value for field, value in entry.items() if field != "base"}
             base = entry["base"]
             if isinstance(base, str) and base in catalog:
-                result[key] = _laid_on(catalog[base].model_dump(mode="json"), own)
+                below = catalog[base].model_dump(mode="json")
+                if isinstance(below.get("ranges"), dict):  # a figure that is given is no range any more
+                    below["ranges"] = {name: span for name, span in below["ranges"].items() if not _given(own, name)}
+                if "gpu" in own and "kernels" in below:
+                    below["kernels"] = ""  # whoever writes coefficients out means them to hold
+                result[key] = _laid_on(below, own)
             else:
                 fix = did_you_mean(str(base), catalog)
                 problems.append(document.problem((kind, key, "base"), f'"{base}" is not in the catalog', fix))
                 del result[key]
     return result, problems
+
+
+def _given(entry: Mapping[str, Any], name: str) -> bool:
+    """Whether an entry gives the figure `name`, a key or `part.key`."""
+    part, _, key = name.rpartition(".")
+    inside = entry.get(part, {}) if part else entry
+    return isinstance(inside, dict) and key in inside
 
 
 def _laid_on(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -15,9 +15,10 @@ from meritorder.catalog.model import KvPrecision, ModelSpec, Precision
 from meritorder.fleet.dispatch import Dispatch, MeritOrder
 from meritorder.fleet.gateway import Endpoint, Gateway, Live
 from meritorder.fleet.links import Link
+from meritorder.fleet.measured import MeasuredCoefficients
 from meritorder.fleet.part import Degree, Name, Number, Part, Positive, Switch
+from meritorder.fleet.speculation import Speculation
 from meritorder.units import (
-    Bytes,
     KgPerKwh,
     Seconds,
     TokensPerSecond,
@@ -92,45 +93,13 @@ class Engine(Part):
         return self
 
 
-class MeasuredCoefficients(Part):
-    """A machine given by its measured iteration times instead of a catalog name.
-
-    `t = host_s + per_token_s*(B+P) + per_sequence_s*B + per_kv_token_s*K + per_pair_s*A` for `B` decoding sequences
-    with `K` tokens in their KV caches and `P` prompt tokens that attend to `A` token pairs.
-    """
-
-    host_s: Number = Field(gt=0, le=1e4, description="Seconds of every iteration, whatever is in it.")
-    per_token_s: Number = Field(
-        default=0.0, ge=0, le=1e4, description="Seconds per token of the iteration (prompt or decode)."
-    )
-    per_sequence_s: Number = Field(default=0.0, ge=0, le=1e4, description="Seconds per decoding sequence.")
-    per_kv_token_s: Number = Field(default=0.0, ge=0, le=1e4, description="Seconds per KV token read by decode.")
-    per_pair_s: Number = Field(
-        default=0.0, ge=0, le=1e4, description="Seconds per token pair that prompt tokens attend to."
-    )
-    idle_w: Number = Field(ge=0, le=1e9, description="Watts of the idle replica.")
-    busy_w: Number = Field(ge=0, le=1e9, description="Watts of the replica while an iteration runs.")
-    kv_tokens: Positive = Field(description="Tokens of KV cache that fit.")
-    usd_per_hour: UsdPerHour = Field(description="Cost of the replica, USD per hour, energy not included.")
-    accelerators: Positive = Field(default=1, description="Chips of one replica.")
-    weight_bytes: Bytes | None = Field(default=None, description="Size of the weights, for example `0.3 GB`.")
-
-    @model_validator(mode="after")
-    def _busy_is_not_less_than_idle(self) -> Self:
-        if self.busy_w < self.idle_w:
-            raise ValueError(
-                f"busy_w {self.busy_w:g} is less than idle_w {self.idle_w:g}; give busy_w of idle_w or more"
-            )
-        return self
-
-
 class Pool(Part):
     """Replicas of one kind: accelerator, model, parallelism and engine settings at one site."""
 
     site: Name = Field(description="Name under `sites`.")
     accelerator: Name | None = Field(default=None, description="Name in the catalog or under `accelerators`.")
     measured: MeasuredCoefficients | None = Field(
-        default=None, description="Measured coefficients, instead of `accelerator`."
+        default=None, description="Measured iteration times (or a profile's file name), instead of `accelerator`."
     )
     model: Name = Field(description="Name in the catalog or under `models`.")
     replicas: Annotated[int, Strict(), Field(ge=1, le=1_000_000)] = Field(description="How many replicas.")
@@ -148,6 +117,7 @@ class Pool(Part):
     )
     kv: KvPrecision = Field(default="fp16", description="Number format of the KV cache.")
     engine: Engine = Field(default=Engine(), description="Settings of the inference engine.")
+    speculation: Speculation | None = Field(default=None, description="Speculative decoding; absent: none.")
     usd_per_hour: UsdPerHour | None = Field(
         default=None, description="Cost of a whole replica, USD per hour, energy not included; absent: the catalog's."
     )
@@ -166,6 +136,20 @@ class Pool(Part):
             raise ValueError("has no machine; give `accelerator: h100` (a catalog name) or `measured:` coefficients")
         if self.accelerator is not None and self.measured is not None:
             raise ValueError("has both `accelerator` and `measured`; keep one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _speculation_has_room(self) -> Self:
+        if self.speculation is None:
+            return self
+        if self.measured is not None:
+            raise ValueError("has `speculation` beside `measured`, whose times hold what the engine did; drop the one")
+        checked = self.engine.max_sequences * (self.speculation.draft_tokens + 1)
+        if self.engine.token_budget < checked:
+            raise ValueError(
+                f"engine.token_budget {self.engine.token_budget} has no room for a full batch with drafted tokens; "
+                f"give at least {checked}, or fewer max_sequences or draft_tokens"
+            )
         return self
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from meritorder.fleet.schema import Fleet, Pool
 from meritorder.perf.fit import check_parallelism, does_not_fit
-from meritorder.perf.gpu import gpu_table
-from meritorder.perf.measured import measured_table
+from meritorder.perf.measured import measured_table, outside
 from meritorder.perf.memory import memory
 from meritorder.perf.placement import Placement
 from meritorder.perf.replica import Replica
-from meritorder.perf.wafer import wafer_table
+from meritorder.perf.speculative import machine_table
 from meritorder.problems import InputError, Problem
 
 
@@ -31,17 +30,19 @@ def _measured(fleet: Fleet, pool: Pool, key: str) -> Replica:
     blocks = engine.kv_blocks or measured.kv_tokens // engine.kv_block_tokens
     kv_tokens = blocks * engine.kv_block_tokens
     kv_bytes = model.kv_bytes_per_token(pool.kv)
+    context = _max_context(pool, model.max_context, kv_tokens, key)
     return Replica(
         table=measured_table(measured, engine),
         kv_blocks=blocks,
         block_tokens=engine.kv_block_tokens,
-        max_context=_max_context(pool, model.max_context, kv_tokens, key),
+        max_context=context,
         accelerators=measured.accelerators,
         weight_bytes=weights,
         kv_bytes_per_token=kv_bytes,
         memory_bytes=weights + kv_tokens * kv_bytes,
         max_w=measured.busy_w,
         usd_per_hour=measured.usd_per_hour if pool.usd_per_hour is None else pool.usd_per_hour,
+        notes=outside(measured, engine, context),
     )
 
 
@@ -65,7 +66,7 @@ def _catalogued(fleet: Fleet, pool: Pool, key: str) -> Replica:
         raise does_not_fit(place, engine.memory_fraction, engine.kv_block_tokens, pool, key)
     blocks = engine.kv_blocks or held.blocks
     return Replica(
-        table=wafer_table(place) if chip.kind == "wafer" else gpu_table(place),
+        table=machine_table(place, pool.speculation),
         kv_blocks=blocks,
         block_tokens=engine.kv_block_tokens,
         max_context=_max_context(pool, model.max_context, blocks * engine.kv_block_tokens, key),

@@ -1,4 +1,4 @@
-"""The iteration table of a GPU replica: a roofline for each operator class, summed over the layers.
+"""The iteration table of a GPU replica: the kernels of its layers, summed by kind, and what the engine adds.
 
 Tensor parallelism splits every matrix by columns or rows, with two all-reduces a layer. Pipeline parallelism
 runs as many micro-batches at a time as there are stages: a sequence gets a token each time that its
@@ -7,140 +7,196 @@ micro-batch has passed all stages.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
 import numpy as np
 import numpy.typing as npt
 
-from meritorder.catalog.model import ACTIVATION_BYTES, WEIGHT_BITS, WEIGHT_BYTES
-from meritorder.perf import kernels
+from meritorder.perf import kernels, layers
+from meritorder.perf.energy import joules, limited
 from meritorder.perf.kernels import Cost
 from meritorder.perf.placement import Placement
 from meritorder.perf.table import IterationTable
 
-Floats = npt.NDArray[np.float64]
+Floats: TypeAlias = npt.NDArray[np.float64]
+Work: TypeAlias = dict[str, Cost]
+
+
+@dataclass(frozen=True)
+class Works:
+    """The kernels of a replica by kind, for each column of its iteration table, no engine's factors applied yet."""
+
+    step: Work
+    prefill: Work
+    decode: Work
+    kv: Work
+    pair: Work
 
 
 def gpu_table(place: Placement) -> IterationTable:
     """The iteration table of a replica on GPUs."""
+    return assembled(place, works(place))
+
+
+def works(place: Placement) -> Works:
+    """All kernels of the replica: what a fit of the engine's factors needs only once."""
     tokens = np.arange(place.token_budget + 1, dtype=np.float64)
     sequences = np.arange(place.max_sequences + 1, dtype=np.float64)
-    step = _step(place, tokens)
-    prefill = _prefill(place, tokens)
-    decode = _decode(place, sequences)
-    kv = _kv_token(place)
-    pair = _pairs(place, np.ones(1), place.model.full_layers)
+    return Works(
+        step=step_work(place, tokens),
+        prefill=prefill_work(place, tokens),
+        decode=decode_work(place, sequences),
+        kv=kv_work(place),
+        pair=pair_work(place),
+    )
+
+
+def assembled(place: Placement, found: Works) -> IterationTable:
+    """The iteration table of these kernels, with the factors of the placement's engine."""
+    tokens = np.arange(place.token_budget + 1, dtype=np.float64)
+    sequences = np.arange(place.max_sequences + 1, dtype=np.float64)
+    step, prefill, decode = total(place, found.step), total(place, found.prefill), total(place, found.decode)
+    kv, pair = total(place, found.kv), total(place, found.pair)
     ones = np.ones_like(sequences)
     return IterationTable(
-        step_s=step.seconds,
-        prefill_s=prefill.seconds,
-        decode_s=decode.seconds,
+        step_s=step.seconds * (tokens > 0),
+        prefill_s=prefill.seconds * (tokens > 0),
+        decode_s=decode.seconds * (sequences > 0),
         decode_kv_s=kv.seconds * ones,
         pair_s=float(pair.seconds[0]),
-        step_j=step.joules,
-        prefill_j=prefill.joules,
-        decode_j=decode.joules,
-        decode_kv_j=kv.joules * ones,
-        pair_j=float(pair.joules[0]),
+        step_j=step.joules * _busy_chips(place, tokens),
+        prefill_j=prefill.joules * _busy_chips(place, tokens),
+        decode_j=decode.joules * _busy_chips(place, sequences),
+        decode_kv_j=kv.joules * place.stage_chips * place.pipeline * ones,
+        pair_j=float(pair.joules[0]) * place.stage_chips * place.pipeline,
         idle_w=place.chip.idle * place.chips,
     )
 
 
-def _step(place: Placement, tokens: Floats) -> Cost:
+def total(place: Placement, work: Work) -> Cost:
+    """The sum over all kinds, each with the engine's factor."""
+    parts = [cost * place.engine.factor(kind) for kind, cost in work.items()]
+    seconds = np.asarray(sum(part.seconds for part in parts))
+    return Cost(seconds, limited(place.chip, seconds, np.asarray(sum(part.joules for part in parts))))
+
+
+def step_work(place: Placement, tokens: Floats) -> Work:
     """What every token needs, be it prompt or decode: matrices, experts, collectives; and the engine itself."""
     chip, model = place.chip, place.model
     batch = np.maximum(tokens / place.pipeline, 1.0)
+    own = np.maximum(batch / place.data, 1.0)
     uneven = place.slowest_stage * place.pipeline
-    work = _attention_matrices(place, batch) + kernels.elementwise(chip, batch, model.hidden)
-    if place.tensor > 1:
-        message = batch * model.hidden * ACTIVATION_BYTES
-        work = work + kernels.all_reduce(chip, message, place.tensor) * 2
-    work = work * (model.layers * uneven)
+    dense = model.ffn_layers + model.bare_layers
+    work: Work = {}
+    _add(work, layers.full_attention(place, own), model.full_layers * uneven)
+    if model.window_layers:
+        _add(work, layers.window_attention(place, own), model.window_layers * uneven)
+    if model.linear_layers:
+        _add(work, layers.linear_mixer(place, own), model.linear_layers * uneven)
+        _add(work, [_wait(place, "linear_layer", place.engine.linear_layer)], model.linear_layers * uneven)
+    if model.ffn_layers:
+        _add(work, layers.feed_forward(place, own, model.ffn, place.tensor), model.ffn_layers * uneven)
     if model.moe_layers:
-        work = work + _experts(place, batch) * (model.moe_layers * uneven)
-    if model.moe_layers < model.layers:
-        ffn = _feed_forward(place, batch, model.ffn)
-        work = work + ffn * ((model.layers - model.moe_layers) * uneven)
-    work = work + _output(place, np.ones(1))
-    waiting = chip.gpu.host + chip.hop * (place.pipeline - 1)
-    return Cost((work.seconds + waiting) * (tokens > 0), work.joules * _busy_chips(place, tokens))
+        _add(work, layers.mixture(place, batch), model.moe_layers * uneven)
+        _add(work, layers.links(place, own, batch, experts=True), model.moe_layers * uneven)
+        _add(work, [_wait(place, "expert_layer", place.engine.expert_layer)], model.moe_layers * uneven)
+    if dense:
+        _add(work, layers.links(place, own, batch, experts=False), dense * uneven)
+    layer = chip.gpu.layer if place.engine.layer is None else place.engine.layer
+    _add(work, [_wait(place, "layer", layer)], model.layers * uneven)
+    _add(work, [("elementwise", kernels.elementwise(chip, own, model.hidden))], model.layers * uneven)
+    _add(work, [layers.output(place, np.ones(1))], 1)
+    host = chip.gpu.host if place.engine.host is None else place.engine.host
+    _add(work, [("host", _idle(host + chip.hop * (place.pipeline - 1)))], 1)
+    return work
+
+
+def decode_work(place: Placement, sequences: Floats) -> Work:
+    """What decoding sequences add, their whole context left out: output projection, windows, states, the engine's work."""
+    chip, model = place.chip, place.model
+    batch = np.maximum(sequences / place.pipeline, 1.0)
+    own = np.maximum(batch / place.data, 1.0)
+    work: Work = {}
+    kind, one = layers.output(place, np.ones(1))
+    _, head = layers.output(place, own)
+    _add(work, [(kind, Cost(head.seconds - one.seconds, head.joules - one.joules))], 1)
+    # Sequences shorter than the window (or than what sparse attention chooses) read less: the whole of it keeps the
+    # table affine.
+    held = model.window_kv_bytes(place.kv) * model.window_span / max(model.window, 1)
+    held += model.full_layers * model.sparse_tokens * (model.kv_bytes_per_layer(place.kv) - model.index_dim)
+    read = own * held * place.kv_copies / place.tensor
+    attention = kernels.decode_attention(chip, read, place.kv)
+    _add(work, [("attention", attention)], 1)
+    _add(work, [("attention", kernels.floor(chip, chip.gpu.decode_fixed))], model.full_layers + model.window_layers)
+    if model.state_bytes:
+        state = own * model.state_bytes * 2 / place.tensor
+        _add(work, [("state", kernels.decode_attention(chip, state, "fp16"))], 1)
+    host = chip.gpu.host_sequence if place.engine.host_sequence is None else place.engine.host_sequence
+    sampling = host * own * place.pipeline
+    drawn = joules(chip, sampling, 0.0 * own, 0.0 * own, "sequence")
+    _add(work, [("sequence", Cost(sampling, drawn))], 1)
+    return work
+
+
+def kv_work(place: Placement) -> Work:
+    """What one token in the KV caches of decoding sequences adds: its bytes or, in latent attention, its arithmetic."""
+    chip, model = place.chip, place.model
+    held = model.kv_bytes_per_layer(place.kv) if not model.sparse_tokens else float(model.index_dim)
+    share = model.full_layers * place.kv_copies / place.tensor / place.data / place.pipeline
+    cost = kernels.decode_attention(chip, np.array([held * share]), place.kv)
+    if model.kv_lora and not model.sparse_tokens:
+        flops = model.decode_flops_per_pair / place.tensor / place.data / place.pipeline
+        compute = kernels.prefill_attention(chip, np.array([flops]))
+        blend = (cost.seconds**2 + compute.seconds**2) ** 0.5
+        cost = Cost(blend, np.maximum(cost.joules, compute.joules))
+    return {"attention": cost}
+
+
+def prefill_work(place: Placement, tokens: Floats) -> Work:
+    """What prompt tokens add, pairs left out: the floor of prompt attention, its lead, sliding windows, scans."""
+    chip, model = place.chip, place.model
+    attending = model.full_layers + model.window_layers
+    share = 1.0 / place.tensor / place.data / place.pipeline
+    flops = model.pair_flops * model.full_layers * chip.gpu.prefill_lead
+    flops += model.window_pair_flops * model.window_layers * (chip.gpu.prefill_lead + model.window_span)
+    if model.sparse_tokens:
+        flops += model.pair_flops * model.full_layers * model.sparse_tokens
+    work: Work = {}
+    _add(work, [("prefill", kernels.prefill_attention(chip, tokens * flops * share))], 1)
+    _add(work, [("prefill", kernels.floor(chip, chip.gpu.prefill_fixed))], attending)
+    if model.linear_layers:
+        # A scan in chunks multiplies every token twice with the state, whose elements have four bytes.
+        scan = tokens * model.state_bytes * share
+        _add(work, [("state", kernels.prefill_attention(chip, scan))], 1)
+    slower = np.array([place.engine.mixed])
+    _add(work, [("mixed", Cost(slower, joules(chip, slower, 0.0 * slower, 0.0 * slower, "mixed")))], 1)
+    return work
+
+
+def pair_work(place: Placement) -> Work:
+    """What a prompt token adds for each token that it attends to."""
+    model = place.model
+    flops = model.index_pair_flops * model.full_layers if model.sparse_tokens else model.flops_per_pair
+    share = 1.0 / place.tensor / place.data / place.pipeline
+    return {"prefill": kernels.prefill_attention(place.chip, np.array([flops * share]))}
+
+
+def _add(work: Work, found: Iterable[tuple[str, Cost]], times: float) -> None:
+    for kind, cost in found:
+        work[kind] = work[kind] + cost * times if kind in work else cost * times
+
+
+def _wait(place: Placement, kind: str, seconds: float) -> tuple[str, Cost]:
+    return kind, kernels.floor(place.chip, seconds)
+
+
+def _idle(seconds: float) -> Cost:
+    """Time in which the chip waits for the engine."""
+    return Cost(np.array([seconds]), np.zeros(1))
 
 
 def _busy_chips(place: Placement, tokens: Floats) -> Floats:
     """Chips at work on average: fewer tokens than stages leave stages empty."""
-    return place.tensor * np.minimum(tokens, place.pipeline)
-
-
-def _attention_matrices(place: Placement, batch: Floats) -> Cost:
-    chip, model = place.chip, place.model
-    mixture = place.weights == "mxfp4" and model.experts > 0
-    weights = "bf16" if mixture else place.weights
-    bits, size = chip.compute_bits(WEIGHT_BITS[weights]), WEIGHT_BYTES[weights]
-    queries = model.heads / place.tensor * model.head_dim
-    keys = 2 * place.kv_heads_per_chip * model.head_dim
-    into = kernels.gemm(chip, batch, queries + keys, model.hidden, size, bits)
-    return into + kernels.gemm(chip, batch, model.hidden, queries, size, bits)
-
-
-def _feed_forward(place: Placement, batch: Floats, inner: int) -> Cost:
-    chip, hidden = place.chip, place.model.hidden
-    bits, size = chip.compute_bits(WEIGHT_BITS[place.weights]), WEIGHT_BYTES[place.weights]
-    width = inner / place.tensor
-    into = kernels.gemm(chip, batch, 2 * width, hidden, size, bits)
-    return into + kernels.gemm(chip, batch, hidden, width, size, bits)
-
-
-def _experts(place: Placement, batch: Floats) -> Cost:
-    chip, model = place.chip, place.model
-    bits, size = chip.compute_bits(WEIGHT_BITS[place.weights]), WEIGHT_BYTES[place.weights]
-    touched = model.experts_touched(batch)
-    params = model.expert_params / place.tensor
-    work = kernels.experts(chip, batch, touched, params, model.active_experts, size, bits)
-    work = work + kernels.gemm(chip, batch, model.experts, model.hidden, 2.0, 16)
-    if model.shared_experts:
-        work = work + _feed_forward(place, batch, model.shared_experts * model.expert_ffn)
-    return work
-
-
-def _output(place: Placement, sequences: Floats) -> Cost:
-    """The output projection, for the last token of each sequence."""
-    model = place.model
-    return kernels.gemm(place.chip, sequences, model.vocab / place.tensor, model.hidden, 2.0, 16)
-
-
-def _decode(place: Placement, sequences: Floats) -> Cost:
-    """What a decoding sequence adds, its whole context left out: output projection, windows, the engine's work."""
-    chip, model = place.chip, place.model
-    batch = np.maximum(sequences / place.pipeline, 1.0)
-    one = _output(place, np.ones(1))
-    head = _output(place, batch)
-    # Sequences shorter than the window read less; taking the whole window keeps the table affine.
-    window = model.window_kv_bytes(place.kv) * place.kv_copies / place.tensor
-    attention = kernels.decode_attention(chip, window * batch, place.kv)
-    attention = attention + kernels.floor(chip, chip.gpu.decode_fixed * model.layers)
-    seconds = head.seconds - one.seconds + attention.seconds + chip.gpu.host_sequence * sequences
-    joules = np.maximum(head.joules - one.joules, 0.0) + attention.joules
-    return Cost(seconds * (sequences > 0), joules * _busy_chips(place, sequences))
-
-
-def _kv_token(place: Placement) -> Cost:
-    """What one token in the KV caches of decoding sequences adds."""
-    held = place.model.kv_bytes_per_token(place.kv) * place.kv_copies / place.tensor
-    cost = kernels.decode_attention(place.chip, np.array([held]), place.kv)
-    return Cost(cost.seconds / place.pipeline, cost.joules * place.tensor)
-
-
-def _prefill(place: Placement, tokens: Floats) -> Cost:
-    """What prompt tokens add, pairs left out: the floor of prompt attention, its lead, sliding windows."""
-    chip, model = place.chip, place.model
-    lead = _pairs(place, tokens * chip.gpu.prefill_lead, model.layers)
-    windows = _pairs(place, tokens * model.window, model.window_layers)
-    floor = kernels.floor(chip, chip.gpu.prefill_fixed * model.layers)
-    work = lead + windows
-    seconds = work.seconds + floor.seconds * (tokens > 0)
-    return Cost(seconds, work.joules + floor.joules * _busy_chips(place, tokens))
-
-
-def _pairs(place: Placement, pairs: Floats, layers: int) -> Cost:
-    model = place.model
-    flops = 4.0 * model.heads / place.tensor * model.head_dim * layers * pairs
-    cost = kernels.prefill_attention(place.chip, flops)
-    return Cost(cost.seconds / place.pipeline, cost.joules * place.tensor)
+    return place.stage_chips * np.minimum(tokens, place.pipeline)

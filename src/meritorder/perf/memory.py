@@ -13,7 +13,7 @@ class Memory:
 
     usable: float  # what the engine may use
     weights: float
-    reserve: float  # context, graphs, activations, and the windows of sliding-window layers
+    reserve: float  # context, graphs, activations, windows of sliding-window layers, states of linear layers
     block: float  # one KV block
     blocks: int
 
@@ -33,7 +33,8 @@ def memory(place: Placement, memory_fraction: float, block_tokens: int) -> Memor
         # Two vectors of hidden width a token: the growth of vLLM's own reserve with its token budget.
         activations = place.token_budget * model.hidden * 4.0
         usable, reserve = chip.memory * memory_fraction, chip.gpu.memory_reserve + activations
-    reserve += place.max_sequences * model.window_kv_bytes(place.kv) * place.kv_copies * share
+    held = model.window_kv_bytes(place.kv) * place.kv_copies + model.state_bytes
+    reserve += place.max_sequences * held * share
     weights = model.weight_bytes(place.weights) * share
     block = model.kv_bytes_per_token(place.kv) * place.kv_copies * share * block_tokens
     blocks = max(0, int((usable - weights - reserve) // block))

@@ -6,12 +6,20 @@ import math
 from dataclasses import dataclass
 
 from meritorder.catalog.accelerator import Accelerator
+from meritorder.catalog.engine import EngineProfile
 from meritorder.catalog.model import ModelSpec
+
+NEUTRAL = EngineProfile()
 
 
 @dataclass(frozen=True)
 class Placement:
-    """A model on `pipeline` stages of `tensor` chips each, with number formats and the batch limits of its engine."""
+    """A model on `pipeline` stages of `tensor x data` chips, with number formats and the batch limits of its engine.
+
+    Attention is split over `tensor` chips and repeated `data` times (data-parallel attention), each copy with its own
+    sequences. Experts lie on all chips of a stage: `expert` groups that hold different experts, each of which splits
+    its experts' matrices over the chips in it.
+    """
 
     chip: Accelerator
     model: ModelSpec
@@ -21,11 +29,24 @@ class Placement:
     kv: str
     max_sequences: int
     token_budget: int
+    data: int = 1
+    expert: int = 1
+    engine: EngineProfile = NEUTRAL
+
+    @property
+    def stage_chips(self) -> int:
+        """Chips of one pipeline stage."""
+        return self.tensor * self.data
 
     @property
     def chips(self) -> int:
         """Chips of the replica."""
-        return self.tensor * self.pipeline
+        return self.stage_chips * self.pipeline
+
+    @property
+    def expert_tensor(self) -> int:
+        """Chips over which the matrices of one expert are split."""
+        return self.stage_chips // self.expert
 
     @property
     def slowest_stage(self) -> float:
@@ -35,10 +56,10 @@ class Placement:
 
     @property
     def kv_copies(self) -> float:
-        """How often the KV cache is stored: with more chips in a stage than KV heads, heads are copied."""
+        """How often a token's KV cache is stored in its stage: with more chips than KV heads, heads are copied."""
         return self.kv_heads_per_chip * self.tensor / self.model.kv_heads
 
     @property
     def kv_heads_per_chip(self) -> int:
-        """KV heads that one chip keeps."""
+        """KV heads that one chip keeps (latent attention has one, which every chip keeps whole)."""
         return math.ceil(self.model.kv_heads / self.tensor)

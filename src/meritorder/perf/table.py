@@ -18,6 +18,7 @@ class IterationTable:
     tokens that attend to `A` token pairs: a chunk of `p` tokens behind `c` cached ones adds `p*c + p*(p+1)/2`.
 
         t = step_s[B+P] + prefill_s[P] + decode_s[B] + decode_kv_s[B] * K + pair_s * A     (seconds)
+            + mixed_kv_s * K where P > 0: attention reads KV caches slower in the company of prompts
         e = step_j[B+P] + prefill_j[P] + decode_j[B] + decode_kv_j[B] * K + pair_j * A     (joules above idle)
 
     Energy above idle: a replica draws `idle_w` always, and `e` on top for every iteration.
@@ -38,6 +39,7 @@ class IterationTable:
     decode_kv_j: Floats
     pair_j: float
     idle_w: float
+    mixed_kv_s: float = 0.0
 
     @property
     def token_budget(self) -> int:
@@ -57,6 +59,7 @@ class IterationTable:
             + self.decode_s[decoding]
             + self.decode_kv_s[decoding] * kv_tokens
             + self.pair_s * pairs
+            + (self.mixed_kv_s * kv_tokens if prompt_tokens else 0.0)
         )
 
     def joules(self, decoding: int, kv_tokens: float, prompt_tokens: int = 0, pairs: float = 0.0) -> float:
@@ -76,5 +79,7 @@ class IterationTable:
         for values in (*columns, *energies):
             if not (np.isfinite(values).all() and (values >= 0).all()):
                 raise ValueError("an iteration table needs finite entries >= 0")
+        if not 0 <= self.mixed_kv_s < np.inf:
+            raise ValueError("mixed_kv_s must be finite and >= 0")
         if not (self.step_s[1:] > 0).all():
             raise ValueError("an iteration with tokens must take time > 0")

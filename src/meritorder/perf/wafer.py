@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from meritorder.catalog.model import ACTIVATION_BYTES
 from meritorder.perf.placement import Placement
 from meritorder.perf.table import IterationTable
+from meritorder.perf.wafer_array import best_side, context_seconds, decode_layer, layer_work
 
 
 def wafer_table(place: Placement) -> IterationTable:
@@ -25,8 +27,9 @@ def wafer_table(place: Placement) -> IterationTable:
     prompt = np.maximum(latency, tokens * slot) - np.maximum(latency, tokens * least)
     prefill = prompt + np.minimum(latency, tokens * slot)
     decode = np.maximum(latency, sequences * decode_slot) - np.maximum(latency, sequences * least)
-    kv = _kv_token_seconds(place) * np.ones_like(sequences)
-    pair = _pair_seconds(place)
+    # A lone sequence waits for every layer to read its KV cache, of many the fullest stage reads all.
+    kv = _kv_token_seconds(place) * np.maximum(1 / np.maximum(sequences, 1), place.slowest_stage)
+    pair = pair_seconds(place)
 
     # A slot costs the same joules whether the pipeline is full or not.
     above_idle = (place.chip.max - place.chip.idle) * place.pipeline
@@ -46,10 +49,15 @@ def wafer_table(place: Placement) -> IterationTable:
 
 
 def pipeline_latency(place: Placement) -> float:
-    """Seconds of one token through all layers and over the links between wafers."""
-    fit = place.chip.wafer
-    layer = fit.layer_latency + fit.layer_latency_per_hidden * place.model.hidden
-    return place.model.layers * layer + place.chip.hop * (place.pipeline - 1)
+    """Seconds of one token of a short context through all layers and over the links between wafers.
+
+    Each layer runs on the mesh that suits it best: the wafer has room for several.
+    """
+    chip, model = place.chip, place.model
+    side = best_side(chip.wafer, model, 0.0)
+    layer = decode_layer(chip.wafer, layer_work(model, 0.0), side) * chip.wafer.software
+    sent = model.hidden * ACTIVATION_BYTES / chip.link if chip.link else 0.0
+    return chip.wafer.pass_fixed + model.layers * layer + (chip.hop + sent) * (place.pipeline - 1)
 
 
 def token_slot(place: Placement) -> float:
@@ -60,10 +68,11 @@ def token_slot(place: Placement) -> float:
 
 
 def _kv_token_seconds(place: Placement) -> float:
-    held = place.model.kv_bytes_per_token(place.kv)
-    return held / (place.chip.bandwidth * place.chip.wafer.kv_bandwidth)
+    wafer, model = place.chip.wafer, place.model
+    return context_seconds(wafer, model, best_side(wafer, model, 0.0)) * model.layers * wafer.software
 
 
-def _pair_seconds(place: Placement) -> float:
+def pair_seconds(place: Placement) -> float:
+    """Seconds of the slowest stage for one pair of tokens that attend to one another, in prefill."""
     flops = place.model.flops_per_pair * place.slowest_stage
     return flops / (place.chip.flops_16 * place.chip.wafer.compute)

@@ -64,9 +64,9 @@ class Attempt:
     def on_end(self) -> None:
         """The answer is complete, as far as HTTP goes."""
         if self.http != 200:
-            self.end("refused", _message(self._error) or f"HTTP {self.http}")
+            self.end("refused", error_message(self._error) or f"HTTP {self.http}")
         elif self.stream.error:
-            self.end("broken", _message(self.stream.error.encode()))
+            self.end("broken", error_message(self.stream.error.encode()))
         elif not self.stream.ended or not self.stream.pieces:
             self.end("broken", "the stream ended without a proper end" if self.stream.pieces else "an empty answer")
         else:
@@ -91,7 +91,7 @@ class Attempt:
             self._ended(self)
 
 
-def _message(body: bytes) -> str:
+def error_message(body: bytes) -> str:
     """What an error body says, in one line."""
     try:
         told = orjson.loads(body)

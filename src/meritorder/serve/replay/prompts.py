@@ -11,7 +11,7 @@ from meritorder.workload.trace import Trace
 _FIRST_TOKEN, _TOKENS = 1_000, 20_000
 
 # With the space behind it, each is one token in usual vocabularies, and four bytes.
-_WORDS = np.frombuffer(
+WORDS = np.frombuffer(
     b"the and for are but not you all any can had her was one our out day get has him his how man new now old see two "
     b"way who boy did its let put say she too use act add age ago air arm art ask bad bag bar bed big bit box buy car "
     b"cat cup cut die dog dry due ear eat egg end eye far fat few fit fly fun gas god gun guy hat hit hot ice ill job ",
@@ -32,7 +32,7 @@ class Prompts:
 
     def text(self, request: int) -> str:
         """The prompt of a request as text of about as many tokens: four bytes each."""
-        return bytes(_WORDS[self._draws(request) % np.uint64(len(_WORDS))].tobytes()).decode()
+        return bytes(WORDS[self._draws(request) % np.uint64(len(WORDS))].tobytes()).decode()
 
     def _draws(self, request: int) -> npt.NDArray[np.uint64]:
         """A random number for each of its tokens, which block and place in it (or else the request) decide."""

@@ -247,6 +247,8 @@ def price(fleet: FleetState, sim: SimState, replica: int, chunks: int) -> None:
     alone = fleet.tokens[p.tokens + chunks]
     batch = fleet.batches[p.batches + e.decoding]
     e.seconds = tokens.step_s + alone.prefill_s + batch.decode_s + batch.decode_kv_s * e.kv + p.pair_s * pairs
+    if chunks > 0:
+        e.seconds += p.mixed_kv_s * e.kv
     e.joules = tokens.step_j + alone.prefill_j + batch.decode_j + batch.decode_kv_j * e.kv + p.pair_j * pairs
 
 

@@ -1,0 +1,76 @@
+"""vLLM servers under open load (BLIS's training runs): each model predicted from the runs of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from functools import cache
+from typing import Any
+
+import yaml
+from scripts.fit_machines import FITTED
+from scripts.machine_fit.data import Data, Row
+from scripts.machine_fit.vllm import RUNS, fit_vllm
+from scripts.machine_fit.write import Fitted
+from scripts.validation.study import Fold, Metric, Study, by_value
+
+from meritorder.predict.open_loop import OPEN_LOOP
+
+OUTCOMES = frozenset({*OPEN_LOOP.adds, "gpu_kv_blocks", "cpu_kv_blocks"})
+REMARK = (
+    "vLLM 0.15.1 on H100, five dense models and one of experts in FP8; a stage is a row, and so are both stages of a "
+    "run together. Clients that tokenize an answer again count fewer tokens than were made, most of all with Llama-2 "
+    "(195 of 247), so its inter-token latency is left out. Runs with long answers (`reasoning-lite`) are predicted but "
+    "not used in any fit: which of their prompts were in the cache is not known."
+)
+
+
+def studies() -> list[Study]:
+    """All studies of open load."""
+
+    def counted(row: Row) -> bool:
+        return "Llama-2-7b" not in row["model"]
+
+    return [
+        Study(
+            "vLLM under open load, unseen model",
+            RUNS,
+            OPEN_LOOP,
+            folds,
+            (
+                Metric("E2E mean", "e2e_mean_ms", "median", 0.08, 0.06),
+                Metric("ITL mean", "itl_mean_ms", "median", 0.08, 0.06, counts=counted),
+                Metric("TTFT mean", "ttft_mean_ms", "median", 0.20, 0.15),
+                Metric("E2E p90", "e2e_p90_ms", "median"),
+                Metric("E2E p99", "e2e_p99_ms", "median", 0.11, 0.09),
+                Metric("TTFT p90", "ttft_p90_ms", "median"),
+                Metric("TTFT p99", "ttft_p99_ms", "median", 0.30, 0.22),
+            ),
+            OUTCOMES,
+            refit=refit,
+            group=lambda row: row["exp"],
+            remark=REMARK,
+        )
+    ]
+
+
+def folds(rows: Sequence[Row]) -> list[Fold]:
+    """A fold for each model."""
+    return by_value(rows, lambda row: row["model"])
+
+
+def refit(data: Data) -> Mapping[str, Any]:
+    """The part `vllm` fitted to the models that are left; everything else as committed."""
+    document = deepcopy(committed())
+    fitted = Fitted(document["accelerators"], {**(document.get("setups") or {})})
+    fit_vllm(data, fitted)
+    document["setups"] = fitted.setups
+    return document
+
+
+@cache
+def committed() -> dict[str, Any]:
+    """`fitted.yaml` as it is."""
+    with FITTED.open(encoding="utf-8") as file:
+        document: dict[str, Any] = yaml.safe_load(file)
+    return document

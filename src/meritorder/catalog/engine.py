@@ -1,0 +1,161 @@
+"""Inference engines: what one engine in one version adds to the kernels of a machine.
+
+Coefficients are products: a base, times the factor of every term whose conditions hold ("engine vllm", "vllm 0.19.0",
+"sglang with 8-bit weights on chips with 4-bit arithmetic"). An engine, version, machine or model that nobody measured
+so gets what is known of its relatives.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from meritorder.catalog.accelerator import Accelerator
+from meritorder.units import Seconds
+
+# Coefficients in seconds; every other name of a term is a factor on a kind of kernel.
+COEFFICIENTS = ("host", "sequence", "layer", "expert_layer", "linear_layer", "mixed")
+# What a client's first token waits for, beside what an iteration table says (see `FirstToken`).
+FIRST_TOKEN = ("request", "prompt_token", "prefill", "lookahead", "burst", "queue", "crowd")
+
+# Models of one shape are one model to an engine.
+SAME_SHAPE = {"deepseek-r1": "deepseek-v3", "deepseek-v3.1": "deepseek-v3", "kimi-k2.5": "kimi-k2"}
+
+
+class FirstToken(BaseModel):
+    """How a closed-loop client's time to first token follows from that of the simulated server, `t` in seconds.
+
+    `t = request + prompt_token x tokens + prefill x (prompt alone) + lookahead x (iteration) + burst x (simulated wait
+    of the clients' common start) + queue x (simulated wait later) + crowd x clients x (prompt alone)`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    request: Seconds = 0.0
+    prompt_token: Seconds = 0.0
+    prefill: float = Field(default=1.0, ge=0)
+    lookahead: float = Field(default=1.0, ge=0)
+    burst: float = Field(default=0.1, ge=0)
+    queue: float = Field(default=0.9, ge=0)
+    crowd: float = Field(default=0.0, ge=0)
+
+
+class EngineProfile(BaseModel):
+    """One engine in one version on one machine; every default is neutral: the machine's own figures hold.
+
+    A factor multiplies the time that the operator models give for a kind of kernel: engines ship other kernels than
+    those that were measured, and wrap them in quantising, routing and copying that the measurement leaves out.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = ""
+    version: str = ""
+    host: Seconds | None = Field(default=None, description="engine time of an iteration; absent: the machine's own")
+    host_sequence: Seconds | None = Field(default=None, description="the same per decoding sequence")
+    layer: Seconds | None = Field(default=None, description="norms, rotary embedding and gaps of a layer")
+    expert_layer: Seconds = Field(default=0.0, description="routing and gaps of an expert layer, on top")
+    linear_layer: Seconds = Field(default=0.0, description="convolution, gates and gaps of a linear layer, on top")
+    mixed: Seconds = Field(default=0.0, description="more of an iteration that holds prompt tokens")
+    factors: dict[str, float] = Field(default={}, description="kind of kernel -> factor on its time (absent: 1)")
+    first_token: FirstToken = FirstToken()
+    notes: tuple[str, ...] = Field(default=(), description="what is borrowed: another version, no data")
+
+    def factor(self, kind: str) -> float:
+        """The factor on the time of this kind of kernel."""
+        return self.factors.get(kind, 1.0)
+
+
+@dataclass(frozen=True)
+class EngineTerm:
+    """Factors that hold where every condition does; `all` and `first_all` scale everything of their sort."""
+
+    when: Mapping[str, str]
+    factors: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Engines:
+    """What is known about engines: base coefficients, terms, and when each version was measured."""
+
+    base: Mapping[str, float] = field(default_factory=dict)
+    terms: tuple[EngineTerm, ...] = ()
+    versions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # engine -> version -> month
+
+    def profile(self, conditions: Mapping[str, str], month: str = "") -> EngineProfile:
+        """The profile under `conditions` (see `conditions`); of a version never measured, the nearest one's."""
+        engine, version = conditions["engine"], conditions.get("version", "")
+        known = self.versions.get(engine, {})
+        notes = []
+        if known and version not in known:
+            nearest = nearest_version(version, month, known)
+            notes.append(f"{engine} {version or 'of unknown version'}: coefficients of {nearest}")
+            conditions = {**conditions, "version": nearest}
+        if not known:
+            notes.append(f"{engine}: no data of this engine, coefficients of an average one")
+        found = dict(self.base)
+        for term in self.terms:
+            if all(conditions.get(key) == value for key, value in term.when.items()):
+                for kind, factor in term.factors.items():
+                    found[kind] = found.get(kind, 1.0) * factor
+        return _profile(found, engine, version, tuple(notes))
+
+
+def conditions(engine: str, version: str, chip: Accelerator, model: str, weights: str, **more: str) -> dict[str, str]:
+    """Conditions of a placement as the terms name them; a chip is known by its narrowest arithmetic."""
+    narrowest = "4" if chip.flops_4 else "8" if chip.flops_8 else "16"
+    shape = SAME_SHAPE.get(model, model)
+    return {"engine": engine, "version": version, "arithmetic": narrowest, "model": shape, "weights": weights, **more}
+
+
+def nearest_version(version: str, month: str, known: Mapping[str, str]) -> str:
+    """The nearest of the known versions: by number, or by month where a version has none (nightly builds)."""
+    numbered = {name: _numbers(name) for name in known if _numbers(name)}
+    wanted = _numbers(version)
+    if wanted and numbered:
+        return min(numbered, key=lambda name: (_distance(wanted, numbered[name]), name))
+    if month:
+        return min(known, key=lambda name: (abs(_months(known[name]) - _months(month)), name))
+    return max(known, key=lambda name: (known[name], name))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """`0.5.10.post1` -> (0, 5, 10, 1); nothing for a name or a month."""
+    if not re.match(r"v?\d+\.\d+", version):
+        return ()
+    return tuple(int(part) for part in re.findall(r"\d+", version))[:4]
+
+
+def _distance(one: tuple[int, ...], other: tuple[int, ...]) -> float:
+    pairs = zip((*one, 0, 0, 0, 0)[:4], (*other, 0, 0, 0, 0)[:4], strict=True)
+    return sum(abs(a - b) * 100.0 ** (3 - place) for place, (a, b) in enumerate(pairs))
+
+
+def _months(month: str) -> int:
+    year, _, number = month.partition("-")
+    return int(year or 2026) * 12 + int(number or 1)
+
+
+def _profile(found: Mapping[str, float], engine: str, version: str, notes: tuple[str, ...]) -> EngineProfile:
+    scale, first = found.get("all", 1.0), found.get("first_all", 1.0)
+    seconds: dict[str, Any] = {name: found[name] * scale for name in COEFFICIENTS if name in found}
+    if "sequence" in seconds:
+        seconds["host_sequence"] = seconds.pop("sequence")
+    waits = {name: found[f"first_{name}"] * first for name in FIRST_TOKEN if f"first_{name}" in found}
+    known = {*COEFFICIENTS, "all", "first_all", *(f"first_{name}" for name in FIRST_TOKEN)}
+    factors = {kind: factor * scale for kind, factor in found.items() if kind not in known}
+    if scale != 1.0:
+        factors = {**dict.fromkeys(KERNEL_KINDS, scale), **factors}
+    return EngineProfile(
+        name=engine, version=version, factors=factors, first_token=FirstToken(**waits), notes=notes, **seconds
+    )
+
+
+KERNEL_KINDS = (
+    *("gemm_16", "gemm_8", "gemm_4", "experts_16", "experts_8", "experts_4"),
+    *("attention", "prefill", "state", "link", "elementwise"),
+)

@@ -1,0 +1,235 @@
+"""The tables of `merit catalog`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.text import Text
+
+from meritorder.cli.output import results, table
+from meritorder.units import show
+
+_SHOWN = {"flops_16": "FP16/BF16", "flops_8": "FP8 or INT8", "flops_4": "FP4", "memory": "main memory"}
+_SHOWN |= {"bandwidth": "of that memory", "link": "scale-up link, one direction", "domain": "chips it joins"}
+_SHOWN |= {"hop": "one pipeline stage to the next", "idle": "power, idle", "typical": "power, typical"}
+_SHOWN |= {"max": "power, most", "usd_per_hour": "owner's cost without energy"}
+
+
+def print_list(machines: Sequence[Mapping[str, Any]], models: Sequence[Mapping[str, Any]]) -> None:
+    """One table for each kind that there is."""
+    out = results()
+    if machines:
+        out.print(_machines_table(machines))
+        out.print(
+            Text("~ a guess or the middle of a range; dense FLOP/s; power and USD/h of one accelerator.\n"), style="dim"
+        )
+    if models:
+        out.print(_models_table(models))
+        out.print(
+            Text("~ shape not published; KV: of a token in 16 bit, in layers that keep the whole context."), style="dim"
+        )
+    out.print(Text("`merit catalog show NAME` shows one with every figure and its source."), style="dim")
+
+
+def _machines_table(machines: Sequence[Mapping[str, Any]]) -> Any:
+    columns = ("name", "vendor", "kind", ">memory", ">bandwidth", ">PFLOP/s\n16 bit", ">8 bit", ">4 bit")
+    result = table("Accelerators", (*columns, ">domain", ">typical", ">most", ">USD/h", "coolant", "status"))
+    for one in machines:
+        flops = [_number(one, key, 1e15) for key in ("flops_16", "flops_8", "flops_4")]
+        result.add_row(
+            one["name"],
+            one["vendor"],
+            one["family"],
+            _quantity(one, "memory", "B"),
+            _quantity(one, "bandwidth", "B/s"),
+            *flops,
+            "-" if one["domain"] is None else f"{one['domain']:,.0f}",
+            _quantity(one, "typical", "W"),
+            _quantity(one, "max", "W"),
+            _number(one, "usd_per_hour", 1.0),
+            one["coolant"],
+            one["status"] if one["can_be_simulated"] else f"{one['status']} (can't be simulated)",
+        )
+    return result
+
+
+def _quantity(one: Mapping[str, Any], key: str, unit: str) -> str:
+    return "-" if one[key] is None else _mark(one, key) + show(one[key], unit, 3)
+
+
+def _number(one: Mapping[str, Any], key: str, scale: float) -> str:
+    return "-" if one[key] is None else f"{_mark(one, key)}{float(f'{one[key] / scale:.3g}'):g}"
+
+
+def _mark(one: Mapping[str, Any], key: str) -> str:
+    return "~" if key in one["ranges"] else ""
+
+
+def _models_table(models: Sequence[Mapping[str, Any]]) -> Any:
+    columns = ("name", ">parameters", ">active", "kind", "layers", ">KV", ">context", "weights", ">size")
+    result = table("Models", columns)
+    for one in models:
+        result.add_row(
+            one["name"],
+            ("~" if one["confidence"] == "low" else "") + billions(one["params"]),
+            billions(one["active_params"]),
+            ", ".join(one["kinds"]),
+            _layer_words(one),
+            show(one["kv_bytes_per_token"], "B", 3),
+            f"{one['max_context']:,}",
+            one["weights"],
+            show(one["weight_bytes"], "B", 3),
+        )
+    return result
+
+
+def _layer_words(one: Mapping[str, Any]) -> str:
+    counts = [
+        (one["full_layers"], "full"),
+        (one["window_layers"], f"of {one['window']:,}"),
+        (one["linear_layers"], "linear"),
+    ]
+    return " + ".join(f"{count} {word}" for count, word in counts if count)
+
+
+def billions(params: float) -> str:
+    """Parameters in billions, with the digits that they are known to."""
+    return f"{params / 1e9:,.1f} B" if params >= 1e10 else f"{params / 1e9:.2f} B"
+
+
+def print_accelerator(machine: Mapping[str, Any]) -> None:
+    """One accelerator: what it is, its figures, its coefficients, what is doubtful."""
+    from meritorder.catalog.facts import FACTS
+
+    out = results()
+    since = "" if machine["since"] == "none" else f", since {machine['since']}"
+    out.print(Text(f"{machine['name']}: {machine['title']}", style="bold"))
+    out.print(
+        Text(f"{machine['family']} by {machine['vendor']}, {machine['status']}{since}; cooled by {machine['coolant']}")
+    )
+    if machine["missing"]:
+        out.print(Text(f"Can't be simulated: nobody has published its {machine['missing']}.", style="yellow"))
+    for note in machine["notes"]:
+        out.print(Text(f"note: {note}", style="dim"), soft_wrap=True)
+    sources: dict[str, int] = {}
+    out.print()
+    out.print(_figures_table("Figures", machine["figures"], {**_SHOWN, **FACTS}, sources))
+    if machine["coefficients"]:
+        whose = ", then of ".join(machine["coefficients_of"])
+        title = f"Coefficients of the cost model (docs/machines.md): those of {whose}"
+        out.print()
+        out.print(_figures_table(title, machine["coefficients"], {}, sources))
+    out.print()
+    for source, number in sources.items():
+        out.print(Text(f"[{number}] {source}", style="dim"), soft_wrap=True)
+
+
+def _figures_table(
+    title: str, figures: Mapping[str, Mapping[str, Any]], meanings: Mapping[str, str], sources: dict[str, int]
+) -> Any:
+    """A table of figures; `sources` numbers those that occur."""
+    columns = ["figure", ">value", "range", "confidence", "from", "note"]
+    if meanings:
+        columns.insert(1, "what")
+    result = table(title, columns)
+    for key, figure in figures.items():
+        value = figure["value"]
+        span = "" if figure["low"] is None else f"{_written(figure['low'])} to {_written(figure['high'])}"
+        note = figure["note"]
+        if isinstance(value, Mapping):  # a kernel: too long for a column of numbers
+            note, value = f"{_written(value)}; {note}", ""
+        claim = ", the vendor's claim" if figure["vendor_claim"] else ""
+        source = f"{figure['source']}, {figure['date']}{claim}"
+        row = [
+            key,
+            _written(value),
+            span,
+            figure["confidence"],
+            f"[{sources.setdefault(source, len(sources) + 1)}]",
+            note,
+        ]
+        if meanings:
+            row.insert(1, meanings.get(key, ""))
+        result.add_row(*(Text(cell) for cell in row))
+    return result
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {one}" for key, one in value.items())
+    return f"{value:,}" if isinstance(value, int | float) and value >= 10_000 else str(value)
+
+
+def print_model(model: Mapping[str, Any]) -> None:
+    """One model: parameters, layers, memory, arithmetic, and where its shape is from."""
+    out = results()
+    out.print(Text(f"{model['name']}: {model['title']}", style="bold"))
+    out.print(Text(_parameters(model)))
+    out.print(_provenance(model), style="dim")
+    out.print()
+    columns = ("layers", ">count", ">parameters\nof a layer", ">KV of a token\nand layer", ">state of a\nsequence")
+    layers = table("Attention and mixers", (*columns, ">FLOPs of a pair\nin prefill", ">in decode"))
+    for row in model["layers"]:
+        kv, state = row["kv_bytes_per_token"], row["state_bytes"]
+        layers.add_row(
+            row["kind"],
+            str(row["layers"]),
+            f"{row['params'] / 1e6:,.1f} M",
+            show(kv, "B", 4) if kv else "-",
+            show(state, "B", 3) if state else "-",
+            f"{row['pair_flops']:,.0f}" if kv else "-",
+            f"{row['decode_pair_flops']:,.0f}" if kv else "-",
+        )
+    out.print(layers, "")
+    for label, value in _sums(model):
+        out.print(Text(f"{label:<34}{value}"), soft_wrap=True)
+
+
+def _parameters(model: Mapping[str, Any]) -> str:
+    published = model["published"]
+    said = f" (published: {published['params_b']:,g} B)" if "params_b" in published else ""
+    active = f" (published: {published['active_b']:g} B)" if "active_b" in published else ""
+    sizes = (
+        f"{billions(model['params'])} parameters{said}, {billions(model['active_params'])} at work for a token{active}"
+    )
+    return f"{sizes}; {', '.join(model['kinds'])}"
+
+
+def _provenance(model: Mapping[str, Any]) -> Text:
+    if "confidence" not in model:
+        return Text(f"read from {model['source']}")
+    note = f"; {model['note']}" if model["note"] else ""
+    return Text(f"{model['source']}, {model['date']}, confidence {model['confidence']}{note}")
+
+
+def _sums(model: Mapping[str, Any]) -> list[tuple[str, str]]:
+    shape = model["shape"]
+    rows = [("KV cache of a token (16 bit)", show(model["kv_bytes_per_token"], "B", 4))]
+    if model["window_kv_bytes"]:
+        rows.append(("on top, at most, for windows", show(model["window_kv_bytes"], "B", 3)))
+    if model["state_bytes"]:
+        rows.append(("on top, per sequence, for states", show(model["state_bytes"], "B", 3)))
+    sizes = (f"{show(size, 'B', 3)} {name}" for name, size in model["weight_bytes_by_format"].items())
+    rows += [
+        ("weights as published", f"{show(model['weight_bytes'], 'B', 3)} {model['weights']}"),
+        ("weights in other formats", ", ".join(sizes)),
+    ]
+    if shape["experts"]:
+        shared = f" and {shape['shared_experts']} shared" if shape["shared_experts"] else ""
+        rows.append(
+            ("experts", f"{shape['active_experts']} of {shape['experts']}{shared}, {shape['expert_ffn']:,} wide")
+        )
+    if model["extra_params"]:
+        rows.append(("encoders, in the parameters", billions(model["extra_params"])))
+    if model["mtp_params"]:
+        rows.append((f"MTP heads ({shape['mtp_layers']}), on top", billions(model["mtp_params"])))
+    rows += [
+        ("FLOPs of a token", f"{model['flops_per_token']:.4g}"),
+        (
+            "FLOPs of a pair of tokens",
+            f"{model['flops_per_pair']:,.0f} in prefill, {model['decode_flops_per_pair']:,.0f} in decode",
+        ),
+        ("longest context", f"{model['max_context']:,} tokens"),
+    ]
+    return rows

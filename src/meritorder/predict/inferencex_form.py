@@ -1,0 +1,82 @@
+"""The form of InferenceX tables: one row is a closed loop on one configuration of servers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from meritorder.catalog.load import Catalog
+from meritorder.predict.closed_loop import (
+    Server,
+    first_token_parts,
+    first_token_seconds,
+    prompt_seconds,
+    server,
+    server_table,
+    token_seconds,
+    told,
+)
+from meritorder.predict.form import Answer, Progress, Row
+from meritorder.predict.inferencex import Point, point
+
+TTFT, TPOT = "silicon_ttft_ms", "silicon_tpot_ms"
+
+
+class InferenceXForm:
+    """Time to first token and per output token of InferenceX rows, aggregated and disaggregated."""
+
+    name = "InferenceX"
+    needs = frozenset({"backend", "backend_version", "model_path", "system", "isl", "osl", "tp_size", "concurrency"})
+    adds = (TTFT, TPOT)
+
+    def predict(self, rows: Sequence[Row], catalog: Catalog, progress: Progress) -> list[Answer]:
+        """An answer for each row."""
+        answers = []
+        for row in rows:
+            answers.append(_answer(row, catalog))
+            progress(1)
+        return answers
+
+
+INFERENCEX = InferenceXForm()
+
+
+def _answer(row: Row, catalog: Catalog) -> Answer:
+    try:
+        run = point(row)
+    except KeyError as unknown:
+        return Answer({}, f"{unknown.args[0]} is not in the catalog")
+    if run.machine not in catalog.accelerators:
+        return Answer({}, f"no machine {run.machine} in the catalog")
+    profile = catalog.engines.profile(told(run, catalog), run.month)
+    loop = server(run, catalog, profile)
+    notes = list(profile.notes)
+    if loop.fits < loop.clients:
+        notes.append(f"memory holds {loop.fits:.0f} of {loop.clients:.0f} concurrent requests by our count")
+    if run.prefill is not None:
+        notes.append("disaggregated: speculative decoding unknown, taken as off")
+        first, token = _apart(run, loop, catalog)
+    else:
+        token = token_seconds(loop)
+        first = first_token_seconds(profile, first_token_parts(loop, server_table(loop)))
+    return Answer({TTFT: first * 1e3, TPOT: token * 1e3}, "; ".join(notes))
+
+
+def _apart(run: Point, loop: Server, catalog: Catalog) -> tuple[float, float]:
+    """Seconds to the first token and per token, where prompts are computed by servers of their own.
+
+    Prompt servers work one prompt after the other; their load follows from the loop's own rate. Prompts that they can't
+    work off in time pile up before them.
+    """
+    assert run.prefill is not None
+    place = loop.place
+    token = token_seconds(loop)
+    prompts = server(run, catalog, place.engine, run.prefill)
+    alone = prompt_seconds(server_table(prompts), round(prompts.prompt))
+    servers = run.prefill_workers * run.prefill.data
+    decoding = token * loop.output
+    busy = min(0.95, run.concurrency * alone / servers / (decoding + alone))
+    waiting = max(alone * busy / (1 - busy) / 2, run.concurrency * alone / servers - decoding - alone)
+    start = 0.1 * alone * run.concurrency / servers / 2
+    first = place.engine.first_token
+    overhead = first.request + first.prompt_token * prompts.prompt
+    return overhead + alone + max(0.0, waiting) + start, token

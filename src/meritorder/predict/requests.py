@@ -1,0 +1,141 @@
+"""Single requests of whole vLLM runs (the tables of LLMServingSim's examples): a run's rows are simulated together.
+
+A run is named by its GPU and model. Kernel times are those that were profiled on that GPU (`catalog/data/layers.yaml`).
+Times count from when the engine has read the request, as in the tables: the rest of the iteration that was running when
+it came is no part of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from meritorder.catalog.layers import LayerTimes, layer_times
+from meritorder.catalog.load import Catalog
+from meritorder.catalog.names import model_of
+from meritorder.perf.memory import memory
+from meritorder.perf.placement import Placement
+from meritorder.perf.profiled import Additions, profiled_table
+from meritorder.perf.replica import Replica
+from meritorder.predict.form import Answer, Progress, Row
+from meritorder.predict.vllm import BLOCK, Running, alone, serve
+from meritorder.problems import InputError
+from meritorder.workload.trace import make_trace
+
+Floats = npt.NDArray[np.float64]
+
+VERSION = "vllm-0.19"
+GPUS = {"RTXPRO6000": "rtx-pro-6000", "RTX4090": "rtx-4090"}
+TOKEN_BUDGET = 2048
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a run was set up: chips that share every matrix, engines in step, seats of an engine, KV blocks if known."""
+
+    tensor: int = 1
+    ranks: int = 1
+    max_sequences: int = 128
+    kv_blocks: int | None = None
+
+
+# As the files say of their runs; a run not named here has one GPU and 128 seats.
+SETTINGS = {
+    ("rtx-pro-6000", "qwen3-32b"): Setting(tensor=2),
+    ("rtx-pro-6000", "qwen3-30b-a3b-2507"): Setting(ranks=2),
+    ("rtx-4090", "llama-3.1-8b"): Setting(max_sequences=256, kv_blocks=2588),
+}
+
+
+class RequestsForm:
+    """Requests of vLLM runs, one by one."""
+
+    name = "requests of vLLM runs"
+    needs = frozenset({"run", "req", "arrival_s", "input_tokens", "output_tokens"})
+    adds = ("queue_ms", "ttft_ms", "tpot_ms", "e2e_ms")
+
+    def predict(self, rows: Sequence[Row], catalog: Catalog, progress: Progress) -> list[Answer]:
+        """Every run is simulated once."""
+        answers = [Answer()] * len(rows)
+        for run in dict.fromkeys(row["run"] for row in rows):
+            numbers = [i for i, row in enumerate(rows) if row["run"] == run]
+            for number, answer in zip(numbers, _run(run, [rows[i] for i in numbers], catalog), strict=True):
+                answers[number] = answer
+            progress(len(numbers))
+        return answers
+
+
+REQUESTS = RequestsForm()
+
+
+def _run(run: str, rows: Sequence[Row], catalog: Catalog) -> list[Answer]:
+    gpu, _, label = run.partition("/")
+    try:
+        key = GPUS.get(gpu, gpu), model_of(label)
+    except InputError as error:
+        return [Answer({}, "; ".join(str(problem) for problem in error.problems))] * len(rows)
+    setting = SETTINGS.get(key, Setting())
+    times = layer_times().get((*key, setting.tensor))
+    if times is None:
+        return [Answer({}, f"kernels of {label} on {setting.tensor} {gpu} were not profiled")] * len(rows)
+    running = engine(times, setting, catalog)
+    order = np.argsort([float(row["arrival_s"]) for row in rows], kind="stable")
+    arrival, prompt, output = (
+        np.array([float(rows[i][name]) for i in order]) for name in ("arrival_s", "input_tokens", "output_tokens")
+    )
+    served = serve(running, make_trace(arrival, prompt, output, source=run))
+    # the iteration that ran when it came, at most one with a full budget
+    unseen = np.minimum(served.queue_s, 0.5 * served.iteration_s)
+    longest = running.replica.table.seconds(0, 0, TOKEN_BUDGET, 0.5 * TOKEN_BUDGET**2)
+    unseen = np.where(served.queue_s <= longest, served.queue_s, unseen)
+    values = {
+        "queue_ms": 1e3 * (served.queue_s - unseen),
+        "ttft_ms": 1e3 * (served.ttft_s - unseen),
+        "tpot_ms": 1e3 * served.iteration_s,
+        "e2e_ms": 1e3 * (served.e2e_s - unseen),
+    }
+    answers = [Answer()] * len(rows)
+    for at, number in enumerate(order):
+        answers[number] = Answer({name: float(column[at]) for name, column in values.items()}, times.note)
+    return answers
+
+
+def engine(times: LayerTimes, setting: Setting, catalog: Catalog) -> Running:
+    """The engine of a run; engines in step are one with the seats of all."""
+    setup = catalog.setups[VERSION]
+    added = Additions(
+        layer=setup["layer"],
+        prompt_layer=setup["prompt_layer"],
+        attention=setup["attention"],
+        link_fixed=setup["link_fixed"],
+        link_byte=setup["link_byte"],
+    )
+    seats, budget = setting.max_sequences * setting.ranks, TOKEN_BUDGET * setting.ranks
+    place = Placement(
+        chip=catalog.accelerators[times.accelerator],
+        model=catalog.models[times.model],
+        tensor=times.tensor * setting.ranks,
+        pipeline=1,
+        weights="bf16",
+        kv="fp16",
+        max_sequences=seats,
+        token_budget=budget,
+    )
+    blocks = setting.kv_blocks or memory(place, 0.9, BLOCK).blocks
+    replica = Replica(
+        table=profiled_table(times, added, seats, budget, setting.ranks),
+        kv_blocks=blocks,
+        block_tokens=BLOCK,
+        max_context=min(place.model.max_context, blocks * BLOCK),
+        accelerators=place.chips,
+        weight_bytes=place.model.weight_bytes(place.weights),
+        kv_bytes_per_token=place.model.kv_bytes_per_token(place.kv) * place.kv_copies,
+        memory_bytes=place.chip.memory * place.chips,
+        max_w=place.chip.max * place.chips,
+        usd_per_hour=place.chip.usd_per_hour * place.chips,
+        notes=place.chip.notes,
+    )
+    return Running(alone(catalog, times.accelerator, times.model), replica, 0.0)

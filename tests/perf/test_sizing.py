@@ -1,0 +1,85 @@
+"""How many chips a model needs, against published counts and by its own rules."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meritorder.catalog.load import accelerators, models
+from meritorder.catalog.ranges import ends
+from meritorder.perf.sizing import Wish, size, size_range
+from meritorder.problems import InputError
+
+
+def _wish(model, context=8192, sessions=1, weights=None, kv="fp16"):
+    shape = models()[model]
+    return Wish(shape, context, sessions, weights or shape.weights, kv)
+
+
+# Model, weights, fewest and most wafers published or reported (notes on each machine: docs/machines.md).
+WAFERS = [
+    ("llama-3.1-8b", "bf16", 1, 1),
+    ("llama-3.1-70b", "bf16", 4, 4),  # Cerebras, 2024
+    ("llama-3.1-405b", "bf16", 12, 26),  # about 12 reported, 19 to 23 by arithmetic; whole layers need up to 26
+    ("gpt-oss-120b", "mxfp4", 2, 2),
+    ("kimi-k2.6", "int4", 16, 24),  # 16 in FP4, "20" in a forum
+    ("kimi-k2.6", "fp8", 27, 33),  # 29
+]
+
+
+@pytest.mark.parametrize(("model", "weights", "low", "high"), WAFERS)
+def test_wafers_for_the_weights(model, weights, low, high):
+    assert low <= size(accelerators()["cs-3"], _wish(model, 1024, weights=weights)).chips <= high
+
+
+def test_long_sessions_set_the_number_of_wafers():
+    # Tokenomics default: 42 wafers for 257 sessions of 96.3K tokens, all SRAM used, all layers with full attention
+    chip = accelerators()["cs-3"]
+    whole = chip.model_copy(update={"wafer": chip.wafer.model_copy(update={"sram": 1.0})})
+    shape = models()["gpt-oss-120b"].model_copy(update={"window": 0, "window_layers": 0})
+    told = size(whole, Wish(shape, 96_300, 257, "mxfp4", "fp16"))
+    assert told.chips == pytest.approx(42, abs=1)
+    assert told.binds == "KV cache"
+    assert told.session_bytes * 257 == pytest.approx(1.78e12, rel=0.03)
+
+
+def test_eight_gpus_hold_what_one_does_not():
+    told = size(accelerators()["h100"], _wish("llama-3.1-70b"))
+    assert (told.tensor, told.pipeline, told.replicas) == (2, 1, 1)
+    assert told.binds == "weights"
+
+
+@given(
+    st.sampled_from(["llama-3.1-8b", "gpt-oss-120b", "qwen3-235b-a22b"]),
+    st.sampled_from(["cs-3", "cs-4", "h100", "mi300x"]),
+    st.integers(128, 32_768),
+    st.integers(1, 400),
+)
+@settings(max_examples=25, deadline=None)
+def test_it_holds_all_sessions_and_more_need_no_fewer_chips(model, chip, context, sessions):
+    machine, wish = accelerators()[chip], _wish(model, context, sessions)
+    told = size(machine, wish)
+    assert told.sessions_that_fit >= sessions
+    assert told.least_chips <= told.chips <= size(machine, replace(wish, sessions=2 * sessions)).chips
+    assert told.user_loaded <= told.user_alone * (1 + 1e-9)
+
+
+def test_ranges_enclose_the_value():
+    told, bad, good = size_range(accelerators()["cs-3"], _wish("llama-3.1-70b", 8192, 40))
+    assert bad.user_loaded < told.user_loaded < good.user_loaded
+    assert bad.chips >= told.chips >= good.chips
+    assert bad.idle_w > good.idle_w
+
+
+def test_machines_without_ranges_of_speed_have_one_value():
+    chip = accelerators()["h100"]
+    told, bad, good = size_range(chip, _wish("llama-3.1-8b"))
+    assert told == bad == good
+    assert ends(chip)[0].flops_16 == chip.flops_16
+
+
+def test_a_session_that_no_number_of_gpus_holds_is_refused():
+    endless = models()["llama-3.1-8b"].model_copy(update={"max_context": 10**12})
+    with pytest.raises(InputError, match="don't fit on any number"):
+        size(accelerators()["h100"], Wish(endless, 10**10, 1, "bf16", "fp16"))
