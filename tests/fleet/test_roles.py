@@ -85,7 +85,7 @@ def test_a_link_between_pools_comes_before_one_between_sites() -> None:
         (
             "bandwidth: 10 GB/s",
             "bandwidth: 0",
-            "f.yaml:9: links.between.bandwidth: is 0; give a number above 0",
+            "f.yaml:9: links.between.bandwidth: is 0; give more than 0",
         ),
     ],
 )
