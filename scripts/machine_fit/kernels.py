@@ -19,33 +19,21 @@ from meritorder.catalog.load import accelerators
 from meritorder.catalog.operators import Operator
 from meritorder.files import write_text
 from meritorder.perf.operators.efficiency import factor
-
-SYSTEMS = {
-    "a100_sxm": "a100",
-    "h100_sxm": "h100",
-    "h200_sxm": "h200",
-    "b200_sxm": "b200",
-    "b300_sxm": "b300",
-    "gb200": "gb200",
-    "gb300": "gb300",
-    "l40s": "l40s",
-}
+from meritorder.predict.operators import (
+    COLLECTIVES,
+    DECODE_ATTENTION,
+    EXPERTS,
+    FORMATS,
+    GEMM,
+    PREFILL_ATTENTION,
+    SYSTEMS,
+    OperatorForm,
+)
 
 SOURCE = {
     "title": "NVIDIA AISimulate 0.13.0 operator tables, newest vLLM lane (Apache-2.0)",
     "date": "2026-10",
 }
-
-# Formats of the tables -> how the names of kernels end.
-FORMATS = {
-    "bfloat16": "bf16",
-    "fp8": "fp8",
-    "fp8_block": "fp8_block",
-    "nvfp4": "nvfp4",
-    "int4_wo": "int4",
-    "w4a16_mxfp4": "mxfp4",
-}
-LIBRARIES = {"nccl": "nccl", "vllm_graph": "graph", "vllm_eager": "eager"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +41,7 @@ class Table:
     """One operator table: its kernels by name, how a kernel's problem is set up, what is left out together."""
 
     file: str
-    kernel: Callable[[Row], str]
+    form: OperatorForm
     problem: Callable[[str, Accelerator, Sequence[Row]], Problem]
     group: Callable[[Row], str]
 
@@ -75,31 +63,31 @@ def _phase(phase: str) -> Callable[[str, Accelerator, Sequence[Row]], Problem]:
 TABLES = {
     "gemm": Table(
         "op_gemm.csv",
-        lambda row: f"gemm_{FORMATS[row['gemm_dtype']]}",
+        GEMM,
         lambda name, chip, rows: problems.gemm(name, chip, rows[0]["gemm_dtype"], rows),
         lambda row: f"{row['n']},{row['k']}",
     ),
     "prefill": Table(
         "op_attention_prefill.csv",
-        lambda row: f"prefill_{FORMATS[row['kv_cache_dtype']]}",
+        PREFILL_ATTENTION,
         _phase("prefill"),
         attention_shape,
     ),
     "decode": Table(
         "op_attention_decode.csv",
-        lambda row: f"decode_{FORMATS[row['kv_cache_dtype']]}",
+        DECODE_ATTENTION,
         _phase("decode"),
         attention_shape,
     ),
     "experts": Table(
         "op_moe.csv",
-        lambda row: f"experts_{FORMATS[row['moe_dtype']]}",
+        EXPERTS,
         lambda name, chip, rows: problems.experts(name, chip, rows[0]["moe_dtype"], rows),
         expert_shape,
     ),
     "collectives": Table(
         "op_collectives.csv",
-        lambda row: f"{row['op_name']}_{LIBRARIES[row['variant']]}",
+        COLLECTIVES,
         lambda name, chip, rows: problems.collective(name, chip, rows[0]["op_name"], rows),
         lambda row: row["message_size"],
     ),
@@ -141,7 +129,7 @@ def kernels(data: Data, table: Table) -> Iterator[tuple[str, str, Problem, list[
     """Machine, kernel, problem and rows of every kernel of a table."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in data.rows(table.file):
-        groups.setdefault((SYSTEMS[row["system"]], table.kernel(row)), []).append(row)
+        groups.setdefault((SYSTEMS[row["system"]], table.form.kernel(row)), []).append(row)
     for (machine, kernel), rows in groups.items():
         yield machine, kernel, table.problem(machine, accelerators()[machine], rows), rows
 
@@ -175,9 +163,9 @@ def _borrow(machine: str, kernel: str, other: str, stand_in: str, found: Operato
 
 
 def _peak(machine: str, kernel: str) -> float:
-    form = {short: long for long, short in FORMATS.items()}[kernel.split("_", 1)[1]]
+    bits = {name: bits for name, bits, _ in FORMATS.values()}[kernel.split("_", 1)[1]]
     chip = accelerators()[machine]
-    return chip.flops_16 if kernel.startswith(("prefill", "decode")) else chip.flops(problems.FORMATS[form][0])
+    return chip.flops_16 if kernel.startswith(("prefill", "decode")) else chip.flops(bits)
 
 
 def _entry(found: Operator) -> dict[str, Any]:

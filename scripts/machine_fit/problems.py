@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from meritorder.perf.operators.attention import Heads, decode_equation, prefill_
 from meritorder.perf.operators.collectives import collective_equation
 from meritorder.perf.operators.experts import ExpertLayer, expert_equation, shape
 from meritorder.perf.operators.gemm import gemm_equation
+from meritorder.predict.operators import FORMATS, expert_layer, message_bytes
 
 # Streaming multiprocessors and L2 bytes of the measured machines (NVIDIA's architecture papers and data sheets).
 CORES = {
@@ -27,23 +28,13 @@ CORES = {
     "l40s": (142, 96e6),
 }
 
-# Format of the tables -> bits of the arithmetic, bytes of a stored weight.
-FORMATS = {
-    "bfloat16": (16, 2.0),
-    "fp8": (8, 1.0),
-    "fp8_block": (8, 1.0),
-    "nvfp4": (4, 0.5625),
-    "int4_wo": (16, 0.5625),
-    "w4a16_mxfp4": (16, 0.53125),
-}
-
 _M = (1.0, 4, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
 _NK = (32.0, 256, 1024, 4096, 16384, 65536)
 
 
 def gemm(name: str, chip: Accelerator, form: str, rows: Sequence[Row]) -> Problem:
     """Matrix products in one format."""
-    bits, size = FORMATS[form]
+    _, bits, size = FORMATS[form]
     m, n, k, took = columns(rows, "m", "n", "k", "latency_ms")
 
     def seconds(c: Mapping[str, float], w: Any) -> Floats:
@@ -79,7 +70,7 @@ def attention(name: str, chip: Accelerator, phase: str, form: str, rows: Sequenc
     batch, tokens, queries, kv, size, took = columns(
         rows, "batch_size", length, "num_heads", "num_key_value_heads", "head_dim", "latency_ms"
     )
-    cached = FORMATS[form][1]
+    cached = FORMATS[form][2]
     equation = prefill_equation if phase == "prefill" else decode_equation
 
     def seconds(c: Mapping[str, float], w: Any) -> Floats:
@@ -98,7 +89,7 @@ def attention(name: str, chip: Accelerator, phase: str, form: str, rows: Sequenc
         }
         starts = [{"sequence": 1e-7, "bandwidth": 0.2, "per_tile": 2.0}]
         knots = (1.0, 16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
-        axes = {"queries": Axis((1.0, 4, 16, 64, 256, 1024, 4096, 16384), 2.0), "length": Axis(knots, 2.0)}
+        axes = {"queries": Axis((1.0, 4, 16, 64, 256, 1024, 4096, 32768), 2.0), "length": Axis(knots, 2.0)}
         return Problem(
             seconds,
             took / 1e3,
@@ -120,14 +111,17 @@ def attention(name: str, chip: Accelerator, phase: str, form: str, rows: Sequenc
     }
     starts = [{"split": 8e-6, "lead": 200.0, "per_item": 0.5, "wave": 0.0}]
     contexts = (2.0, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 131072)
-    axes = {"items": Axis((1.0, 4, 8, 16, 32, 64, 128, 256, 512, 2048, 8192), 2.0), "context": Axis(contexts, 2.0)}
+    axes = {
+        "items": Axis((1.0, 4, 8, 16, 32, 64, 128, 256, 512, 2048, 8192, 32768), 2.0),
+        "context": Axis(contexts, 2.0),
+    }
     shape = (batch * kv, tokens, queries / kv)
     return Problem(seconds, took / 1e3, shape, {**axes, "group": groups}, bounds, starts, _facts(name))
 
 
 def experts(name: str, chip: Accelerator, form: str, rows: Sequence[Row]) -> Problem:
     """Fused expert layers in one format; rows of one layer are computed together."""
-    bits, size = FORMATS[form]
+    _, bits, size = FORMATS[form]
     tokens, took = columns(rows, "num_tokens", "latency_ms")
     layers = [expert_layer(row) for row in rows]
     shapes = [shape(t, layer) for t, layer in zip(tokens, layers, strict=True)]
@@ -162,17 +156,10 @@ def experts(name: str, chip: Accelerator, form: str, rows: Sequence[Row]) -> Pro
     return Problem(seconds, took / 1e3, places, axes, bounds, starts, _facts(name))
 
 
-def expert_layer(row: Mapping[str, str]) -> ExpertLayer:
-    """The layer of a row of the expert tables."""
-    names = ("hidden_size", "inter_size", "topk", "num_experts", "moe_tp_size", "moe_ep_size")
-    hidden, inner, top, count, tensor, spread = (float(row[name]) for name in names)
-    return ExpertLayer(hidden, inner, top, count, tensor, spread, skewed=row["distribution"] != "balanced")
-
-
 def collective(name: str, chip: Accelerator, kind: str, rows: Sequence[Row]) -> Problem:
     """One kind of collective of one library; `message_size` counts elements of the row's type."""
-    chips, elements, took = columns(rows, "num_gpus", "message_size", "latency_ms")
-    message = elements * np.array([1.0 if row["dtype"] == "int8" else 2.0 for row in rows])
+    chips, took = columns(rows, "num_gpus", "latency_ms")
+    message = message_bytes(rows)
 
     def seconds(c: Mapping[str, float], w: Any) -> Floats:
         return collective_equation(chip, c, kind, message[w], chips[w])
@@ -189,6 +176,3 @@ def collective(name: str, chip: Accelerator, kind: str, rows: Sequence[Row]) -> 
 def _facts(name: str, cache: bool = False) -> dict[str, float]:
     cores, held = CORES[name]
     return {"cores": float(cores), **({"cache": held} if cache else {})}
-
-
-Maker = Callable[[str, Accelerator, str, Sequence[Row]], Problem]

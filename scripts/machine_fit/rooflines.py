@@ -7,8 +7,6 @@ from functools import partial
 
 import numpy as np
 from scripts.machine_fit.data import Data, Fit, Floats, Row, columns, fit, with_gpu
-from scripts.machine_fit.kernels import SYSTEMS
-from scripts.machine_fit.problems import FORMATS, expert_layer
 from scripts.machine_fit.write import Fitted, seconds
 
 from meritorder.catalog.accelerator import Accelerator, Roofline
@@ -16,6 +14,7 @@ from meritorder.catalog.load import accelerators
 from meritorder.catalog.operators import Operators
 from meritorder.perf import kernels
 from meritorder.perf.operators.experts import ExpertLayer
+from meritorder.predict.operators import FORMATS, SYSTEMS, expert_layer
 
 BITS = {"bfloat16": 16, "fp8": 8, "nvfp4": 4}
 EXPERT_BITS = {"bfloat16": 16, "fp8_block": 8, "nvfp4": 4}
@@ -86,7 +85,7 @@ def _gemm(name: str, chip: Accelerator, table: Sequence[Row], fitted: Fitted) ->
         traffic = 100.0 if bits < 16 else 1e-3
         start = [4e-6, 0.75, 0.6, 3.0, traffic / 50]
         found = fit(
-            partial(model, bits=bits, m=m, n=n, k=k, size=FORMATS[dtype][1]),
+            partial(model, bits=bits, m=m, n=n, k=k, size=FORMATS[dtype][2]),
             start,
             [1e-7, 0.05, 0.02, 1, 0],
             [3e-5, 1.5, 1.5, 10, traffic],
@@ -103,7 +102,7 @@ def _experts(name: str, chip: Accelerator, table: Sequence[Row], fitted: Fitted)
         used = [r for r in table if r["moe_dtype"] == dtype and r["distribution"].startswith("power_law")]
         if used:
             found = fit(
-                _expert_model(chip, used, bits, FORMATS[dtype][1]),
+                _expert_model(chip, used, bits, FORMATS[dtype][2]),
                 [3e-5, 0.6, 0.4, 3.0],
                 [1e-7, 0.02, 0.02, 1],
                 [3e-4, 1.5, 1.5, 10],
@@ -149,7 +148,7 @@ def _decode(name: str, chip: Accelerator, table: Sequence[Row], fitted: Fitted) 
         if not used:
             continue
         batch, length, heads, took = columns(used, "batch_size", "ctx", "num_key_value_heads", "latency_ms")
-        read = batch * length * heads * 128 * 2 * FORMATS[dtype][1]
+        read = batch * length * heads * 128 * 2 * FORMATS[dtype][2]
 
         def decode(x: Floats, read: Floats) -> Floats:
             changed = with_gpu(chip, decode_bandwidth=x[1])

@@ -23,6 +23,7 @@ WAITED_MS = 1.0  # requests that waited for less than that show what an iteratio
 def fit_vllm_requests(data: Data, fitted: Fitted) -> None:
     """Fit the additions to one run, so that its means and the times of single prompts agree."""
     link = _link(data)
+    fitted.setups[VERSION] = {}
     note = "all-reduce of two L40S over PCIe 4; twice the rate over PCIe 5"
     for name, value in link.items():
         fitted.setup(VERSION, name, value, "operators", "low", note=note)

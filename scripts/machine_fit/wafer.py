@@ -13,4 +13,4 @@ def fit_wafer(data: Data, fitted: Fitted) -> None:
     """Fit CS-2 to WaferLLM, CS-3 to its service on top of that; CS-4 is CS-3 at twice the clock."""
     array = fit_array(data, fitted)
     fit_service(data, fitted, array)
-    fit_rival(data, fitted)
+    fit_rival(data, fitted, array)

@@ -10,21 +10,21 @@ from scripts.machine_fit.data import Data, Row
 from scripts.machine_fit.wafer_array import PORTED
 from scripts.machine_fit.write import Fitted
 
-from meritorder.catalog.load import accelerators, models
+from meritorder.catalog.load import models
+from meritorder.catalog.wafer import WaferCoefficients
 from meritorder.perf.wafer_array import product_seconds
 
 PRODUCT = 16384  # side of the matrix-vector product of the paper's table 6
 POWER_RATIO = 37.0  # a WSE-2 over an A100 (section 7.5)
 
 
-def fit_rival(data: Data, fitted: Fitted) -> None:
+def fit_rival(data: Data, fitted: Fitted, array: WaferCoefficients) -> None:
     """Note setups `waferllm-a100-N` (decode, prefill and a matrix-vector product on N GPUs) and `waferllm`."""
     rows = data.rows("wafer_waferllm_calib.csv")
     fitted.setup("waferllm", "power_ratio", POWER_RATIO, "wafer", "high", note="WSE-2 over one A100, by the paper")
-    cs2 = accelerators()["cs-2"]
     for row in rows:
         if row["system"] == "MeshGEMV":
-            scale = float(row["value"]) / 1e3 / product_seconds(cs2.wafer, PRODUCT)
+            scale = float(row["value"]) / 1e3 / product_seconds(array, PRODUCT)
             fitted.setup("waferllm", "product_scale", scale, "wafer", "low", note="one size of product")
     groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:

@@ -26,8 +26,8 @@ from meritorder.perf.wafer_service import service_placement, user_seconds, vendo
 BEFORE_SPECULATION = "2024-10"
 LONG_CALL = 100  # tokens: shorter calls measure the start
 # Analysts (SemiAnalysis, 2026-05): speed falls with the power -0.3 of the active parameters over 5 to 30 B, from
-# gpt-oss-120b's. Two shapes at the far end stand for it.
-LAW_FROM, LAW_POWER, LAW_SHAPES = "gpt-oss-120b", -0.3, ("qwen3-235b-a22b", "glm-4.7")
+# gpt-oss-120b's. Two mixtures that the service has never been quoted with stand for it.
+LAW_FROM, LAW_POWER, LAW_SHAPES = "gpt-oss-120b", -0.3, ("minimax-m2.5", "qwen3.5-397b-a17b")
 # Start, bounds and width of what is known beforehand, in logarithms: software, fixed time, tokens per pass of dense
 # models and of models with experts, drafting, vendor's claim.
 START = np.array([0.8, 2.5e-4, 3.0, 2.0, 3e-4, 1.15])
@@ -130,7 +130,7 @@ def _with(chip: Accelerator, x: Floats) -> Accelerator:
 
 
 def _error(chip: Accelerator, x: Floats, speed: Speed) -> float:
-    """Logarithm of predicted over published speed; a measured one lies as far below the middle as a claim above."""
+    """Logarithm of predicted over published speed."""
     service = {"accepted": float(x[2]), "accepted_experts": float(x[3]), "draft": float(x[4])}
     token = user_seconds(service_placement(chip, models()[speed.model]), service, speed.speculates)
     return float(np.log(speed.token_s / token) + np.log(x[5]) * speed.vendor)

@@ -19,11 +19,20 @@ SOURCES = {
     "nearest": ("nearest architecture: no data of this machine", "2026-11"),
     "serving": ("InferenceX runs (AISimulate silicon sample, Apache-2.0)", "2026-04"),
     "kv-blocks": ("KV blocks that vLLM 0.15.1 reported on H100 (BLIS training runs)", "2026-02"),
-    "blis": ("load stages of vLLM 0.15.1 servers on H100 (BLIS training runs), simulated request by request", "2026-02"),
+    "blis": (
+        "load stages of vLLM 0.15.1 servers on H100 (BLIS training runs), simulated request by request",
+        "2026-02",
+    ),
     "llmss": ("a run of vLLM 0.19.0 on RTX PRO 6000, request by request (LLMServingSim, MIT)", "2026-04"),
     "mlenergy": (
         "ML.ENERGY Benchmark v3, vLLM 0.11.1; for B200 also AISimulate power per kernel (Apache-2.0)",
         "2025-12",
+    ),
+    "splitwise": ("Splitwise-sim perf_model.csv (MIT): DGX A100 and H100, engine of 2023 (ISCA'24)", "2024-06"),
+    "mlperf": ("MLPerf Inference v5.1, closed and open division, data centre (Apache-2.0)", "2025-09"),
+    "kernel-power": (
+        "NVIDIA AISimulate 0.13.0: board power per kernel on B200, TensorRT-LLM lane (Apache-2.0)",
+        "2026-10",
     ),
     "wafer": ("WaferLLM (OSDI'25, arXiv 2502.04563v3) and API timings of the CS-3 service", "2025-07"),
     "guess": ("guess of this project", "2026-11"),

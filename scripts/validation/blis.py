@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
-from functools import cache
 from typing import Any
 
-import yaml
-from scripts.fit_machines import FITTED
+from scripts.fit_machines import committed
 from scripts.machine_fit.data import Data, Row
 from scripts.machine_fit.vllm import RUNS, fit_vllm
-from scripts.machine_fit.write import Fitted
 from scripts.validation.study import Fold, Metric, Study, by_value
 
 from meritorder.predict.open_loop import OPEN_LOOP
@@ -61,16 +57,6 @@ def folds(rows: Sequence[Row]) -> list[Fold]:
 
 def refit(data: Data) -> Mapping[str, Any]:
     """The part `vllm` fitted to the models that are left; everything else as committed."""
-    document = deepcopy(committed())
-    fitted = Fitted(document["accelerators"], {**(document.get("setups") or {})})
+    fitted = committed()
     fit_vllm(data, fitted)
-    document["setups"] = fitted.setups
-    return document
-
-
-@cache
-def committed() -> dict[str, Any]:
-    """`fitted.yaml` as it is."""
-    with FITTED.open(encoding="utf-8") as file:
-        document: dict[str, Any] = yaml.safe_load(file)
-    return document
+    return fitted.document()

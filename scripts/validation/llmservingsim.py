@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from typing import Any
 
+from scripts.fit_machines import committed
 from scripts.machine_fit.data import Data, Row
 from scripts.machine_fit.vllm_requests import RUN, fit_vllm_requests
-from scripts.machine_fit.write import Fitted
-from scripts.validation.blis import committed
 from scripts.validation.study import Fold, Metric, Study, by_value
 
 from meritorder.predict.requests import REQUESTS
 
 REMARK = (
-    "One run of vLLM 0.19 on one RTX PRO 6000, the only one that the engine's additions can be fitted to: here they are "
-    "left at their starting values (gaps between kernels as on H100, no more). With additions fitted to "
-    "the run, the means agree within 1 %. There is no second run to hold out; other models and another GPU are scored "
-    "on sealed outcomes. Rows are requests of one run: their interval says nothing about other runs."
+    "One run of vLLM 0.19 on one RTX PRO 6000, the only one that the engine's additions can be fitted to. Here they "
+    "are left at their starting values: gaps between kernels as on H100, no more. Fitted to the run, its means agree "
+    "within 1 %. There is no second run to hold out: other models and another GPU are scored on sealed outcomes. Rows "
+    "are requests of one run, so their interval says nothing about other runs."
 )
 
 
@@ -49,8 +47,6 @@ def folds(rows: Sequence[Row]) -> list[Fold]:
 
 def refit(data: Data) -> Mapping[str, Any]:
     """What is known of vLLM 0.19 without the run; everything else as committed."""
-    document = deepcopy(committed())
-    fitted = Fitted(document["accelerators"], {**(document.get("setups") or {})})
+    fitted = committed()
     fit_vllm_requests(data, fitted)
-    document["setups"] = fitted.setups
-    return document
+    return fitted.document()

@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.catalog.hf_configs import CONFIGS
 
 from meritorder.catalog.huggingface import model_from_config, read_config
@@ -127,3 +129,32 @@ def test_a_file_that_is_none_is_told(tmp_path, text, what):
 def test_a_file_that_is_not_there_is_told(tmp_path):
     with pytest.raises(InputError, match="can't be read: no such file"):
         read_config(tmp_path / "config.json")
+
+
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 300),
+    st.just(10**13),
+    st.floats(),
+    st.sampled_from(["", "wide", "full_attention", "awq"]),
+    st.lists(st.sampled_from([0, "sliding_attention", [], {}]), max_size=3),
+    st.dictionaries(
+        st.sampled_from(["bits", "weights", "quant_method"]), st.sampled_from([4, "4", {"weights": {"num_bits": []}}])
+    ),
+)
+
+
+@given(st.sampled_from(sorted(CONFIGS)), st.data())
+def test_whatever_a_config_says_it_is_read_or_refused(name, data):
+    config = json.loads(json.dumps(CONFIGS[name]))
+    for part in (config, config.get("text_config", {}), config.get("vision_config", {})):
+        for key in data.draw(st.lists(st.sampled_from(sorted(part)), max_size=3)) if part else ():
+            part[key] = data.draw(ODD)
+    config["quantization_config"] = data.draw(st.one_of(st.none(), ODD))
+    try:
+        model = model_from_config(config)
+    except InputError:
+        return
+    assert model.params > 0
+    assert model.kv_bytes_per_token("fp16") >= 0

@@ -64,6 +64,19 @@ def test_prompts_cost_what_they_did(speculation, tokens, pairs):
     assert table.joules(0, 0, tokens, pairs) == pytest.approx(plain.joules(0, 0, tokens, pairs))
 
 
+@given(speculations(), st.sampled_from(["h100", "cs-3"]), st.integers(0, 32), st.integers(0, 400), st.floats(0, 4000))
+@settings(max_examples=60, deadline=None)
+def test_power_lies_between_idle_and_maximum(speculation, chip, batch, prompt, cached):
+    if batch + prompt == 0:
+        return
+    place = _place(chip, tensor=4 if chip == "h100" else 1, pipeline=1 if chip == "h100" else 5)
+    table = machine_table(place, speculation)
+    work = (batch, batch * cached, prompt, prompt * cached)
+    watts = table.idle_w + table.joules(*work) / table.seconds(*work)
+    # prompts beside checked drafts are added, not computed together: not exact to the last percent
+    assert place.chip.idle * place.chips <= watts <= place.chip.max * place.chips * 1.02
+
+
 def test_the_tables_keep_their_sizes():
     plain = machine_table(_place())
     table = machine_table(_place(), Speculation(draft_tokens=5, acceptance=(0.7,)))

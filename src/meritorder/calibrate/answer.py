@@ -27,6 +27,7 @@ class Answer:
         self._changed = changed
         self._stream = Stream()
         self._error = b""
+        self._latest = self.sent
 
     @property
     def prompt_tokens(self) -> int:
@@ -49,6 +50,7 @@ class Answer:
             self._error += data[:2_000]
             return
         now, before = time.monotonic(), self._stream.pieces
+        self._latest = now
         self._stream.read(data, now)
         if new := self._stream.pieces - before:
             self.seen += [now] * new
@@ -61,6 +63,8 @@ class Answer:
         elif self._stream.error:
             self._end(error_message(self._stream.error.encode()))
         else:
+            if not self.seen and self._stream.output_tokens:  # tokens without a character: the last event tells when
+                self.seen.append(self._latest)
             self._end("" if self.seen else "an empty answer")
 
     def on_fault(self, fault: Fault, why: str) -> None:

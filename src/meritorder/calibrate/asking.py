@@ -13,7 +13,7 @@ from meritorder.problems import InputError, Problem
 from meritorder.serve.http.client import Upstream
 from meritorder.serve.replay.prompts import WORDS
 
-_FIRST_TOKEN, _TOKENS = 1_000, 20_000  # every vocabulary has these, behind the special tokens in front
+TOKENS = (1_000, 21_000)  # all vocabularies of models that people serve have these, behind special tokens in front
 _ENDLESS = " Count up from 1 and never stop: 1 2 3"
 
 
@@ -40,12 +40,21 @@ class Asker:
     """Sends requests; waits for what happens to them."""
 
     def __init__(
-        self, upstream: Upstream, model: str, headers: bytes, where: str, timeout_s: float, seed: int = 0
+        self,
+        upstream: Upstream,
+        model: str,
+        headers: bytes,
+        where: str,
+        timeout_s: float,
+        seed: int = 0,
+        tokens: tuple[int, int] = TOKENS,
     ) -> None:
+        """`tokens`: prompts are of these, the last excluded; `where`: the endpoint in messages."""
         self.manner = MANNERS[0]
         self.model, self.where = model, where
         self._upstream, self._timeout_s = upstream, timeout_s
         self._headers = b"content-type: application/json\r\naccept: text/event-stream\r\n" + headers
+        self._tokens = tokens
         self._draw = np.random.default_rng(seed)
         self._changed = asyncio.Event()
 
@@ -98,7 +107,7 @@ class Asker:
         if manner.ignore_eos:
             asked["ignore_eos"] = True
         if manner.tokens:
-            asked["prompt"] = self._draw.integers(_FIRST_TOKEN, _FIRST_TOKEN + _TOKENS, prompt)
+            asked["prompt"] = self._draw.integers(*self._tokens, prompt)
         else:
             words = max(round((prompt - manner.overhead) / manner.per_word), 1)
             text = bytes(WORDS[self._draw.integers(0, len(WORDS), words)].tobytes()).decode()

@@ -94,7 +94,7 @@ def design(limits: Limits, pace: Pace, seconds: float, seed: int = 0) -> Sweep:
 
 def batches(most: int, detail: int) -> list[int]:
     """Numbers of sequences: every one up to 8, then fewer, always the most."""
-    dense = {0: 2, 1: 4, 2: 8, 3: 8}[detail]
+    dense = {0: 4, 1: 4, 2: 8, 3: 8}[detail]
     found = list(range(1, min(most, dense) + 1))
     while found[-1] < most:
         found.append(min(max(found[-1] + 1, math.ceil(found[-1] * (2.0 if detail < 2 else 1.5))), most))

@@ -65,8 +65,7 @@ class Basis:
         """Terms whose coefficients the rows can tell: curves have points where there is data."""
         prompts, decoding = rows.prompt_tokens, rows.decoding
         terms = [] if form.step else [Term("host_s")]
-        terms += [] if form.step or form.decode else [Term("per_token_s")]
-        terms += [] if form.decode else [Term("per_sequence_s")]
+        terms += [] if form.step or form.decode else [Term("per_token_s"), Term("per_sequence_s")]
         if form.step:
             terms += [Term("step_s", at) for at in places(decoding + prompts, decoding.max(initial=1))]
         if form.decode and decoding.any():

@@ -12,6 +12,7 @@ from meritorder.problems import InputError, Problem
 
 _PROMPT, _LONG = 32, 160  # tokens
 _OUTPUT = 12
+_STALL = 1.3  # a full iteration takes so much longer than one that only decodes
 _ENOUGH = 0.75  # of the tokens asked for: the endpoint does not end answers when it likes
 
 
@@ -59,9 +60,19 @@ async def look(asker: Asker, sequences: int, context: int) -> Pace:
 
 async def find_budget(asker: Asker, longest: int) -> int | None:
     """Most tokens in an iteration, from how often a sequence that decodes has to wait while a long prompt is computed;
-    None where it is computed at once. `longest`: tokens that the prompt may have.
+    None where it is computed at once. The median of three tries. `longest`: tokens that the prompt may have.
     """
     prompt = round(0.7 * 2.0 ** math.floor(math.log2(longest / 0.7)))  # leaves no small rest for any power of two
+    parts = sorted([await _count_parts(asker, prompt) for _ in range(3)])[1]
+    if parts < 2:
+        return None
+    powers = {2**n: math.ceil(prompt / (2**n - 1)) for n in range(4, 20)}
+    nearest = min(powers, key=lambda power: abs(powers[power] - parts))
+    return nearest if abs(powers[nearest] - parts) <= 0.15 * parts else math.ceil(prompt / parts) + 1
+
+
+async def _count_parts(asker: Asker, prompt: int) -> int:
+    """In how many iterations a prompt is computed."""
     decoding = asker.send(8, 40)
     await asker.until([decoding], 6)
     falling = asker.send(prompt, 1)
@@ -71,12 +82,9 @@ async def find_budget(asker: Asker, longest: int) -> int | None:
     usual = sorted(b - a for a, b in pairwise(times))[len(times) // 3]
     last = falling.seen[0] + 0.5 * usual
     pauses = [b - a for a, b in pairwise(times) if b > falling.sent and a < last]
-    parts = sum(pause > max(1.5 * usual, 0.25 * max(pauses)) for pause in pauses)
-    if parts < 2:
-        return None
-    powers = {2**n: math.ceil(prompt / (2**n - 1)) for n in range(4, 20)}
-    nearest = min(powers, key=lambda power: abs(powers[power] - parts))
-    return nearest if abs(powers[nearest] - parts) <= 0.15 * parts else math.ceil(prompt / parts) + 1
+    most = max(pauses, default=0.0)
+    parts = sum(pause > usual + 0.25 * (most - usual) for pause in pauses)
+    return parts if most >= _STALL * usual else 1
 
 
 async def _weigh_words(asker: Asker, few: int) -> Manner:

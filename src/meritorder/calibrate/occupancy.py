@@ -42,7 +42,7 @@ def rows(heard: Sequence[Heard], budget: int, part: int) -> list[Row]:
         both = before.keys() & now.keys()
         if not both or k in chunks.unclear:
             continue
-        kv = float(sum(heard[i].prompt + now[i] - 1 for i in both))
+        kv = float(sum(heard[i].prompt + now[i] - 2 for i in both))
         tokens, pairs = chunks.known.get(k, (0, 0.0))
         seconds = steps[k][0] - steps[k - 1][0]
         if seconds > 0.0 and len(both) == len([i for i in now if now[i] > 1]):

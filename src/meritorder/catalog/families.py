@@ -50,7 +50,7 @@ def experts(c: Keys) -> Shape:
     """Experts in all layers but those named as dense: Mixtral, Qwen MoE, gpt-oss, MiniMax-M2."""
     shape = {**_attention(c), **_windows(c)}
     step = max(1, c.count("decoder_sparse_step", default=1))
-    plain = set(c.entries("mlp_only_layers"))
+    plain = c.entries("mlp_only_layers")
     layers = shape["layers"]
     shape["dense_layers"] = sum(layer in plain or (layer + 1) % step > 0 for layer in range(min(layers, 10_000)))
     if shape["dense_layers"]:
@@ -104,7 +104,9 @@ def delta_net(c: Keys) -> Shape:
 def nemotron(c: Keys) -> Shape:
     """Nemotron-H: Mamba2 (M), attention (*), feed-forward (-) and expert (E) blocks that stand alone."""
     words = {"mamba": "M", "attention": "*", "mlp": "-", "moe": "E"}
-    blocks = c.text("hybrid_override_pattern") or "".join(words.get(x, "?") for x in c.entries("layers_block_type"))
+    blocks = c.text("hybrid_override_pattern") or "".join(
+        words.get(str(x), "?") for x in c.entries("layers_block_type")
+    )
     if not blocks or set(blocks) - set("M*-E"):
         c.wrong("hybrid_override_pattern", "is missing or has unknown blocks", "give one of M, *, - or E per block")
         blocks = "M*-"

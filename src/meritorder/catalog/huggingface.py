@@ -110,7 +110,8 @@ def _weights(config: Keys, text: Keys) -> Precision:
     for group in (packed.part("config_groups") or packed).data.values():
         weights = group.get("weights") if isinstance(group, Mapping) else None
         if isinstance(weights, Mapping):
-            bits, floating = int(weights.get("num_bits") or 0), weights.get("type") == "float"
+            said, floating = weights.get("num_bits"), weights.get("type") == "float"
+            bits = said if isinstance(said, int) else 0
     found: dict[tuple[int, bool], Precision] = {
         (4, False): "int4",
         (8, False): "int8",

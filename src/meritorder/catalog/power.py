@@ -30,6 +30,10 @@ class PowerCoefficients(BaseModel):
     bandwidth: float = Field(default=0.7, ge=0, le=3, description="power on top at full memory bandwidth")
     flops: float = Field(default=2.0, ge=0, le=5, description="power on top at the dense peak, as if max didn't bind")
 
+    clock: float = Field(
+        default=0.27, gt=0, le=1, description="under a power limit: clock ~ (power above idle) to this exponent"
+    )
+
     def busy(self, kind: Kind) -> float:
         """Power of a running kernel of this kind, without its traffic and its arithmetic."""
         return float(getattr(self, kind))

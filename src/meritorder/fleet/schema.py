@@ -118,6 +118,9 @@ class Pool(Part):
     kv: KvPrecision = Field(default="fp16", description="Number format of the KV cache.")
     engine: Engine = Field(default=Engine(), description="Settings of the inference engine.")
     speculation: Speculation | None = Field(default=None, description="Speculative decoding; absent: none.")
+    power_cap: Watts | None = Field(
+        default=None, gt=0, description="Power limit of each chip's board, as a driver sets it; absent: the chip's own."
+    )
     usd_per_hour: UsdPerHour | None = Field(
         default=None, description="Cost of a whole replica, USD per hour, energy not included; absent: the catalog's."
     )
@@ -136,6 +139,8 @@ class Pool(Part):
             raise ValueError("has no machine; give `accelerator: h100` (a catalog name) or `measured:` coefficients")
         if self.accelerator is not None and self.measured is not None:
             raise ValueError("has both `accelerator` and `measured`; keep one of them")
+        if self.measured is not None and self.power_cap is not None:
+            raise ValueError("has `power_cap` beside `measured`, whose times hold for one limit only; drop it")
         return self
 
     @model_validator(mode="after")

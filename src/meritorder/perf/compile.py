@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from meritorder.fleet.schema import Fleet, Pool
-from meritorder.perf.fit import check_parallelism, does_not_fit
+from meritorder.perf.fit import check_parallelism, check_power_cap, does_not_fit
 from meritorder.perf.measured import measured_table, outside
 from meritorder.perf.memory import memory
 from meritorder.perf.placement import Placement
+from meritorder.perf.power_cap import capped
 from meritorder.perf.replica import Replica
 from meritorder.perf.speculative import machine_table
 from meritorder.problems import InputError, Problem
@@ -65,8 +66,14 @@ def _catalogued(fleet: Fleet, pool: Pool, key: str) -> Replica:
     if held.missing:
         raise does_not_fit(place, engine.memory_fraction, engine.kv_block_tokens, pool, key)
     blocks = engine.kv_blocks or held.blocks
+    table = machine_table(place, pool.speculation)
+    saved = 0.0
+    if pool.power_cap is not None:
+        check_power_cap(place, pool.power_cap, pool.accelerator, key)
+        table = capped(table, place, pool.power_cap)
+        saved = max(0.0, chip.board[1] - pool.power_cap)
     return Replica(
-        table=machine_table(place, pool.speculation),
+        table=table,
         kv_blocks=blocks,
         block_tokens=engine.kv_block_tokens,
         max_context=_max_context(pool, model.max_context, blocks * engine.kv_block_tokens, key),
@@ -74,7 +81,7 @@ def _catalogued(fleet: Fleet, pool: Pool, key: str) -> Replica:
         weight_bytes=model.weight_bytes(place.weights),
         kv_bytes_per_token=model.kv_bytes_per_token(place.kv) * place.kv_copies,
         memory_bytes=chip.memory * place.chips,
-        max_w=chip.max * place.chips,
+        max_w=(chip.max - saved) * place.chips,
         usd_per_hour=chip.usd_per_hour * place.chips if pool.usd_per_hour is None else pool.usd_per_hour,
         notes=chip.notes,
     )

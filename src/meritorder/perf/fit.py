@@ -32,6 +32,21 @@ def check_parallelism(place: Placement, name: str, key: str) -> None:
         raise InputError(problems)
 
 
+def check_power_cap(place: Placement, limit: float, name: str, key: str) -> None:
+    """Raise InputError where the chip can't run at that power limit; `name`: the accelerator's."""
+    idle, most = place.chip.board
+    if place.chip.kind == "wafer":
+        what, fix = "is set for a wafer: nobody has published how one slows down", "drop it"
+    elif not idle + 0.2 * (most - idle) <= limit <= most:
+        what = (
+            f"is {show(limit, 'W', 3)}, but {name} draws {show(idle, 'W', 3)} waiting and {show(most, 'W', 3)} at most"
+        )
+        fix = f"give {show(idle + 0.2 * (most - idle), 'W', 3)} to {show(most, 'W', 3)}"
+    else:
+        return
+    raise InputError(Problem(what, key=f"{key}.power_cap", fix=fix))
+
+
 def does_not_fit(place: Placement, fraction: float, block_tokens: int, pool: Pool, key: str) -> InputError:
     """The error that says how much memory is missing and what would fit."""
     held = memory(place, fraction, block_tokens)

@@ -5,8 +5,9 @@ What was fitted for a version stands in the catalog's section `setups`, under `v
     host, layer          seconds of an iteration and of a layer in it, beside the kernels
     attention            factor on decode attention: the operator tables hold sequences of equal length
     expert_layer         seconds of routing and gaps in an expert layer
+    narrow_layer         further seconds of a layer with 8-bit weights: activations are quantised before every product
     eager_layer          further seconds of a layer where an iteration has more tokens than the largest CUDA graph
-    tensor_token         seconds per token and layer that more than two tensor-parallel chips add to their all-reduces
+    tensor_byte          seconds per byte that more than two tensor-parallel chips add to their all-reduces
     request              seconds of the front end per request
 
 vLLM schedules an iteration while the one before it runs, so a request waits for the running iteration and for the
@@ -23,7 +24,7 @@ import numpy.typing as npt
 
 from meritorder.catalog.engine import EngineProfile
 from meritorder.catalog.load import Catalog
-from meritorder.catalog.model import ModelSpec
+from meritorder.catalog.model import ACTIVATION_BYTES, ModelSpec
 from meritorder.catalog.names import model_of
 from meritorder.fleet.dispatch import LeastRequest
 from meritorder.fleet.schema import Engine, Fleet, Pool, Service, Site
@@ -98,7 +99,7 @@ def server(asked: Server, catalog: Catalog, version: str) -> Running:
         kv="fp16",
         max_sequences=asked.max_sequences,
         token_budget=asked.token_budget,
-        engine=profile(version, setup),
+        engine=profile(version, setup, WEIGHTS[asked.precision]),
     )
     held = memory(place, asked.memory_fraction, BLOCK)
     if not held.blocks:
@@ -126,7 +127,7 @@ def _as_used(model: ModelSpec, longest: int) -> ModelSpec:
     return model.model_copy(update={"window_layers": 0, "window": 0, "chunked": False})
 
 
-def profile(version: str, setup: Mapping[str, float]) -> EngineProfile:
+def profile(version: str, setup: Mapping[str, float], weights: str) -> EngineProfile:
     """The engine's part in the iteration table."""
     name, _, number = version.partition("-")
     return EngineProfile(
@@ -134,7 +135,7 @@ def profile(version: str, setup: Mapping[str, float]) -> EngineProfile:
         version=number,
         host=setup["host"],
         host_sequence=0.0,
-        layer=setup["layer"],
+        layer=setup["layer"] + setup["narrow_layer"] * (weights == "fp8"),
         expert_layer=setup["expert_layer"],
         factors={"attention": setup["attention"]},
     )
@@ -144,7 +145,7 @@ def with_setup(table: IterationTable, place: Placement, setup: Mapping[str, floa
     """The table with what the engine adds beyond its profile: padding, runs without CUDA graphs, slower links."""
     tokens = np.arange(len(table.step_s))
     eager = (tokens > CAPTURED) * setup["eager_layer"]
-    linked = tokens * setup["tensor_token"] * (place.tensor > 2)
+    linked = tokens * (2.0 * ACTIVATION_BYTES * place.model.hidden * setup["tensor_byte"] * (place.tensor > 2))
     padded = table.step_s[np.minimum(graph_size(tokens), len(tokens) - 1)]
     return replace(table, step_s=padded + place.model.layers * (eager + linked))
 

@@ -13,6 +13,7 @@ from meritorder.files import write_text
 from meritorder.problems import InputError, Problem
 from meritorder.report import figures, tables
 from meritorder.report.figures import Figure
+from meritorder.report.range_table import range_table
 from meritorder.report.text import count, energy, number, safe, seconds, share
 from meritorder.report.verdict import best, headline
 from meritorder.simulate.compare import compare
@@ -226,6 +227,9 @@ def _policies(body: _Body, runs: list[Run], comparison: dict[str, Any]) -> None:
 def _details(body: _Body, run: Run, nav: bool) -> None:
     if not nav or len(body.anchors) > 1:
         body.section(f"Service levels, {run.name}", tables.slo_table(run), nav=False)
+    if "ranges" in run.summary:
+        gaps = "".join(f'<p class="lead">No results {safe(line)}.</p>' for line in run.summary["ranges"]["missing"])
+        body.section("Ranges", range_table(run), gaps, nav=nav)
     by_service = figures.latency_figures(run, "service")
     by_pool = figures.latency_figures(run, "pool")
     pairs = [figure for pair in zip(by_service, by_pool, strict=True) for figure in pair]

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from meritorder.calibrate.embedded import remembered
 from meritorder.fleet.load import load, loads
+from meritorder.fleet.measured import MeasuredCoefficients
+from meritorder.perf.compile import compile_replica
 from meritorder.problems import InputError
 from meritorder.serve.engines import local, weights
 from meritorder.serve.engines.engine import Engine, Settings
 from meritorder.serve.engines.fleet_file import Doorway, LocalPool, fleet_text
 from meritorder.serve.engines.gguf_model import read_model
-from meritorder.serve.engines.speed import Speed, fitted, remembered
 
 DOORWAY = Doorway("127.0.0.1:8000", "127.0.0.1:8001", "sqlite:////tmp/k.db")
 
@@ -26,12 +28,12 @@ def test_a_model_of_ones_own_is_read_served_measured_and_written_down(
     plan = local.own_model(tiny)
     assert plan.model == "Tiny-model"
     with local.running(plan, tmp_path / "up", print) as engines:
-        fleet = load(local.write_fleet(plan, engines, tmp_path / "up", DOORWAY))
+        fleet = load(local.write_fleet(plan, engines, tmp_path / "up", DOORWAY, remembered))
         pool = fleet.pools["local"]
         assert pool.endpoint is not None
         assert pool.endpoint.urls == (engines[0].url,)
         assert pool.measured is not None
-        assert 0 < pool.measured.host_s < 1
+        assert 0 < compile_replica(fleet, "local").table.seconds(1, 10.0) < 1
         [kind, _, key] = (pool.endpoint.key or "").partition(":")
         assert kind == "file"
         assert Path(key).read_text() == engines[0].settings.key
@@ -48,37 +50,24 @@ def test_speed_is_measured_once_for_a_machine_and_model(tiny: Path, tmp_path: Pa
         first = remembered(engine, tmp_path / "speed.json")
     finally:
         engine.stop()
-    assert first.host_s > 0
-    assert first.per_token_s > 0
+    assert first.engine.max_sequences == 2
+    assert first.measured.range.sequences == 2
     assert remembered(engine, tmp_path / "speed.json") == first  # nobody is there to be measured any more
     (tmp_path / "speed.json").write_text(json.dumps({"another machine": {}}))
-    with pytest.raises(OSError):
+    with pytest.raises(InputError, match="refused"):
         remembered(engine, tmp_path / "speed.json")
-
-
-def test_the_fit_goes_through_what_was_measured() -> None:
-    speed = fitted({p: 0.006 + p * 0.005 for p in (32, 96, 224)}, {b: 0.004 + 0.012 * b for b in (1, 2, 3, 4)})
-    assert speed.host_s == pytest.approx(0.004)
-    assert speed.per_token_s == pytest.approx(0.005)
-    assert speed.per_sequence_s == pytest.approx(0.007)
-
-
-@pytest.mark.parametrize("gaps", [{1: 0.01, 2: 0.005}, {1: 0.01, 2: 0.2}, {1: 0.01}, {1: 0.01, 2: 0.01}])
-@pytest.mark.parametrize("firsts", [{32: 0.1, 96: 0.05}, {32: 1e-6, 96: 2e-6}, {32: 1.0, 96: 9.0}])
-def test_odd_measurements_still_make_a_machine_that_loads(firsts: dict[int, float], gaps: dict[int, float]) -> None:
-    speed = fitted(firsts, gaps)
-    assert speed.host_s > 0
-    assert speed.per_token_s > 0
-    assert speed.per_sequence_s >= 0
 
 
 def test_odd_names_are_still_yaml(tiny: Path) -> None:
     _, spec = read_model(tiny)
-    pool = LocalPool("local", "x", Settings("local", "1e3", "w", "k"), Speed(0.1, 0.01, 0.0), 10**8, "fp4")
+    machine = MeasuredCoefficients(host_s=0.1, decode_s=((1, 0.1), (2, 0.2)), kv_tokens=1)
+    pool = LocalPool("local", "x", Settings("local", "1e3", "w", "k"), machine, 0.001, 10**8, "fp4")
     for model in ("1e3", "true", "a-b", "0x10"):
         fleet = loads(fleet_text("Yes: #1", model, spec, [pool], None))
         assert list(fleet.models) == [model]
         assert fleet.name == "Yes: #1"
+        assert fleet.pools["local"].measured is not None
+        assert fleet.pools["local"].measured.decode_s == ((1, 0.1), (2, 0.2))
 
 
 def test_the_example_is_what_is_written_for_the_small_model() -> None:
@@ -92,7 +81,8 @@ def test_the_example_is_what_is_written_for_the_small_model() -> None:
             settings.name,
             about,
             settings,
-            Speed(p.measured.host_s, p.measured.per_token_s, p.measured.per_sequence_s),
+            p.measured,
+            p.engine.request_overhead,
             int(p.measured.weight_bytes or 0),
             precision,
         )

@@ -45,7 +45,7 @@ def read(lines: Iterable[str], kv_tokens: int | None) -> Logged:
             text = found["text"]
             if held := _DECODE.search(text):
                 batch.decoding += 1
-                batch.kv_tokens += int(held.group(2)) + 1
+                batch.kv_tokens += int(held.group(2))
             elif chunk := _CHUNK.search(text):
                 slot, start = int(chunk.group(1)), int(chunk.group(2))
                 if (before := open_chunks.pop(slot, None)) is not None and start > before.chunks[slot][0]:

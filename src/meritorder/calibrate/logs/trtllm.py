@@ -12,21 +12,19 @@ from meritorder.calibrate.logs import Logged, even_pairs
 from meritorder.calibrate.rows import Iteration
 
 _LINE = re.compile(
-    r"iter = (?P<number>\d+),.*?rank = (?P<rank>\d+),.*?host_step_time = (?P<host>[\d.]+) ?ms, "
+    r"iter = (?P<number>\d+),.*?(?<!_)rank = (?P<rank>\d+),.*?host_step_time = (?P<host>[\d.]+) ?ms, "
     r"prev_device_step_time = (?P<device>[\d.]+ ?ms|N/A).*?states = \{(?P<states>[^}]*)\}"
 )
 _STATE = re.compile(r"'(\w+)': (\d+)")
 
 
 def read(lines: Iterable[str], kv_tokens: int | None) -> Logged:
-    """Either form; which one, the first character tells."""
+    """Either form."""
     log = Logged(kv_tokens=kv_tokens)
     before: tuple[int, Iteration] | None = None  # number and content of the iteration before this line
     for line in lines:
         text = line.strip()
-        if text[:1] in ("{", "["):
-            _read_statistics(text, log)
-        elif "iter = " in text:
+        if "iter = " in text:
             found = _LINE.search(text)
             if found is None:
                 log.unread = log.unread or text
@@ -38,6 +36,8 @@ def read(lines: Iterable[str], kv_tokens: int | None) -> Logged:
             if before is not None and number == before[0] + 1 and device != "N/A" and before[1] is not _NOTHING:
                 log.iterations.append((float(device.rstrip(" ms")) / 1e3, before[1]))
             before = (number, _logged(states, log))
+        elif text[:1] in ("{", "["):
+            _read_statistics(text, log)
     return log
 
 

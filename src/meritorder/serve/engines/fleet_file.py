@@ -6,12 +6,13 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
 from meritorder.catalog.model import ModelSpec
+from meritorder.fleet.measured import MeasuredCoefficients
 from meritorder.serve.engines.engine import Settings
-from meritorder.serve.engines.speed import Speed
 
 _IDLE_W, _BUSY_W = 10, 25  # of a core; guesses
 _USD_PER_HOUR = 0.02  # likewise
@@ -26,7 +27,8 @@ class LocalPool:
     name: str
     about: str  # a few words on it
     settings: Settings
-    speed: Speed
+    machine: MeasuredCoefficients  # as measured; power and price in it don't count
+    request_overhead_s: float
     weight_bytes: int
     precision: str  # nearest number format that fleet files know
     url: str | None = None  # where it listens; None: nowhere, for simulating
@@ -71,7 +73,7 @@ def _written(value: object) -> str:
 
 
 def _pool(pool: LocalPool, model: str) -> str:
-    speed, settings = pool.speed, pool.settings
+    settings = pool.settings
     lines = [
         f"  {pool.name}: # {pool.about}",
         f"    site: {_SITE}",
@@ -79,9 +81,7 @@ def _pool(pool: LocalPool, model: str) -> str:
         f"    weights: {pool.precision}",
         "    replicas: 1",
         "    measured:",
-        f"      host_s: {speed.host_s!r}",
-        f"      per_token_s: {speed.per_token_s!r}",
-        f"      per_sequence_s: {speed.per_sequence_s!r}",
+        *(f"      {name}: {_figures(value)}" for name, value in _times(pool.machine)),
         f"      idle_w: {_IDLE_W} # watts and price are guesses",
         f"      busy_w: {_BUSY_W}",
         f"      kv_tokens: {settings.slots * settings.context}",
@@ -91,7 +91,7 @@ def _pool(pool: LocalPool, model: str) -> str:
         f"      max_sequences: {settings.slots}",
         f"      token_budget: {settings.token_budget}",
         f"      max_context: {settings.context}",
-        "      request_overhead: 1.5 ms",
+        f"      request_overhead: {1e3 * pool.request_overhead_s:.4g} ms",
     ]
     if pool.url is not None:
         lines.append("    endpoint:")
@@ -101,6 +101,20 @@ def _pool(pool: LocalPool, model: str) -> str:
         if pool.key is not None:
             lines.append(f"      key: {_written(pool.key)}")
     return "\n".join(lines)
+
+
+def _times(machine: MeasuredCoefficients) -> list[tuple[str, Any]]:
+    """What was measured, without power, price and memory."""
+    told = machine.model_dump(exclude_defaults=True)
+    beside = ("idle_w", "busy_w", "kv_tokens", "usd_per_hour", "weight_bytes")
+    return [(name, value) for name, value in told.items() if name not in beside]
+
+
+def _figures(value: Any) -> str:
+    """A number, curve or mapping of numbers on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_figures(inner)}" for key, inner in value.items() if inner is not None) + "}"
+    return json.dumps(value)
 
 
 def _services(model: str, pools: Sequence[LocalPool]) -> str:

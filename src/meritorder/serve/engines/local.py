@@ -13,11 +13,11 @@ from pathlib import Path
 
 from meritorder.catalog.model import ModelSpec
 from meritorder.files import write_text
+from meritorder.fleet.measured import Profile
 from meritorder.problems import InputError, Problem
 from meritorder.serve.engines import weights
 from meritorder.serve.engines.engine import Engine, Settings
 from meritorder.serve.engines.fleet_file import Doorway, LocalPool, fleet_text
-from meritorder.serve.engines.speed import remembered
 
 SMOLLM2 = "smollm2-135m"
 SMOLLM2_SHAPE = ModelSpec(
@@ -111,17 +111,32 @@ def running(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Iterator[l
             list(together.map(Engine.stop, engines))
 
 
-def write_fleet(plan: Plan, engines: Sequence[Engine], folder: Path, doorway: Doorway) -> Path:
-    """Measure the engines (the first time on this machine) and write the fleet file that serves them."""
+def write_fleet(
+    plan: Plan, engines: Sequence[Engine], folder: Path, doorway: Doorway, measure: Callable[[Engine, Path], Profile]
+) -> Path:
+    """Measure the engines (the first time on this machine) and write the fleet file that serves them.
+
+    `measure(engine, file)` gives what it measures, or what the file keeps of an earlier time.
+    """
     weights.home().mkdir(parents=True, exist_ok=True)
-    files = [weights.home() / f"{Path(engine.settings.weights).name}.speed.json" for engine in engines]
-    speeds = list(map(remembered, engines, files))  # one after the other: a busy neighbour would make both slower
+    files = [weights.home() / f"{Path(engine.settings.weights).name}.measured.json" for engine in engines]
+    profiles = list(map(measure, engines, files))  # one after the other: a busy neighbour would make both slower
     pools = []
-    for (settings, precision, about), engine, speed in zip(plan.engines, engines, speeds, strict=True):
+    for (settings, precision, about), engine, profile in zip(plan.engines, engines, profiles, strict=True):
         key = folder / f"{settings.name}.key"
         _write_secret(key, settings.key)
-        size = Path(settings.weights).stat().st_size
-        pools.append(LocalPool(settings.name, about, settings, speed, size, precision, engine.url, f"file:{key}"))
+        pool = LocalPool(
+            name=settings.name,
+            about=about,
+            settings=settings,
+            machine=profile.measured,
+            request_overhead_s=profile.engine.request_overhead or 0.0,
+            weight_bytes=Path(settings.weights).stat().st_size,
+            precision=precision,
+            url=engine.url,
+            key=f"file:{key}",
+        )
+        pools.append(pool)
     path = folder / "fleet.yaml"
     write_text(path, fleet_text(plan.title, plan.model, plan.shape, pools, doorway))
     return path
