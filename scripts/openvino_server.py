@@ -12,6 +12,8 @@ import os
 import queue
 import sys
 import threading
+import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -34,37 +36,36 @@ class Engine:
         self._pipeline = openvino_genai.ContinuousBatchingPipeline(
             weights, settings, "CPU", {"INFERENCE_NUM_THREADS": 1}
         )
-        self._new: queue.SimpleQueue[tuple[list[int], int, queue.SimpleQueue[int]]] = queue.SimpleQueue()
+        self._new: queue.SimpleQueue[tuple[list[int], int, Callable[[int], None]]] = queue.SimpleQueue()
         threading.Thread(target=self._run, daemon=True).start()
 
-    def ask(self, prompt: list[int], tokens: int) -> queue.SimpleQueue[int]:
-        """Numbers of tokens as they come, until there are `tokens`."""
-        told: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self._new.put((prompt, tokens, told))
-        return told
+    def ask(self, prompt: list[int], tokens: int, tell: Callable[[int], None]) -> None:
+        """`tell(n)` is called with every n tokens that come, by the engine's thread."""
+        self._new.put((prompt, tokens, tell))
 
     def _run(self) -> None:
         import numpy as np
         import openvino  # type: ignore[import-not-found]
 
         number = 0
-        under_way: list[tuple[Any, queue.SimpleQueue[int]]] = []
+        under_way: list[tuple[Any, Callable[[int], None]]] = []
         while True:
             while not self._new.empty() or not under_way:
-                prompt, tokens, told = self._new.get()
+                prompt, tokens, tell = self._new.get()
                 config = self._genai.GenerationConfig()
                 config.max_new_tokens, config.ignore_eos = tokens, True
                 array = openvino.Tensor(np.array([prompt], np.int64))
-                under_way.append((self._pipeline.add_request(number, array, config), told))
+                under_way.append((self._pipeline.add_request(number, array, config), tell))
                 number += 1
             self._pipeline.step()
             left = []
-            for handle, told in under_way:
+            for handle, tell in under_way:
                 while handle.can_read():
-                    told.put(sum(len(output.generated_ids) for output in handle.read().values()))
+                    tell(sum(len(output.generated_ids) for output in handle.read().values()))
                 if handle.get_status() == self._genai.GenerationStatus.RUNNING:
-                    left.append((handle, told))
+                    left.append((handle, tell))
             under_way = left
+            time.sleep(0.0003)  # lets requests in: a step may keep Python's lock
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -87,16 +88,25 @@ class Handler(BaseHTTPRequestHandler):
         if not isinstance(prompt, list):
             self._send(400, {"error": {"message": "give the prompt as an array of tokens"}})
             return
-        told = self.engine.ask(prompt, tokens)
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
-        came = 0
-        while came < tokens:
-            came += (new := told.get())
-            for _ in range(new):
-                self._event({"choices": [{"text": "x", "index": 0}]})
+        came, over = 0, threading.Event()
+
+        def tell(new: int) -> None:
+            nonlocal came
+            came += new
+            try:
+                for _ in range(new):
+                    self._event({"choices": [{"text": "x", "index": 0}]})
+            except OSError:  # the client has left
+                over.set()
+            if came >= tokens:
+                over.set()
+
+        self.engine.ask(prompt, tokens, tell)
+        over.wait()
         usage = {"prompt_tokens": len(prompt), "completion_tokens": came}
         self._event({"choices": [{"text": "", "finish_reason": "length"}], "usage": usage})
         self._chunk(b"data: [DONE]\n\n")

@@ -112,7 +112,7 @@ def fit_kernels(data: Data, tables: Sequence[str] = tuple(TABLES), judge: bool =
         for machine, kernel, problem, rows in kernels(data, TABLES[table]):
             found = problem.fit()
             if judge:
-                errors = left_out(problem, np.array([TABLES[table].group(row) for row in rows]))
+                errors = left_out(problem, [TABLES[table].group(row) for row in rows], found)
                 found = replace(found, median=float(np.median(errors)), mean=float(np.mean(errors)))
             machines[machine][kernel] = found
     for (machine, kernel), (other, stand_in) in BORROWED.items():
@@ -134,12 +134,15 @@ def kernels(data: Data, table: Table) -> Iterator[tuple[str, str, Problem, list[
         yield machine, kernel, table.problem(machine, accelerators()[machine], rows), rows
 
 
-def left_out(problem: Problem, groups: Any, parts: int = 5) -> Floats:
-    """Relative errors on the first of `parts` of the groups, fitted without it (on splits of one shape: in sample)."""
+def left_out(problem: Problem, groups: Sequence[str], near: Operator | None = None, parts: int = 5) -> Floats:
+    """Relative errors on the first of `parts` of the groups, fitted without it (where there is one group: with it).
+
+    `near`: the operator as all rows have it, near which the fit starts.
+    """
     part = np.array([crc32(group.encode()) % parts for group in groups])
     judged = np.flatnonzero(part == part.min())
     rest = np.flatnonzero(part != part.min())
-    found = problem.fit(rest if len(rest) else judged)
+    found = problem.fit(rest if len(rest) else judged, near.coefficients if near else None)
     predicted = problem.seconds(found.coefficients, judged) * factor(found, *(v[judged] for v in problem.shape))
     return np.asarray(np.abs(predicted / problem.truth[judged] - 1))
 

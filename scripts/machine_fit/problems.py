@@ -143,17 +143,19 @@ def experts(name: str, chip: Accelerator, form: str, rows: Sequence[Row]) -> Pro
         "flops": (0.5, 0.01, 1.5),
         "tile": (20.0, 0.0, 400.0),
         "saturation": (2.0, 0.05, 50.0),
-        "traffic": (4.0, 0.0, 60.0),
-        "expert": (1e-9, 0.0, 1e-6),
+        "traffic": (2.0, 0.0, 60.0),
+        "inner_traffic": (2.0, 0.0, 60.0),
+        "cache_speed": (1.5, 1.0, 8.0),
+        "cache_share": (0.5, 0.01, 2.0),
         "blend": (2.0, 1.0, 10.0),
     }
-    starts = [{"saturation": 10.0, "traffic": 15.0}, {"flops": 0.15, "tile": 0.0}]
+    starts = [{"saturation": 10.0, "traffic": 8.0}, {"flops": 0.15, "tile": 0.0}]
     axes = {
         "tokens": Axis((1.0, 4, 16, 64, 256, 1024, 4096, 16384), 3.0),
         "experts": Axis((1.0, 8, 64, 512), 4.0),
         "inner": Axis((64.0, 256, 1024, 4096, 16384), 4.0),
     }
-    return Problem(seconds, took / 1e3, places, axes, bounds, starts, _facts(name))
+    return Problem(seconds, took / 1e3, places, axes, bounds, starts, _facts(name, cache=True))
 
 
 def collective(name: str, chip: Accelerator, kind: str, rows: Sequence[Row]) -> Problem:

@@ -48,8 +48,8 @@ def solve(
     best = None
     for start in ({}, *starts):
         x = np.clip([start.get(name, value) for name, value in zip(names, first, strict=True)], low, high)
-        scale = np.abs(first) + 1e-3 * (high - low)
-        found = least_squares(residuals, x, bounds=(low, high), x_scale=scale, diff_step=1e-2, max_nfev=40)
+        scale = np.maximum(np.abs(first), 1e-3 * (high - low))
+        found = least_squares(residuals, x, bounds=(low, high), x_scale=scale, diff_step=1e-2, max_nfev=30)
         if best is None or found.cost < best.cost:
             best = found
     assert best is not None
@@ -102,10 +102,12 @@ class Problem:
     starts: Sequence[Coefficients]
     facts: Coefficients
 
-    def fit(self, rows: Any = slice(None)) -> Operator:
-        """The operator as the given rows have it."""
+    def fit(self, rows: Any = slice(None), near: Mapping[str, float] | None = None) -> Operator:
+        """The operator as the given rows have it; `near`: coefficients to start from, in place of all starts."""
         truth = self.truth[rows]
-        found = solve(lambda c: self.seconds({**self.facts, **c}, rows), truth, self.bounds, self.starts)
+        starts = self.starts if near is None else None
+        bounds = self.bounds if near is None else {k: (near[k], low, high) for k, (_, low, high) in self.bounds.items()}
+        found = solve(lambda c: self.seconds({**self.facts, **c}, rows), truth, bounds, starts or ())
         found = {**self.facts, **{name: float(f"{value:.4g}") for name, value in found.items()}}
         left = np.log(truth / self.seconds(found, rows))
         values = fit_map(self.axes, [value[rows] for value in self.shape], left)

@@ -55,3 +55,8 @@ def test_tokens_that_come_a_little_apart_are_of_one_iteration() -> None:
     steps = boundaries([steady(0.0, 0.0, 5), steady(0.0, 0.004, 5)])
     assert len(steps) == 5
     assert all(len(tokens) == 2 for _, tokens in steps)
+
+
+def test_tokens_that_were_held_up_are_shared_out() -> None:
+    held = Heard(-1.0, 10, [0.0, 0.05, 0.10, 0.199, 0.20, 0.25, 0.30, 0.35])
+    assert [row.seconds for row in rows([held], 256, 0)] == [pytest.approx(STEP)] * 7

@@ -97,6 +97,16 @@ def test_dense_and_sparse_flops_stand_apart_with_the_source(capsys: Capture) -> 
     assert "the vendor's claim" in text
 
 
+def test_kernels_are_shown_with_their_error_and_range(capsys: Capture) -> None:
+    found = facts(capsys, "show", "h100")["kernels"]
+    for name, kernel in accelerators()["h100"].operators.items():
+        assert (found[name]["rows"], found[name]["median_error"]) == (kernel.rows, kernel.median)
+        assert set(found[name]["ranges"]) == set(kernel.axes)
+        assert found[name]["borrowed"] == kernel.borrowed
+    assert "gemm_bf16" in told(capsys, "show", "h100")
+    assert facts(capsys, "show", "h100-nvl")["kernels"]["gemm_bf16"]["borrowed"] == "h100"
+
+
 def test_a_machine_without_published_figures_says_so(capsys: Capture) -> None:
     assert "nobody has published its FLOP/s" in told(capsys, "show", "jalapeno")
     assert facts(capsys, "show", "jalapeno")["missing"]

@@ -65,6 +65,14 @@ def test_it_holds_all_sessions_and_more_need_no_fewer_chips(model, chip, context
     assert told.user_loaded <= told.user_alone * (1 + 1e-9)
 
 
+def test_a_pipeline_is_busy_with_as_many_sessions_as_its_latency_has_slots():
+    told = size(accelerators()["cs-3"], _wish("llama-3.1-70b", 1024, 200))
+    few = size(accelerators()["cs-3"], _wish("llama-3.1-70b", 1024, told.busy_sessions // 4))
+    assert told.pipeline * told.replicas <= told.busy_sessions < 200
+    assert few.user_loaded == pytest.approx(few.user_alone, rel=0.05)
+    assert told.user_loaded < 0.5 * told.user_alone
+
+
 def test_ranges_enclose_the_value():
     told, bad, good = size_range(accelerators()["cs-3"], _wish("llama-3.1-70b", 8192, 40))
     assert bad.user_loaded < told.user_loaded < good.user_loaded

@@ -11,6 +11,7 @@ from meritorder.calibrate.rows import Iteration, Row, prompt_chunks
 
 _TOGETHER_S = 0.003  # tokens of an iteration come within this, or a share of the usual iteration
 _TOGETHER = 0.25
+_BUNCHED = 0.3  # of the usual time: no iteration was so short
 
 
 @dataclass(frozen=True)
@@ -37,17 +38,43 @@ def rows(heard: Sequence[Heard], budget: int, part: int) -> list[Row]:
         if one.alone and one.tokens
     ]  # fmt: skip
     chunks = _chunks(heard, steps, budget)
+    timed: dict[int, Row] = {}
     for k in range(1, len(steps)):
         before, now = steps[k - 1][1], steps[k][1]
         both = before.keys() & now.keys()
-        if not both or k in chunks.unclear:
+        if not both or k in chunks.unclear or len(both) < sum(n > 1 for n in now.values()):
             continue
         kv = float(sum(heard[i].prompt + now[i] - 2 for i in both))
         tokens, pairs = chunks.known.get(k, (0, 0.0))
         seconds = steps[k][0] - steps[k - 1][0]
-        if seconds > 0.0 and len(both) == len([i for i in now if now[i] > 1]):
-            found.append(Row(seconds, (Iteration(len(both), kv, tokens, pairs),), part=part))
-    return found
+        timed[k] = Row(seconds, (Iteration(len(both), kv, tokens, pairs),), part=part)
+    return found + list(_apart(timed).values())
+
+
+def _apart(timed: dict[int, Row]) -> dict[int, Row]:
+    """Tokens of two iterations that came together, since something held up those of the first: shared out evenly where
+    both iterations were alike, else left out. `timed`: by number of the iteration.
+    """
+    usual: dict[int, float] = {}
+    for decoding in {row.iterations[0].decoding for row in timed.values()}:
+        alike = [row.seconds for row in timed.values() if row.iterations[0].decoding == decoding]
+        usual[decoding] = median(alike)
+    result = dict(timed)
+    for k, row in timed.items():
+        if row.seconds > _BUNCHED * usual[row.iterations[0].decoding]:
+            continue
+        before = timed.get(k - 1)
+        if before is not None and _content(before) == _content(row):
+            mean = 0.5 * (before.seconds + row.seconds)
+            result[k - 1], result[k] = before._replace(seconds=mean), row._replace(seconds=mean)
+        else:
+            result.pop(k, None)
+            result.pop(k - 1, None)
+    return result
+
+
+def _content(row: Row) -> tuple[int, int]:
+    return row.iterations[0].decoding, row.iterations[0].prompt_tokens
 
 
 def boundaries(heard: Sequence[Heard]) -> list[tuple[float, dict[int, int]]]:

@@ -15,6 +15,8 @@ from meritorder.catalog.operators import operators
 from meritorder.catalog.ranges import span
 from meritorder.units import FROM_FILE
 
+_UNUSED = ("typical",)  # fields that no result leans on: a doubt about them is none about a result
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -137,6 +139,9 @@ def _accelerator(name: str, fitted: Mapping[str, Any]) -> Accelerator:
             continue  # told by `merit catalog`, not used by the cost models
         if figure.low is not None:
             ranges[key] = span(figure.low, figure.high)
+        if key in _UNUSED:
+            continue
+        if figure.low is not None:
             doubt = f" ({figure.note})" if figure.note else ""
             notes.append(f"{name}: {key} {figure.value} may be {figure.low} to {figure.high}{doubt}")
         elif figure.confidence == "guess":

@@ -88,7 +88,7 @@ def show(
     if as_json:
         print_json(model)
         return
-    from meritorder.cli.catalog_tables import print_model
+    from meritorder.cli.catalog_model import print_model
 
     print_model(model)
 

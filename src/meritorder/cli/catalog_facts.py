@@ -29,6 +29,31 @@ def accelerator_facts(name: str) -> dict[str, Any]:
         "figures": own,
         "coefficients_of": list(entry.get("coefficients", ())),
         "coefficients": fitted,
+        "kernels": _kernels(name),
+    }
+
+
+def _kernels(name: str) -> dict[str, Any]:
+    """Kernels measured by shape: rows, errors on shapes left out of the fit, and the range of the measurements."""
+    from meritorder.catalog.load import accelerators
+    from meritorder.catalog.operators import bundled
+
+    if name not in accelerators():
+        return {}
+    chip, sources = accelerators()[name], bundled()["sources"]
+    kin = chip.kernels if chip.kernels != name else ""
+    return {
+        key: {
+            "rows": kernel.rows,
+            "median_error": kernel.median,
+            "mean_error": kernel.mean,
+            "ranges": {axis: [knots[0], knots[-1]] for axis, knots in kernel.axes.items()},
+            "coefficients": dict(kernel.coefficients),
+            "source": sources[kernel.source]["title"],
+            "date": str(sources[kernel.source]["date"]),
+            "borrowed": kernel.borrowed or kin,
+        }
+        for key, kernel in chip.operators.items()
     }
 
 

@@ -14,6 +14,7 @@ from meritorder.fleet.speculation import Speculation
 from meritorder.perf.memory import memory
 from meritorder.perf.placement import Placement
 from meritorder.perf.speculative import machine_table
+from meritorder.perf.wafer import pipeline_latency, token_slot
 from meritorder.problems import InputError, Problem
 from meritorder.units import show
 
@@ -42,6 +43,7 @@ class Size:
     replicas: int
     least_chips: int  # for the weights and one short session
     sessions_that_fit: int
+    busy_sessions: int  # decoding at once, they keep all stages of the pipelines at work
     session_bytes: float  # KV cache of one session
     user_alone: float  # tok/s
     user_loaded: float  # tok/s with all sessions decoding at once
@@ -126,6 +128,7 @@ def _described(place: Placement, wish: Wish, replicas: int, fit: int, least: int
         replicas=replicas,
         least_chips=least,
         sessions_that_fit=fit * replicas,
+        busy_sessions=_micro_batches(place) * replicas,
         session_bytes=held * place.kv_copies,
         user_alone=1 / table.seconds(1, float(wish.context)),
         user_loaded=1 / table.seconds(batch, float(batch * wish.context)),
@@ -133,6 +136,14 @@ def _described(place: Placement, wish: Wish, replicas: int, fit: int, least: int
         max_w=chip.max * chips,
         usd_per_hour=chip.usd_per_hour * chips,
     )
+
+
+def _micro_batches(place: Placement) -> int:
+    """Sequences under way that leave no stage idle: one a stage, of wafers as many slots as the latency has."""
+    if place.chip.kind == "gpu":
+        return place.pipeline
+    slot = token_slot(place) * place.chip.wafer.decode_slot
+    return max(place.pipeline, math.ceil(pipeline_latency(place) / slot))
 
 
 def _too_large(chip: Accelerator, wish: Wish) -> InputError:

@@ -43,6 +43,9 @@ FORMATS = {
     "int4_wo": ("int4", 16, 0.5625),
     "w4a16_mxfp4": ("mxfp4", 16, 0.53125),
 }
+# Nemotron 3 (squared ReLU instead of a gated unit): hidden and inner width of its experts; engines that gated them too.
+UNGATED = {(2688.0, 1856.0), (2048.0, 5120.0)}
+GATED_ALL = {"vllm 0.14.0"}
 LIBRARIES = {"nccl": "nccl", "vllm_graph": "graph", "vllm_eager": "eager"}
 
 
@@ -113,10 +116,13 @@ def _attention(phase: str) -> Times:
 
 
 def expert_layer(row: Row) -> ExpertLayer:
-    """The layer of a row of an expert table."""
+    """The layer of a row of an expert table; newer engines know that Nemotron's experts have no gate."""
     names = ("hidden_size", "inter_size", "topk", "num_experts", "moe_tp_size", "moe_ep_size")
     hidden, inner, top, count, tensor, spread = (float(row[name]) for name in names)
-    return ExpertLayer(hidden, inner, top, count, tensor, spread, skewed=row["distribution"] != "balanced")
+    ungated = (hidden, inner) in UNGATED and row["engine"] not in GATED_ALL
+    return ExpertLayer(
+        hidden, inner, top, count, tensor, spread, 2 if ungated else 3, skewed=row["distribution"] != "balanced"
+    )
 
 
 def _experts(chip: Accelerator, fit: Operator, rows: Sequence[Row]) -> tuple[Floats, dict[str, Floats]]:

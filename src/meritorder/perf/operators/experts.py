@@ -70,13 +70,13 @@ def loads(tokens: Floats, layer: ExpertLayer) -> tuple[Floats, Floats]:
     span = np.where(mean > 1, np.maximum(0.8 * tokens, 2.0), 200.0)
     law = span**_QUANTILES
     law = law / law.mean(axis=0)
-    spread = np.sqrt((law**2).mean(axis=0) - 1.0)
+    # The fullest group: loads of its experts vary, and so does where single rows go.
+    varied = (law**2).mean(axis=0) - 1.0
     fullest = np.interp(np.log2(layer.spread), np.log2(_GROUPS), _LARGEST)
-    local = layer.count / layer.spread
-    uneven = 1.0 + fullest * spread * np.sqrt((1 - 1 / layer.spread) / local)
-    most = np.minimum(layer.spread, np.maximum(1.0, local / layer.top * layer.spread))
-    rows = np.minimum(law * mean * np.minimum(uneven, most), tokens)
-    touched = 1.0 - np.exp(-rows)
+    each, experts = mean * layer.count / layer.spread, layer.count / layer.spread
+    uneven = 1.0 + fullest * np.sqrt((1 - 1 / layer.spread) * (varied / experts + 1.0 / np.maximum(each, 1e-9)))
+    rows = np.minimum(law * mean * np.minimum(uneven, layer.spread), tokens)
+    touched = np.minimum(1.0, rows)
     return rows / np.maximum(touched, 1e-9), touched
 
 
@@ -92,7 +92,12 @@ def expert_equation(
     share = c["flops"] * _TILES[:, 0] / (_TILES[:, 0] + c["tile"])
     compute = (2.0 * padded * layer.params / (chip.flops(bits) * share)).min(axis=0)
     width = np.minimum(1.0, c["saturation"] * experts * layer.inner / layer.tensor / (64.0 * c["cores"]))
-    memory = experts * layer.params * size / (chip.bandwidth * c["bandwidth"] * np.maximum(width, 1e-6))
-    moved = (rows * touched).mean(axis=0) * local * layer.hidden * 2.0
+    read = experts * layer.params * size
+    cached = 1.0 / (1.0 + (read / (c["cache_share"] * c["cache"])) ** 4)
+    rate = chip.bandwidth * c["bandwidth"] / (1.0 - cached + cached / c["cache_speed"])
+    memory = read / (rate * np.maximum(width, 1e-6))
+    # All rows are sorted, quantised and summed, also those of other groups' experts.
+    rows_moved = 2.0 * tokens * layer.top / chip.bandwidth
+    moved = rows_moved * (c["traffic"] * layer.hidden + c["inner_traffic"] * layer.inner / layer.tensor)
     blended = (compute ** c["blend"] + memory ** c["blend"]) ** (1 / c["blend"])
-    return np.asarray(c["fixed"] + blended + c["traffic"] * moved / chip.bandwidth + c["expert"] * local)
+    return np.asarray(c["fixed"] + blended + moved)
