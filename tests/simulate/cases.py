@@ -8,6 +8,7 @@ import numpy as np
 
 from meritorder.catalog.load import models
 from meritorder.fleet.dispatch import POLICIES, Dispatch
+from meritorder.fleet.links import Link
 from meritorder.fleet.schema import Engine, Fleet, MeasuredCoefficients, Pool, Service, Site, Slo
 from meritorder.perf.replica import Replica
 from meritorder.perf.table import IterationTable
@@ -53,8 +54,11 @@ def random_table(g: np.random.Generator, max_sequences: int, token_budget: int) 
     )
 
 
-def random_case(seed: int, *, policy: str | None = None, tight: bool = False, prefix: bool = False) -> Case:
-    """A case from a seed. `tight`: KV space for few requests; `prefix`: shared prompt beginnings."""
+def random_case(
+    seed: int, *, policy: str | None = None, tight: bool = False, prefix: bool = False, roles: bool = False
+) -> Case:
+    """A case from a seed. `tight`: KV space for few requests; `prefix`: shared prompt beginnings; `roles`: prompts are
+    computed and decoded on different machines, beside others or not."""
     g = np.random.default_rng(seed)
     unit = int(g.choice([16, 32, 64])) if prefix else 0
     sites = {
@@ -63,7 +67,8 @@ def random_case(seed: int, *, policy: str | None = None, tight: bool = False, pr
     }
     pools, replicas = {}, []
     longest = 0
-    for index in range(g.integers(1, 4)):
+    role_of = ["prefill", "decode", *g.choice(["both", "prefill", "decode"], g.integers(0, 3))] if roles else []
+    for index in range(len(role_of) or g.integers(1, 4)):
         max_sequences = int(g.integers(1, 12))
         budget = int(g.choice([max_sequences, g.integers(max_sequences, 200), g.integers(64, 264)]))
         block = int(g.choice([1, 4, 16]))
@@ -82,7 +87,8 @@ def random_case(seed: int, *, policy: str | None = None, tight: bool = False, pr
         pools[f"pool{index}"] = Pool(
             site=str(g.choice(list(sites))),
             measured=MeasuredCoefficients(host_s=1, idle_w=1, busy_w=1, kv_tokens=1, usd_per_hour=1),
-            model=MODELS[0] if index == 0 else str(g.choice(MODELS)),
+            model=MODELS[0] if index == 0 or roles else str(g.choice(MODELS)),
+            role=str(role_of[index]) if roles else "both",
             replicas=int(g.integers(1, 6)),
             engine=engine,
         )
@@ -118,8 +124,12 @@ def random_case(seed: int, *, policy: str | None = None, tight: bool = False, pr
         )
         for index, name in enumerate(("fast", "chat", "batch"))
     }
+    links = {"fabric": random_link(g, "north", "south"), "back": random_link(g, "south", "north")} if roles else {}
+    if roles and g.random() < 0.7:
+        links["pair"] = random_link(g, "pool0", "pool1")
     fleet = Fleet(
         name="random",
+        links=links,
         models={name: models()[name] for name in MODELS},
         sites=sites,
         pools=pools,
@@ -128,6 +138,19 @@ def random_case(seed: int, *, policy: str | None = None, tight: bool = False, pr
         carbon_price_usd_per_kg=0.1,
     )
     return Case(fleet, tuple(replicas), random_trace(g, longest, unit), seed)
+
+
+def random_link(g: np.random.Generator, prefill: str, decode: str) -> Link:
+    """A link that is no, some or most of the time's worth of the computing."""
+    bandwidth = float(g.choice([1e8, 1e9, 1e11]))
+    return Link(
+        prefill=prefill,
+        decode=decode,
+        bandwidth=bandwidth,
+        latency=float(g.choice([0.0, 1e-3])),
+        total=float(bandwidth * g.uniform(0.5, 4.0)) if g.random() < 0.4 else None,
+        overlap="layerwise" if g.random() < 0.4 else "after",
+    )
 
 
 def random_policy(g: np.random.Generator, name: str | None) -> Dispatch:

@@ -27,12 +27,14 @@ def assert_equal(case: Case) -> Result:
         ("preemptions", result.preemptions),
         ("hit", result.hit_tokens),
         ("reason", result.reason),
+        ("decoder", result.decode_replica),
     ):
         np.testing.assert_array_equal(values, oracle.column(name), err_msg=f"{name}, seed {case.seed}")
     for name, values in (
         ("arrival", result.arrival_s),
         ("start", result.start_s),
         ("finish", result.finish_s),
+        ("transfer", result.transfer_s),
     ):
         np.testing.assert_allclose(
             values, oracle.column(name), rtol=1e-9, atol=1e-12, err_msg=f"{name}, seed {case.seed}"
@@ -66,6 +68,17 @@ def test_prefix_cache_under_eviction(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(300, 330))
 def test_prefix_cache_with_room(seed: int) -> None:
     assert_equal(random_case(seed, prefix=True, policy=("merit-order", "prefix-affinity")[seed % 2]))
+
+
+@pytest.mark.parametrize("policy", list(POLICIES))
+@pytest.mark.parametrize("seed", range(400, 406))
+def test_prompts_computed_elsewhere(policy: str, seed: int) -> None:
+    assert_equal(random_case(seed, policy=policy, roles=True, prefix=seed % 2 > 0))
+
+
+@pytest.mark.parametrize("seed", range(500, 540))
+def test_prompts_computed_elsewhere_with_little_room(seed: int) -> None:
+    assert_equal(random_case(seed, roles=True, tight=True, prefix=seed % 2 > 0))
 
 
 def test_the_cases_are_hard() -> None:

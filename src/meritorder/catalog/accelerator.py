@@ -86,6 +86,9 @@ class Accelerator(BaseModel):
     link: BytesPerSecond = Field(default=0.0, description="scale-up link per chip, one direction")
     domain: int = Field(default=1, ge=1, description="chips that the scale-up link joins")
     hop: Seconds = Field(default=5e-6, description="latency from one pipeline stage to the next")
+    scale_out: BytesPerSecond = Field(
+        default=50e9, gt=0, description="network out of the scale-up domain per chip, one direction"
+    )
     idle: Watts
     typical: Watts
     max: Watts

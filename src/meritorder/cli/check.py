@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -47,10 +47,12 @@ def describe(fleet: Fleet, replicas: Mapping[str, Replica]) -> dict[str, Any]:
         "usd_per_hour": sum(facts["usd_per_hour"] for facts in pools.values()),
         "pools": pools,
         "sites": {name: _site_facts(name, fleet, pools) for name in fleet.sites},
+        "links": _link_facts(fleet, replicas),
         "services": services,
         "warnings": _warnings(fleet, pools, services),
         "ranges": uncertain(fleet),
-        "notes": list(dict.fromkeys(note for replica in replicas.values() for note in replica.notes)),
+        "notes": list(dict.fromkeys(note for replica in replicas.values() for note in replica.notes))
+        + _conversions(fleet, replicas),
     }
 
 
@@ -77,6 +79,7 @@ def _pool_facts(pool: Pool, replica: Replica) -> dict[str, Any]:
         "pipeline": pool.pipeline,
         "tokens_per_pass": pool.speculation.tokens_per_pass if pool.speculation else 1.0,
         "model": pool.model,
+        "role": pool.role,
         "weights": pool.weights if pool.measured is None else "",
         "replicas": pool.replicas,
         "accelerators": replica.accelerators * pool.replicas,
@@ -93,6 +96,42 @@ def _pool_facts(pool: Pool, replica: Replica) -> dict[str, Any]:
     }
 
 
+def _link_facts(fleet: Fleet, replicas: Mapping[str, Replica]) -> list[dict[str, Any]]:
+    """What KV caches meet between each pair of pools that prompts are computed and decoded in."""
+    from meritorder.dispatch.legs import paths_of
+
+    rows = []
+    for (start, end), path in paths_of(fleet, list(replicas.values())).items():
+        pool = fleet.pools[end]
+        model = fleet.models[pool.model]
+        size = CONTEXT_TOKENS * model.kv_bytes_per_token(pool.kv) + model.window_kv_bytes(pool.kv) + model.state_bytes
+        rows.append(
+            {
+                "prefill": start,
+                "decode": end,
+                "link": path.link,
+                "bandwidth": path.bandwidth,
+                "total": path.total,
+                "latency_s": path.latency,
+                "overlap": "layerwise" if path.layerwise else "after",
+                "transfer_s": path.latency + size / min(path.bandwidth, path.total or path.bandwidth),
+            }
+        )
+    return rows
+
+
+def _conversions(fleet: Fleet, replicas: Mapping[str, Replica]) -> list[str]:
+    """What is assumed where the two ends of a KV cache's way are machines of different kinds or formats."""
+    notes = []
+    for row in _link_facts(fleet, replicas):
+        ends = [fleet.pools[row[role]] for role in ("prefill", "decode")]
+        said = [f"{pool.accelerator or 'measured'}, {pool.kv}" for pool in ends]
+        if said[0] != said[1]:
+            what = f"KV caches of {row['prefill']} ({said[0]}) are converted for {row['decode']} ({said[1]})"
+            notes.append(f"{what}: they cross the link in the latter's format, and converting them is taken to be free")
+    return notes
+
+
 def _service_facts(service: Service, fleet: Fleet, pools: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     serving = [name for name in service.pools or fleet.pools if fleet.pools[name].model == service.model]
     rate = service.slo.token_rate
@@ -106,7 +145,11 @@ def _service_facts(service: Service, fleet: Fleet, pools: Mapping[str, Mapping[s
         "priority": service.priority,
         "overload": service.overload,
         "pools": serving,
-        "fast_enough": [name for name in serving if rate is None or pools[name]["token_rate_1"] >= rate],
+        "fast_enough": [
+            name
+            for name in serving
+            if rate is None or pools[name]["token_rate_1"] >= rate or fleet.pools[name].role == "prefill"
+        ],
     }
 
 
@@ -115,8 +158,9 @@ def _warnings(fleet: Fleet, pools: Mapping[str, Any], services: Mapping[str, Any
     used = {pool for facts in services.values() for pool in facts["pools"]}
     warnings = [f"pool {name} serves no service" for name in pools if name not in used]
     for name, facts in services.items():
-        if not facts["fast_enough"]:
-            best = max(pools[pool]["token_rate_1"] for pool in facts["pools"])
+        rates = [pools[pool]["token_rate_1"] for pool in facts["pools"] if pools[pool]["role"] != "prefill"]
+        if facts["token_rate"] is not None and max(rates) < facts["token_rate"]:
+            best = max(rates)
             wanted = f"service {name} asks for {facts['token_rate']:g} tok/s"
             warnings.append(f"{wanted}, but its fastest pool gives a lone user {best:.0f}")
     shares = [service.share for service in fleet.services.values() if service.share is not None]
@@ -138,6 +182,8 @@ def _print(facts: Mapping[str, Any]) -> None:
     out.print(_pools_table(facts["pools"]), "")
     out.print(_replicas_table(facts["pools"]))
     out.print(Text(f"Speeds at {CONTEXT_TOKENS:,} tokens of context; a batch is all the sequences that fit.\n"))
+    if facts["links"]:
+        out.print(_links_table(facts["links"]), "")
     out.print(_sites_table(facts["sites"]), "")
     out.print(_services_table(facts["services"]))
     if any(len(service["fast_enough"]) < len(service["pools"]) for service in facts["services"].values()):
@@ -162,7 +208,7 @@ def _pools_table(pools: Mapping[str, Mapping[str, Any]]) -> Any:
     for name, pool in pools.items():
         chips = pool["accelerators_per_replica"]
         result.add_row(
-            name,
+            name if pool["role"] == "both" else f"{name} ({pool['role']})",
             pool["site"],
             f"{pool['replicas']:,}",
             f"{chips} x {pool['accelerator']}",
@@ -189,6 +235,25 @@ def _replicas_table(pools: Mapping[str, Mapping[str, Any]]) -> Any:
             f"{pool['token_rate_1']:,.1f}",
             f"{pool['full_batch']:,}",
             f"{pool['token_rate_full_batch']:,.1f}",
+        )
+    return result
+
+
+def _links_table(links: Sequence[Mapping[str, Any]]) -> Any:
+    from meritorder.cli.output import table
+    from meritorder.units import show
+
+    columns = ("prefill", "decode", "link", ">bandwidth", ">latency", "overlap", f">{CONTEXT_TOKENS:,} tokens")
+    result = table("KV caches from prefill to decode", columns)
+    for row in links:
+        result.add_row(
+            row["prefill"],
+            row["decode"],
+            row["link"] or "own ports",
+            show(row["bandwidth"], "B/s", 3),
+            show(row["latency_s"], "s", 3),
+            row["overlap"],
+            show(row["transfer_s"], "s", 3),
         )
     return result
 

@@ -38,10 +38,11 @@ def command(
     Batching, KV memory, queues and prefix caches behave as in `merit simulate`, in real time. Every answer says that
     it is emulated. Ctrl-C ends it.
     """
-    from meritorder.cli.fleets import load_fleet
+    from meritorder.cli.fleets import load_with_document, refuse_roles
     from meritorder.problems import InputError, Problem, did_you_mean
 
-    loaded, replicas = load_fleet(fleet)
+    loaded, replicas, document = load_with_document(fleet)
+    refuse_roles(loaded, document)
     unknown = [name for name in pool or () if name not in loaded.pools]
     if unknown:
         raise InputError(

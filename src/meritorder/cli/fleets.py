@@ -37,3 +37,16 @@ def load_with_document(path: str) -> tuple[Fleet, dict[str, Replica], Document]:
     if problems:
         raise InputError(problems)
     return fleet, replicas, document
+
+
+def refuse_roles(fleet: Fleet, document: Document) -> None:
+    """Raise InputError where pools have a role: one backend answers a request, prompt and all."""
+    from meritorder.problems import InputError
+
+    split = [name for name, pool in fleet.pools.items() if pool.role != "both"]
+    if split:
+        fix = "declare backends that split prompts from decoding behind one address as one pool without `role`"
+        raise InputError(
+            document.problem(("pools", name, "role"), f'is "{fleet.pools[name].role}", which is only simulated', fix)
+            for name in split
+        )

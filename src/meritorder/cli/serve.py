@@ -61,11 +61,12 @@ def command(
 
 def load_served(path: str, changes: dict[str, Any]) -> tuple[Fleet, tuple[Replica, ...]]:
     """A fleet file that can be served, with `changes` to its `gateway`. Raises InputError with all that is wrong."""
-    from meritorder.cli.fleets import load_with_document
+    from meritorder.cli.fleets import load_with_document, refuse_roles
     from meritorder.fleet.anchored import anchored
     from meritorder.problems import InputError
 
     fleet, replicas, document = load_with_document(path)
+    refuse_roles(fleet, document)
     without = [name for name, pool in fleet.pools.items() if pool.endpoint is None]
     if without:
         fix = "say where its replicas listen: `endpoint: {kind: vllm, urls: [http://10.0.0.1:8000]}`"

@@ -37,6 +37,11 @@ def print_runs(runs: list[Run], trace: Trace) -> None:
         lost = [f"{run.summary[key]:,} {words}" for key, words in _LOST.items() if run.summary[key]]
         if lost:
             out.print(Text(f"not served by {run.name}: {', '.join(lost)}"), soft_wrap=True)
+        for row in run.summary["transfers"]:
+            spread = row["transfer_s"]
+            times = f"{text.seconds(spread['p50'])} at the median, p99 {text.seconds(spread['p99'])}"
+            words = f"{run.name}: {row['requests']:,} KV caches sent from {row['prefill']} to {row['decode']}, {times}"
+            out.print(Text(words), soft_wrap=True)
     guessed = ", ".join(f"{name} {len(lines)}" for name, lines in runs[0].summary["notes"].items())
     if guessed:
         words = f"note: inputs that are guesses or ranges, by pool: {guessed}; `merit check` lists them"

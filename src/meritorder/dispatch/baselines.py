@@ -11,7 +11,7 @@ import numpy as np
 
 from meritorder.compiled import compiled, inlined
 from meritorder.dispatch.predict import delay_s, tpot_with_s, ttft_s
-from meritorder.dispatch.reasons import FASTEST, PREFIX, RANDOM, REQUESTS, TURN
+from meritorder.dispatch.reasons import PREFIX, RANDOM, REQUESTS, TURN
 from meritorder.dispatch.state import FleetState
 from meritorder.dispatch.tournament import smallest
 
@@ -143,23 +143,26 @@ def may_serve(state: FleetState, service: int, total: int, replica: int) -> bool
 
 
 @inlined
-def choose_fastest(
-    state: FleetState, service: int, region: int, prompt: int, total: int, expected: float
-) -> tuple[int, int, int]:
-    """latency-predicted: least predicted time to the last token, TTFT + expected output x time per token.
+def fastest(
+    state: FleetState, service: int, region: int, prompt: int, total: int, expected: float, landed: int
+) -> tuple[int, float]:
+    """The replica with the least predicted time to the last token, and that time.
 
-    As in the predicted-latency routing of llm-d and Dynamo, with our iteration tables in place of a learnt model.
+    `landed`: tokens of the prompt that are computed elsewhere and brought there. Pools that only compute prompts are
+    left out (see pairs.py).
     """
     s = state.services[service]
     best, least = -1, np.inf
-    for c in range(s.first, s.first + s.count):
-        pool = state.choices[c].pool
+    for c in range(s.first, s.first + s.whole):
+        choice = state.choices[c]
+        pool = choice.pool
         p = state.pools[pool]
         if total > p.max_context:
             continue
         replica = first_of(state, pool)
         tpot = tpot_with_s(state, replica, prompt, expected)
-        seconds = ttft_s(state, replica, prompt, 0, tpot) + delay_s(state, pool, region, prompt) + expected * tpot
+        seconds = ttft_s(state, replica, prompt, landed, tpot) + delay_s(state, pool, region, prompt) + expected * tpot
+        seconds += choice.latency_s + choice.request_s + choice.token_s * prompt
         if seconds < least:
             best, least = replica, seconds
-    return best, 0, FASTEST
+    return best, least

@@ -15,6 +15,7 @@ from meritorder.dispatch.choose import (
     POLICIES,
     PREFIX_AFFINITY,
 )
+from meritorder.dispatch.legs import add_legs
 from meritorder.dispatch.records import Records, records
 from meritorder.dispatch.state import (
     BATCH,
@@ -22,13 +23,16 @@ from meritorder.dispatch.state import (
     BY_REQUESTS,
     BY_TOKENS,
     CHOICE,
+    DECODE,
     LEVEL,
     POOL,
+    PREFILL,
     REPLICA,
     SERVICE,
     SETTINGS,
     TOKENS,
     UNORDERED,
+    WHOLE,
     FleetState,
 )
 from meritorder.dispatch.tournament import new_tree, tree_size
@@ -98,10 +102,16 @@ def build_state(
         p.reserve_prompt = pool.engine.reserve_prompt
         p.by_priority = pool.engine.scheduling == "priority"
         p.mean_new, p.mean_output, p.mean_square = EXPECTED_PROMPT, EXPECTED_OUTPUT, 2 * EXPECTED_OUTPUT**2
+        p.role = {"both": WHOLE, "prefill": PREFILL, "decode": DECODE}[pool.role]
+        if pool.role == "prefill":
+            p.mean_output = p.mean_square = 1.0
+        elif pool.role == "decode":
+            p.mean_new, p.mean_landed = 0.0, EXPECTED_PROMPT
         tokens.append(_rows(TOKENS, table.step_s, table.prefill_s, table.step_j, table.prefill_j))
         batches.append(_rows(BATCH, table.decode_s, table.decode_kv_s, table.decode_j, table.decode_kv_j))
         keys.append(new_tree(pool.replicas))
     services, choices = _services(fleet)
+    services, choices = add_legs(fleet, replicas, pools, services, choices)
     state = FleetState(
         pools=pools,
         replicas=_replicas(counts),
@@ -151,8 +161,11 @@ def _services(fleet: Fleet) -> tuple[Records, Records]:
         s.sheds = service.overload == "shed"
         s.mean_output, s.mean_square = EXPECTED_OUTPUT, 2 * EXPECTED_OUTPUT**2
         s.first = len(pools)
-        pools += [i for i, name in enumerate(names) if name in allowed and fleet.pools[name].model == service.model]
-        s.count = len(pools) - s.first
+        mine = [i for i, name in enumerate(names) if name in allowed and fleet.pools[name].model == service.model]
+        whole = [i for i in mine if fleet.pools[names[i]].role == "both"]
+        prompts = [i for i in mine if fleet.pools[names[i]].role == "prefill"]
+        pools += whole + prompts
+        s.whole, s.count = len(whole), len(whole) + len(prompts)
     choices = records(len(pools), CHOICE)
     choices.pool[:] = pools
     return services, choices

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from meritorder.compiled import inlined
 from meritorder.dispatch.baselines import (
-    choose_fastest,
     choose_fewest,
     choose_in_turn,
     choose_of_several,
     choose_prefix,
     choose_random,
 )
-from meritorder.dispatch.merit_order import choose_in_merit_order
+from meritorder.dispatch.pairs import choose_fastest, choose_in_merit_order
 from meritorder.dispatch.prefixes import known_blocks
 from meritorder.dispatch.reasons import REQUESTS, TOKENS, TOO_LONG
 from meritorder.dispatch.records import Records

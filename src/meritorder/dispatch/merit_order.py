@@ -29,7 +29,7 @@ from meritorder.compiled import compiled, inlined
 from meritorder.dispatch.baselines import first_of
 from meritorder.dispatch.levels import level_at_most
 from meritorder.dispatch.predict import delay_s, prefill_j, tpot_s, tpot_with_s, ttft_s
-from meritorder.dispatch.reasons import CHEAPEST, CHEAPEST_PREFIX, LEAST_HARM, SHED
+from meritorder.dispatch.reasons import CHEAPEST, CHEAPEST_PREFIX, LEAST_HARM
 from meritorder.dispatch.state import FleetState
 
 # Lists of equally busy replicas that are tried in one pool, the busiest first.
@@ -51,7 +51,7 @@ def most_in_flight(state: FleetState, service: int, choice: int) -> int:
         return int(c.limit)
     s = state.services[service]
     target = state.settings[0].margin * s.tpot_s
-    each = p.mean_new + 0.5 * p.mean_square / p.mean_output
+    each = p.mean_new + p.mean_landed + 0.5 * p.mean_square / p.mean_output
     low, high = 0, int(p.max_sequences)
     while low < high:
         middle = (low + high + 1) >> 1
@@ -128,19 +128,29 @@ def harm_to_others(state: FleetState, replica: int, tpot: float) -> float:
 
 
 @inlined
-def choose_in_merit_order(
-    state: FleetState, service: int, region: int, prompt: int, total: int, expected: float, near: int, cached: int
-) -> tuple[int, int, int]:
-    """The replica of least marginal cost among those predicted to keep TTFT and token rate with margin.
+def survey(
+    state: FleetState,
+    service: int,
+    region: int,
+    prompt: int,
+    total: int,
+    expected: float,
+    near: int,
+    cached: int,
+    landed: int,
+) -> tuple[int, int, int, float, float, float]:
+    """The replica of least marginal cost among those predicted to keep TTFT and token rate with margin, else harm.
 
     Tried in each pool: the busiest replicas that keep the token rate (so that batches fill and others can rest),
-    the one predicted fastest, and the one that holds a prefix of the prompt (`near`, with `cached` tokens).
+    the one predicted fastest, and the one that holds a prefix of the prompt (`near`, with `cached` tokens). `landed`:
+    tokens of the prompt that are computed elsewhere. Pools that only compute prompts are left out (see pairs.py).
+    Returns (replica, cached tokens, reason, its USD, its harm, the soonest TTFT of those that miss their targets).
     """
     s = state.services[service]
     g = state.settings[0]
     best, best_cached, reason, least_usd, least_harm = -1, 0, LEAST_HARM, np.inf, np.inf
     soonest = np.inf
-    for c in range(s.first, s.first + s.count):
+    for c in range(s.first, s.first + s.whole):
         pool = state.choices[c].pool
         p = state.pools[pool]
         if total > p.max_context:
@@ -161,7 +171,7 @@ def choose_in_merit_order(
                 replica = int(state.levels[p.levels + level].head)
             else:
                 replica = first_of(state, pool)
-            there = cached if replica == near else 0
+            there = cached if replica == near else landed
             r = state.replicas[replica]
             tpot = tpot_with_s(state, replica, prompt, expected)
             ttft = ttft_s(state, replica, prompt, there, tpot) + delay
@@ -182,6 +192,4 @@ def choose_in_merit_order(
                 if harm < least_harm:
                     best, best_cached, least_harm = replica, there, harm
             soonest = min(soonest, ttft)
-    if reason == LEAST_HARM and s.sheds != 0 and soonest > s.ttft_s:
-        return -1, 0, SHED
-    return best, best_cached, reason
+    return best, best_cached, reason, least_usd, least_harm, soonest

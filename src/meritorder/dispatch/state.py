@@ -17,6 +17,9 @@ TOKENS = np.dtype([("step_s", "f8"), ("prefill_s", "f8"), ("step_j", "f8"), ("pr
 # ... and with so many decoding sequences (index B).
 BATCH = np.dtype([("decode_s", "f8"), ("decode_kv_s", "f8"), ("decode_j", "f8"), ("decode_kv_j", "f8")])
 
+# What the replicas of a pool do with a request: all of it, its prompt, or what follows on the prompt.
+WHOLE, PREFILL, DECODE = range(3)
+
 POOL = np.dtype(
     [
         ("first", "i4"),  # its first replica; the others follow
@@ -46,12 +49,14 @@ POOL = np.dtype(
         ("prefix_caching", "i4"),
         ("reserve_prompt", "i4"),  # engine admits a prompt only if all of it fits
         ("by_priority", "i4"),  # engine schedules by priority, else first come first served
+        ("role", "i4"),  # WHOLE, PREFILL or DECODE
         # below: counted while running
         ("open", "i4"),  # replicas that may be chosen; the simulator closes none
         ("in_flight", "i8"),
         ("sent", "i8"),  # requests dispatched so far
         ("ended", "i8"),  # requests that have ended
         ("mean_new", "f8"),  # running mean of uncached prompt tokens per request
+        ("mean_landed", "f8"),  # DECODE: running mean of prompt tokens per request, computed elsewhere; else 0
         ("mean_output", "f8"),  # running mean of output tokens per request
         ("mean_square", "f8"),  # running mean of their square
     ]
@@ -82,6 +87,7 @@ SERVICE = np.dtype(
         ("sheds", "i4"),  # may be refused when nobody can serve it acceptably
         ("first", "i4"),  # its pools are choices[first : first + count]
         ("count", "i4"),
+        ("whole", "i4"),  # so many of them serve requests whole; the others, behind them, compute prompts
         ("turn", "i8"),  # round robin's next
         ("ended", "i8"),  # requests that have ended
         ("mean_output", "f8"),  # running mean of their output tokens
@@ -89,12 +95,22 @@ SERVICE = np.dtype(
     ]
 )
 
-# A service on one of its pools.
+# A service on one of its pools. A pool that computes prompts has a leg: a further entry of the services that stands for
+# the way on from there, whose pools are those that can decode what it computes.
 CHOICE = np.dtype(
     [
         ("pool", "i4"),
+        ("leg", "i4"),  # PREFILL: the entry of the services that chooses where its prompts are decoded
         ("limit", "i4"),  # most requests in flight per replica that keep the token rate; 0: not even one does
         ("fresh_until", "i8"),  # `sent` of the pool up to which `limit` holds
+        ("layerwise", "i4"),  # PREFILL: some link from it sends layer by layer; of a leg's pools: the link to them does
+        # of a leg's pools, the link that a KV cache takes to them (fleet/links.py):
+        ("pipe", "i4"),  # link whose bandwidth all its transfers share; -1: none
+        ("latency_s", "f8"),
+        ("request_s", "f8"),  # seconds of wire per request
+        ("token_s", "f8"),  # and per prompt token
+        ("last_layer", "f8"),  # part of the KV cache that the last layer makes
+        ("of_pipe", "f8"),  # part of the shared bandwidth that one transfer takes
     ]
 )
 

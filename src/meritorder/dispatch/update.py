@@ -30,7 +30,7 @@ def order_key(state: FleetState, replica: int) -> float:
     if order == BY_TOKENS:
         return float(r.context)
     p = state.pools[r.pool]
-    tpot = r.speed * tpot_s(state, r.pool, r.in_flight + 1, r.context + p.mean_new, p.mean_output)
+    tpot = r.speed * tpot_s(state, r.pool, r.in_flight + 1, r.context + p.mean_new + p.mean_landed, p.mean_output)
     ttft = ttft_s(state, replica, max(int(p.mean_new), 1), 0, tpot)
     return ttft + tpot * p.mean_output
 
@@ -155,6 +155,14 @@ def sent(state: FleetState, replica: int, service: int, new: int, room: int) -> 
     state.settings[0].clock += 1
     r.since = state.settings[0].clock
     state.settings[0].touched = replica
+
+
+@compiled
+def sent_on(state: FleetState, replica: int, leg: int, prompt: int, room: int) -> None:
+    """A request whose prompt is computed elsewhere goes to `replica`; `leg`: see dispatch/state.py."""
+    p = state.pools[state.replicas[replica].pool]
+    sent(state, replica, leg, 0, room)
+    p.mean_landed += (prompt - p.mean_landed) / min(p.sent, MEMORY)
 
 
 @inlined

@@ -6,23 +6,15 @@ They read the plain data, not the validated models, so that they also speak wher
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from meritorder.catalog.load import incomplete
 from meritorder.fleet.document import KeyPath
+from meritorder.fleet.fault import Fault
+from meritorder.fleet.roles import role_faults
 from meritorder.problems import did_you_mean
 
 _SLACK = 1e-9  # what float sums of shares may exceed 1 by
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Something wrong at a key path: what, and what would be right."""
-
-    path: KeyPath
-    what: str
-    fix: str = ""
 
 
 def cross_check(data: dict[str, Any], models: Collection[str], accelerators: Collection[str]) -> Iterator[Fault]:
@@ -40,6 +32,7 @@ def cross_check(data: dict[str, Any], models: Collection[str], accelerators: Col
     for name, pool in pools.items():
         yield from _one_address_each(name, pool)
     yield from _shares(services)
+    yield from role_faults(data, pools, services, sites)
 
 
 def _known(path: KeyPath, value: object, kind: str, known: Collection[str]) -> Iterator[Fault]:

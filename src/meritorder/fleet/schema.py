@@ -14,6 +14,7 @@ from meritorder.catalog.accelerator import Accelerator
 from meritorder.catalog.model import KvPrecision, ModelSpec, Precision
 from meritorder.fleet.dispatch import Dispatch, MeritOrder
 from meritorder.fleet.gateway import Endpoint, Gateway, Live
+from meritorder.fleet.links import Link
 from meritorder.fleet.measured import MeasuredCoefficients
 from meritorder.fleet.part import Degree, Name, Number, Part, Positive, Switch
 from meritorder.fleet.speculation import Speculation
@@ -108,6 +109,11 @@ class Pool(Part):
     )
     model: Name = Field(description="Name in the catalog or under `models`.")
     replicas: Annotated[int, Strict(), Field(ge=1, le=1_000_000)] = Field(description="How many replicas.")
+    role: Literal["both", "prefill", "decode"] = Field(
+        default="both",
+        description="`prefill`: computes prompts and hands their KV caches to pools with `decode`; "
+        "`both`: serves requests whole.",
+    )
     tensor: Degree = Field(default=1, description="Tensor parallel degree: chips per stage.")
     pipeline: Positive = Field(
         default=1, le=4096, description="Pipeline stages; of a wafer system: wafers in the pipeline."
@@ -220,6 +226,9 @@ class Fleet(Part):
     )
     sites: dict[Name, Site] = Field(min_length=1, description="Places with electricity and distance to clients.")
     pools: dict[Name, Pool] = Field(min_length=1, description="Replicas of one kind at one site.")
+    links: dict[Name, Link] = Field(
+        default={}, description="Networks that carry KV caches from pools with `role: prefill` to those with `decode`."
+    )
     services: dict[Name, Service] = Field(min_length=1, description="What customers buy.")
     dispatch: Dispatch = Field(default=MeritOrder(), description="How requests are sent to replicas.")
     carbon_price_usd_per_kg: UsdPerKg = Field(

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from meritorder.fleet.crosscheck import Fault
 from meritorder.fleet.document import Document, KeyPath
+from meritorder.fleet.fault import Fault
 from meritorder.problems import Problem, did_you_mean, said
 
 Schema: TypeAlias = Mapping[str, Any]

@@ -94,9 +94,12 @@ def clock(span_s: float) -> tuple[float, str]:
     return 1.0, "seconds"
 
 
-def group_values(run: Run, values: Floats, by: str) -> list[tuple[int, str, Floats]]:
-    """(index, name, values) of each service or pool with a curve of its own."""
+def group_values(run: Run, name: str, values: Floats, by: str) -> list[tuple[int, str, Floats]]:
+    """(index, name, values) of each service or pool with a curve of its own; `name`: the latency that they are."""
     names: tuple[str, ...] = run.services if by == "service" else run.pools
     column: npt.NDArray[Any] = run.requests[by]
+    if by == "pool" and name != "ttft_s":
+        # of a request that two pools share, the second one made all tokens but the first
+        column = np.where(run.requests["decode_pool"] >= 0, run.requests["decode_pool"], column)
     shown = foremost(np.bincount(column[column >= 0], minlength=len(names)))
     return [(i, names[i], values[column == i]) for i in shown]

@@ -37,7 +37,7 @@ def latency_figures(run: Run, by: str) -> list[Figure]:
     for name, title in AXES.items():
         values = latency(run.requests, name)
         data = []
-        for slot, (_, label, mine) in enumerate(group_values(run, values, by)):
+        for slot, (_, label, mine) in enumerate(group_values(run, name, values, by)):
             data += _curve(mine, label, slot)
             if by == "service":
                 data += _target(run, label, name, slot)

@@ -151,7 +151,7 @@ def pool_table(run: Run) -> str:
     """Load, energy, cost and speed of every pool."""
     rows = [
         [
-            f"{safe(name)} <small>{safe(row['machine'])} at {safe(row['site'])}</small>",
+            f"{safe(name)} <small>{safe(_described(row))}</small>",
             count(row["replicas"]),
             count(row["requests"]),
             bar(row["utilisation"]),
@@ -174,6 +174,23 @@ def pool_table(run: Run) -> str:
         columns,
         rows,
     )
+
+
+def _described(row: dict[str, Any]) -> str:
+    """A pool's machine, site and, where it has one, role."""
+    return f"{row['machine']} at {row['site']}" + (f", {row['role']}" if row["role"] != "both" else "")
+
+
+def transfer_table(run: Run) -> str:
+    """KV caches sent between pools; nothing where there are none."""
+    rows = [
+        [safe(row["prefill"]), safe(row["decode"]), count(row["requests"])]
+        + [seconds(row["transfer_s"][key]) for key in ("mean", "p50", "p99")]
+        for row in run.summary["transfers"]
+    ]
+    caption = "KV caches sent: from the end of a prompt's computation until decoding can begin (room, link and wire)."
+    columns = ["Prompt computed in", "Decoded in", ">Requests", ">Mean", ">Median", ">p99"]
+    return table(caption, columns, rows) if rows else ""
 
 
 def site_table(run: Run) -> str:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from meritorder.fleet.schema import Pool
 from meritorder.simulate.result import Status
+from meritorder.simulate.transfers import decoded_in
 from meritorder.units import JOULES_PER_KWH
 
 if TYPE_CHECKING:
@@ -72,13 +73,14 @@ def accounts(result: Result) -> Accounts:
 
 def _metered_usd(result: Result, pools: Sequence[Pool]) -> Floats:
     """What a metered API charges: prompts that were started, and outputs that were delivered in full."""
-    pool, trace = result.pool, result.trace
+    trace = result.trace
 
-    def tokens(column: npt.NDArray[np.integer], mask: npt.NDArray[np.bool_]) -> Floats:
+    def tokens(pool: npt.NDArray[np.int32], column: npt.NDArray[np.integer], mask: npt.NDArray[np.bool_]) -> Floats:
+        mask = mask & (pool >= 0)
         return np.bincount(pool[mask], column[mask], minlength=len(pools)).astype(np.float64)
 
-    prompts = tokens(trace.prompt_tokens, (pool >= 0) & ~np.isnan(result.start_s))
-    outputs = tokens(trace.output_tokens, (pool >= 0) & (result.status == Status.COMPLETED))
+    prompts = tokens(result.pool, trace.prompt_tokens, ~np.isnan(result.start_s))
+    outputs = tokens(decoded_in(result), trace.output_tokens, result.status == Status.COMPLETED)
     per_prompt = np.array([spec.usd_per_mtok_prompt for spec in pools], np.float64)
     per_output = np.array([spec.usd_per_mtok_output for spec in pools], np.float64)
     return (prompts * per_prompt + outputs * per_output) * 1e-6

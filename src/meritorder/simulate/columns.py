@@ -21,16 +21,18 @@ NUMBERS = (
     "prompt_tokens",
     "output_tokens",
     "replica",
+    "decode_replica",
     "start_s",
     "first_s",
     "finish_s",
+    "transfer_s",
     "preemptions",
     "hit_tokens",
     "session",
     "turn",
 )
-# Columns that hold indices: into services, pools (-1: never dispatched), `Status` and `REASONS`.
-INDICES = ("service", "pool", "status", "reason")
+# Columns that hold indices: into services, pools (-1: never dispatched; decode_pool -1: the same), `Status`, `REASONS`.
+INDICES = ("service", "pool", "decode_pool", "status", "reason")
 LATENCIES = ("ttft_s", "tpot_s", "e2e_s", "queue_s")
 
 

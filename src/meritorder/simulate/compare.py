@@ -179,7 +179,8 @@ def _metered(run: Run, cell: npt.NDArray[np.int32], tokens: Floats) -> Floats:
     usd = np.zeros(bootstrap.CELLS)
     for i, row in enumerate(run.summary["by_pool"].values()):
         if charged := row.get("metered_usd"):  # runs saved by earlier versions have none
-            here = bootstrap.per_cell(cell, tokens * (run.requests["pool"] == i))
+            mine = (run.requests["pool"] == i) | (run.requests["decode_pool"] == i)
+            here = bootstrap.per_cell(cell, tokens * mine)
             usd += charged * here / here.sum()
     return usd
 

@@ -62,6 +62,9 @@ class Result:
     finish_s: Floats  # last token, or when it was cancelled
     preemptions: Ints
     hit_tokens: Ints  # prompt tokens found in the prefix cache when first scheduled
+    decode_pool: Ints  # where it was decoded, if elsewhere than its prompt was computed (`pool`, `replica`), else -1
+    decode_replica: Ints
+    transfer_s: Floats  # from prompt computed to KV cache there: waiting for room, for the link, and the wire
     reason: npt.NDArray[np.uint8]  # why the policy chose this replica: index into dispatch.reasons.REASONS
     bin_s: float  # width of a bin of `series`, seconds; bin 0 starts at time 0 of the trace
     series: dict[str, npt.NDArray[np.float64]]  # SERIES -> [pools, bins]

@@ -118,7 +118,12 @@ def _result(
     # a first token that was still on its way when the client left was never seen
     unseen = (status == Status.CANCELLED) & (q.first > q.finish)
     q.first[unseen] = np.nan
-    sent = q.replica >= 0
+    replica, decoder, transfer = q.replica, np.full(len(q), -1, np.int32), np.full(len(q), np.nan)
+    if len(sim.handed):
+        h = sim.handed
+        replica = np.where(h.prefiller >= 0, h.prefiller, replica).astype(np.int32)
+        decoder, transfer = h.decoder, np.where(h.transfer >= 0.0, h.transfer, np.nan)
+    sent = replica >= 0
     return Result(
         fleet=fleet,
         trace=trace,
@@ -127,14 +132,17 @@ def _result(
         seed=seed,
         service=service,
         status=status,
-        pool=np.where(sent, state.replicas.pool[q.replica], -1).astype(np.int32),
-        replica=q.replica,
+        pool=np.where(sent, state.replicas.pool[replica], -1).astype(np.int32),
+        replica=replica,
         arrival_s=q.arrival,
         start_s=q.start,
         first_s=q.first,
         finish_s=q.finish,
         preemptions=q.preempted,
         hit_tokens=q.hit,
+        decode_pool=np.where(decoder >= 0, state.replicas.pool[decoder], -1).astype(np.int32),
+        decode_replica=decoder,
+        transfer_s=transfer,
         reason=q.reason,
         bin_s=float(clock.bin_s),
         series={name: sim.series[name].copy() for name in SERIES},

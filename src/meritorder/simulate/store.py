@@ -87,7 +87,7 @@ def write_run(run: Run, folder: Path) -> None:
     import orjson
     import pyarrow.parquet as pq
 
-    floats = ["arrival_s", "start_s", "first_s", "finish_s"]
+    floats = ["arrival_s", "start_s", "first_s", "finish_s", "transfer_s"]
     names = [key for key in run.requests if key not in floats]
     pq.write_table(_request_table(run), folder / REQUESTS, compression="zstd", use_dictionary=names)
     pq.write_table(_series_table(run), folder / SERIES_FILE, compression="zstd", use_dictionary=["pool", "site"])
@@ -140,9 +140,11 @@ def _request_table(run: Run) -> pa.Table:
     import pyarrow as pa
 
     statuses = ["", *(status.name.lower() for status in Status)]
-    names = {"service": run.services, "pool": run.pools, "status": statuses, "reason": REASONS}
+    names = {"service": run.services, "status": statuses, "reason": REASONS}
+    names |= {"pool": run.pools, "decode_pool": run.pools}
     columns: dict[str, Any] = {}
-    for key in ("arrival_s", "service", "prompt_tokens", "output_tokens", "status", "pool", "replica", "reason"):
+    first = ("arrival_s", "service", "prompt_tokens", "output_tokens", "status", "pool", "replica", "reason")
+    for key in (*first, "decode_pool"):
         columns[key] = _named(run.requests[key], names[key]) if key in names else run.requests[key]
     for key in NUMBERS:
         columns.setdefault(key, run.requests[key])
@@ -178,7 +180,8 @@ def _series_table(run: Run) -> pa.Table:
 def _read_requests(table: pa.Table, services: tuple[str, ...], pools: tuple[str, ...]) -> Columns:
     requests: Columns = {key: table[key].to_numpy() for key in NUMBERS}
     statuses = ("", *(status.name.lower() for status in Status))
-    for key, names in (("service", services), ("pool", pools), ("status", statuses), ("reason", REASONS)):
+    of_pools = (("pool", pools), ("decode_pool", pools))
+    for key, names in (("service", services), *of_pools, ("status", statuses), ("reason", REASONS)):
         column = table[key].combine_chunks()
         known = {name: i for i, name in enumerate(names)}
         # The last entry stands for null; a name that the fleet does not have is a KeyError.

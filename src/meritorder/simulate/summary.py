@@ -16,6 +16,7 @@ from meritorder.simulate.result import Status
 from meritorder.simulate.series import bin_widths, per_second
 from meritorder.simulate.service_level import Target, Verdict, Verdicts, attainment, judge
 from meritorder.simulate.spread import Groups, Spread, spread
+from meritorder.simulate.transfers import decoded_in, transfers
 
 if TYPE_CHECKING:
     from meritorder.simulate.result import Result
@@ -35,7 +36,10 @@ def summarise(result: Result) -> dict[str, Any]:
     `goodput`: completed requests and their output tokens within targets, a second of the span; `usd_per_mtok` shares
     the cost among all output tokens of completed requests, `usd_per_good_mtok` among those within targets.
     `slo_attainment`: by service the share of judged requests within targets (rule: `service_level.judge`).
-    `by_service`, `by_pool`, `by_site`: the same in parts. `routing`: service -> pool -> {requests, reasons}.
+    `transfers`: KV caches sent from pools that compute prompts to those that decode, see `transfers.transfers`.
+    `by_service`, `by_pool`, `by_site`: the same in parts; of a request that two pools share both have it among their
+    `requests`, the first its TTFT and prompt, the second its other latencies and its output.
+    `routing`: service -> pool -> {requests, reasons}.
     `limits`: {pools: see `limits.pool_limits`, services: see `limits.miss_causes`}. `notes`: what leans on guesses.
     """
     targets = [Target(service.slo.ttft, service.slo.token_rate) for service in result.fleet.services.values()]
@@ -104,6 +108,7 @@ def summarise(result: Result) -> dict[str, Any]:
         "by_pool": by_pool,
         "by_site": _by_site(result, books),
         "routing": _routing(result),
+        "transfers": transfers(result),
         "limits": {
             "pools": pool_limits(result),
             "services": {
@@ -129,13 +134,14 @@ def _parts(
     whole: dict[str, Spread] = {}
     requests = columns(result)
     service_groups = Groups(result.service, len(services))
-    pool_groups = Groups(result.pool, len(pools))
+    first_groups, last_groups = Groups(result.pool, len(pools)), Groups(decoded_in(result), len(pools))
     for name in LATENCIES:
         values = latency(requests, name)
         whole[name] = spread(values)
         for row, part in zip(by_service.values(), service_groups.spreads(values), strict=True):
             row[name] = part
-        for row, part in zip(by_pool.values(), pool_groups.spreads(values), strict=True):
+        groups = first_groups if name in ("ttft_s", "queue_s") else last_groups
+        for row, part in zip(by_pool.values(), groups.spreads(values), strict=True):
             row[name] = part
         if name == "tpot_s":
             for row in by_service.values():
@@ -181,20 +187,20 @@ def _service_row(result: Result, verdicts: Verdicts, index: int) -> dict[str, An
 def _pool_rows(result: Result, books: Accounts) -> dict[str, dict[str, Any]]:
     """Load, energy and cost of each pool; latencies are added by the caller."""
     pools = len(result.fleet.pools)
-    used = result.pool >= 0
-    pool = result.pool[used]
-    done = result.status[used] == Status.COMPLETED
-    started = ~np.isnan(result.start_s[used])
+    first, last = result.pool, decoded_in(result)
+    done = result.status == Status.COMPLETED
+    started = ~np.isnan(result.start_s)
 
-    def total(values: npt.NDArray[Any], mask: npt.NDArray[np.bool_]) -> Floats:
-        return np.bincount(pool[mask], values[used][mask], minlength=pools).astype(np.float64)
+    def total(pool: npt.NDArray[np.int32], values: npt.NDArray[Any], mask: npt.NDArray[np.bool_]) -> Floats:
+        mask = mask & (pool >= 0)
+        return np.bincount(pool[mask], values[mask], minlength=pools).astype(np.float64)
 
-    everything = np.ones(len(pool), bool)
-    requests = np.bincount(pool, minlength=pools)
-    output = total(result.trace.output_tokens, done)
-    prompt = total(result.trace.prompt_tokens, started)
-    hits = total(result.hit_tokens, started)
-    preemptions = total(result.preemptions, everything)
+    requests = np.bincount(first[first >= 0], minlength=pools)
+    requests += np.bincount(result.decode_pool[result.decode_pool >= 0], minlength=pools)
+    output = total(last, result.trace.output_tokens, done)
+    prompt = total(first, result.trace.prompt_tokens, started)
+    hits = total(first, result.hit_tokens, started)
+    preemptions = total(last, result.preemptions, last >= 0)
     series = {name: values.sum(axis=1) for name, values in result.series.items()}
     bins = result.series["kv_token_s"].shape[1]
     peaks = per_second(result.series["kv_token_s"], bin_widths(bins, result.bin_s, result.span_s)).max(axis=1)
@@ -207,6 +213,7 @@ def _pool_rows(result: Result, books: Accounts) -> dict[str, dict[str, Any]]:
             "site": spec.site,
             "machine": spec.accelerator or "measured",
             "model": spec.model,
+            "role": spec.role,
             "replicas": spec.replicas,
             "accelerators": spec.replicas * machine.accelerators,
             "kv_tokens": kv_tokens,
@@ -248,7 +255,7 @@ def _by_site(result: Result, books: Accounts) -> dict[str, dict[str, Any]]:
         idle_w = _ratio(float(books.idle_j[mine].sum()), result.span_s) or 0.0
         rows[name] = {
             "pools": len(mine),
-            "requests": int(np.isin(result.pool, mine).sum()),
+            "requests": int((np.isin(result.pool, mine) | np.isin(result.decode_pool, mine)).sum()),
             "pue": site.pue,
             "energy_j": float(books.it_j[mine].sum()),
             "facility_energy_j": float(books.facility_j[mine].sum()),

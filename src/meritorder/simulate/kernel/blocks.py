@@ -7,8 +7,16 @@ of an engine counts what cached prefixes without a user hold, too: they are evic
 from __future__ import annotations
 
 from meritorder.compiled import inlined
+from meritorder.dispatch.state import FleetState
 from meritorder.simulate.kernel.cache import evict_oldest, find, insert, leave, use
 from meritorder.simulate.kernel.memory import DECODING, SimState
+
+
+@inlined
+def unit_blocks(fleet: FleetState, sim: SimState, pool: int) -> int:
+    """KV blocks per prefix block of the trace; 0 where the pool does not cache prefixes."""
+    p = fleet.pools[pool]
+    return int(sim.clock[0].unit_tokens // p.block_tokens) if p.prefix_caching != 0 else 0
 
 
 @inlined

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from meritorder.compiled import compiled, inlined
-from meritorder.dispatch.state import FleetState
-from meritorder.dispatch.tournament import set_key
+from meritorder.dispatch.state import PREFILL, WHOLE, FleetState
 from meritorder.dispatch.update import answered, ended
 from meritorder.simulate.kernel import finish_heap
-from meritorder.simulate.kernel.blocks import take
-from meritorder.simulate.kernel.event_heap import add_event
-from meritorder.simulate.kernel.jump import iterations_until, total
+from meritorder.simulate.kernel.apart import cancel_apart, finish_apart, set_aside
+from meritorder.simulate.kernel.blocks import take, unit_blocks
+from meritorder.simulate.kernel.event_heap import add_event, send_follow_ups, way_in_s
+from meritorder.simulate.kernel.interrupt import interrupt
+from meritorder.simulate.kernel.jump import total
 from meritorder.simulate.kernel.lists import last_of_equals, rank_of, stop_waiting, wait_before
 from meritorder.simulate.kernel.memory import (
     AT_ENGINE,
     CANCELLED,
     COMPLETED,
     DECODING,
+    HELD,
     IN_TRANSIT,
-    NEXT_TURN,
     NOBODY,
     PREFILLING,
     WAITING,
@@ -25,18 +26,7 @@ from meritorder.simulate.kernel.memory import (
 )
 from meritorder.simulate.kernel.meter import meter
 from meritorder.simulate.kernel.phases import due_after, needed
-from meritorder.simulate.kernel.schedule import decode_terms, stop_running, unit_blocks
-
-
-@inlined
-def send_follow_ups(sim: SimState, request: int, time: float) -> None:
-    """A request has ended: those that wait for it come after their think time."""
-    if len(sim.follower) == 0:
-        return
-    i = sim.follower[request]
-    while i >= 0:
-        add_event(sim.events, sim.clock, time + sim.think_s[i], i, NEXT_TURN)
-        i = sim.sibling[i]
+from meritorder.simulate.kernel.schedule import stop_running
 
 
 @inlined
@@ -51,24 +41,35 @@ def finish(fleet: FleetState, sim: SimState, replica: int, request: int) -> None
     q.finish = e.now + output * p.output_token_s + back
     q.status = COMPLETED
     sim.clock[0].unfinished -= 1
-    ended(fleet, replica, sim.service[request], q.new, q.room, output, True)
+    if p.role != WHOLE:
+        finish_apart(fleet, sim, replica, request)
+    else:
+        ended(fleet, replica, sim.service[request], q.new, q.room, output, True)
     send_follow_ups(sim, request, q.finish)
 
 
 @compiled
-def cancel(fleet: FleetState, sim: SimState, request: int) -> None:
-    """A request ends because its client has given up; `finish` holds when. Its engine has let go of it."""
+def cancel(fleet: FleetState, sim: SimState, request: int, was: int, time: float) -> None:
+    """A request ends at `time` because its client has given up; `finish` holds when. Its engine has let go of it.
+
+    `was`: its status before.
+    """
     q = sim.requests[request]
     q.status = CANCELLED
     sim.clock[0].unfinished -= 1
-    ended(fleet, q.replica, sim.service[request], q.new, q.room, 0, q.first >= 0.0)
+    if fleet.pools[fleet.replicas[q.replica].pool].role != WHOLE:
+        cancel_apart(fleet, sim, request, was, time)
+    else:
+        ended(fleet, q.replica, sim.service[request], q.new, q.room, 0, q.first >= 0.0)
 
 
 @compiled
 def cancel_running(fleet: FleetState, sim: SimState, replica: int, request: int) -> None:
     """The same for a request that still runs. Rare, so kept out of the hot path's code."""
-    stop_running(fleet, sim, replica, request)
-    cancel(fleet, sim, request)
+    was = sim.requests[request].status
+    if was in (PREFILLING, DECODING):
+        stop_running(fleet, sim, replica, request)
+    cancel(fleet, sim, request, was, sim.engines[replica].now)
 
 
 @inlined
@@ -108,6 +109,10 @@ def pass_boundary(fleet: FleetState, sim: SimState, replica: int, time: float) -
         else:
             made += 1.0
             q.generated += 1
+            if p.role == PREFILL:
+                set_aside(fleet, sim, replica, i, time)
+                i = following
+                continue
             if q.first < 0.0:
                 q.first = time + p.output_token_s + 0.5 * fleet.rtt_s[sim.region[i], p.site]
                 answered(fleet, replica, q.new)
@@ -126,23 +131,9 @@ def pass_boundary(fleet: FleetState, sim: SimState, replica: int, time: float) -
     e.cancels = NOBODY
     while i >= 0:
         q = sim.requests[i]
-        if q.status == DECODING or q.status == PREFILLING:
+        if q.status >= PREFILLING:
             cancel_running(fleet, sim, replica, i)
         i = q.next_cancel
-
-
-@inlined
-def interrupt(fleet: FleetState, sim: SimState, replica: int, time: float) -> None:
-    """End the present jump with the first iteration that ends at `time` or later."""
-    e = sim.engines[replica]
-    if e.single != 0 or e.n <= 1:
-        return
-    base, slope = decode_terms(fleet, sim, replica)
-    n = iterations_until(base, slope, e.kv, e.decoding, time - e.now)
-    if n < e.n:
-        e.n = n
-        boundary = e.now + total(base, slope, e.kv, e.decoding, n)
-        set_key(sim.timeline, 0, len(sim.timeline) >> 1, replica, boundary)
 
 
 @inlined
@@ -170,14 +161,14 @@ def arrive(fleet: FleetState, sim: SimState, request: int, time: float) -> bool:
 def give_up(fleet: FleetState, sim: SimState, request: int, time: float) -> None:
     """A client cancels its request, wherever it is: between two iterations at the earliest where it runs."""
     q = sim.requests[request]
-    if q.status == IN_TRANSIT:
+    if q.status == IN_TRANSIT or q.status >= HELD:
         q.finish = time
-        cancel(fleet, sim, request)
+        cancel(fleet, sim, request, q.status, time)
     elif q.status == WAITING:
         q.finish = time
         by_priority = fleet.pools[fleet.replicas[q.replica].pool].by_priority
         stop_waiting(sim, q.replica, rank_of(by_priority, sim, request), request)
-        cancel(fleet, sim, request)
+        cancel(fleet, sim, request, WAITING, time)
         interrupt(fleet, sim, q.replica, time)
     elif q.status == PREFILLING or q.status == DECODING:
         e = sim.engines[q.replica]
@@ -191,10 +182,8 @@ def give_up(fleet: FleetState, sim: SimState, request: int, time: float) -> None
 def send(fleet: FleetState, sim: SimState, replica: int, request: int, time: float) -> bool:
     """A request leaves the gateway for a replica. Returns whether it is there at once, without any delay."""
     q = sim.requests[request]
-    p = fleet.pools[fleet.replicas[replica].pool]
     q.replica = replica
-    delay = p.request_s + p.prompt_token_s * sim.prompt[request]
-    delay += 0.5 * fleet.rtt_s[sim.region[request], p.site]
+    delay = way_in_s(fleet, sim, replica, request)
     if delay > 0.0:
         q.status = IN_TRANSIT
         add_event(sim.events, sim.clock, time + delay, request, AT_ENGINE)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from meritorder.compiled import inlined
 from meritorder.dispatch.records import Records
+from meritorder.dispatch.state import FleetState
+from meritorder.simulate.kernel.memory import NEXT_TURN, SimState
 
 
 @inlined
@@ -58,3 +60,22 @@ def drop_first(events: Records, clock: Records) -> None:
             return
         swap(events, child, at)
         at = child
+
+
+@inlined
+def send_follow_ups(sim: SimState, request: int, time: float) -> None:
+    """A request has ended: those that wait for it come after their think time."""
+    if len(sim.follower) == 0:
+        return
+    i = sim.follower[request]
+    while i >= 0:
+        add_event(sim.events, sim.clock, time + sim.think_s[i], i, NEXT_TURN)
+        i = sim.sibling[i]
+
+
+@inlined
+def way_in_s(fleet: FleetState, sim: SimState, replica: int, request: int) -> float:
+    """Seconds from the gateway to an engine: front end and half a round trip."""
+    p = fleet.pools[fleet.replicas[replica].pool]
+    delay = p.request_s + p.prompt_token_s * sim.prompt[request]
+    return float(delay + 0.5 * fleet.rtt_s[sim.region[request], p.site])

@@ -12,12 +12,23 @@ from meritorder.compiled import compiled, inlined
 from meritorder.dispatch.choose import choose
 from meritorder.dispatch.prefixes import own
 from meritorder.dispatch.reasons import TOO_LONG
-from meritorder.dispatch.state import FleetState
+from meritorder.dispatch.state import WHOLE, FleetState
 from meritorder.dispatch.tournament import set_key, smallest
 from meritorder.dispatch.update import room_for, sent, settle
+from meritorder.simulate.kernel.apart import handle_apart
 from meritorder.simulate.kernel.engine import arrive, give_up, pass_boundary, send
 from meritorder.simulate.kernel.event_heap import add_event, drop_first
-from meritorder.simulate.kernel.memory import GIVE_UP, IN_TRANSIT, NEXT_TURN, NOBODY, REJECTED, SHED, SimState
+from meritorder.simulate.kernel.memory import (
+    ASK,
+    GIVE_UP,
+    HELD,
+    IN_TRANSIT,
+    NEXT_TURN,
+    NOBODY,
+    REJECTED,
+    SHED,
+    SimState,
+)
 from meritorder.simulate.kernel.schedule import schedule
 
 
@@ -43,10 +54,18 @@ def dispatch(fleet: FleetState, sim: SimState, request: int, time: float) -> boo
         return False
     q.new = prompt - cached
     q.room = room_for(fleet, service, prompt, output)
+    apart = fleet.pools[fleet.replicas[replica].pool].role != WHOLE
+    if apart:
+        q.room = prompt
     sent(fleet, replica, service, q.new, q.room)
     own(fleet, sim.blocks, start, stop, replica)
     if sim.cancel_s[request] < np.inf:
         add_event(sim.events, sim.clock, time + sim.cancel_s[request], request, GIVE_UP)
+    if apart and fleet.choices[fleet.choice_of[service, fleet.replicas[replica].pool]].layerwise != 0:
+        # its decode replica makes room first, so that layers can be sent while others are computed
+        q.replica, q.status = replica, HELD
+        add_event(sim.events, sim.clock, time, request, ASK)
+        return False
     return send(fleet, sim, replica, request, time)
 
 
@@ -81,6 +100,8 @@ def run(fleet: FleetState, sim: SimState, most: int) -> bool:
                 give_up(fleet, sim, i, time)
             elif kind == NEXT_TURN:
                 born = i
+            elif kind > GIVE_UP:
+                engine = handle_apart(fleet, sim, i, kind, time)
             elif sim.requests[i].status == IN_TRANSIT:
                 there = i
         else:

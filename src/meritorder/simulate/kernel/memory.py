@@ -14,6 +14,9 @@ NOBODY = -1
 
 # Where a request is: still under way, or how it ended.
 UNBORN, IN_TRANSIT, WAITING, PREFILLING, DECODING = 0, 11, 12, 13, 14
+# ... between two replicas: chosen is not yet which decodes it, that has no room yet, the KV cache is on its way,
+# it is there but not in a batch yet.
+HELD, WANTING, MOVING, LANDED = 15, 16, 17, 18
 COMPLETED, REJECTED = int(Status.COMPLETED), int(Status.TOO_LONG)
 SHED, CANCELLED = int(Status.SHED), int(Status.CANCELLED)
 
@@ -39,6 +42,7 @@ ENGINE = np.dtype(
         ("chunk", "i4"),  # single: prompt tokens in the iteration
         ("single", "i4"),
         ("cancels", "i4"),  # running requests whose client has given up
+        ("apart", "i4"),  # requests whose prompts are computed elsewhere want room here, or have come
     ]
 )
 
@@ -68,13 +72,38 @@ REQUEST = np.dtype(
     ]
 )
 
+# What a replica has to do with others, where prompts are computed apart from decoding: on the decode side requests that
+# want room for their KV cache, and those whose KV cache has come.
+APART = np.dtype(
+    [
+        ("wanting", "i4"),
+        ("last_wanting", "i4"),
+        ("landed", "i4"),
+        ("last_landed", "i4"),
+        ("reserved", "i4"),  # requests that have room here but no seat yet
+        ("port", "f8"),  # time from which its network port is free
+    ]
+)
+
+# What a request has to do with two replicas.
+HANDED = np.dtype(
+    [
+        ("ready", "f8"),  # when its prompt was computed
+        ("transfer", "f8"),  # seconds from then until its KV cache was there; -1: never on its way
+        ("prefiller", "i4"),  # replica that computed its prompt, once it has left it; -1 before
+        ("decoder", "i4"),  # replica that decodes it, once chosen; -1 before
+        ("leg", "i4"),  # entry of the services by which that was chosen
+        ("room", "i4"),  # tokens that dispatch counts for it there
+    ]
+)
+
 # Entry of an engine's finish heap.
 FINISH = np.dtype([("finish_it", "i8"), ("request", "i4")])
 
 LIST = np.dtype([("head", "i4"), ("tail", "i4")])
 
 # What happens at a time of its own.
-AT_ENGINE, NEXT_TURN, GIVE_UP = range(3)
+AT_ENGINE, NEXT_TURN, GIVE_UP, ASK, RELEASE, LAND = range(6)
 EVENT = np.dtype([("time", "f8"), ("order", "i8"), ("request", "i4"), ("kind", "i4")])
 
 # The prefix cache of one replica, and one cached block ("unit": a prefix block of the trace) in it.
@@ -128,6 +157,9 @@ class SimState(NamedTuple):
     slots: Records  # SLOT, all caches
     table: Records  # i4: slot + 1 by hash, all caches
     series: Records  # BIN [pools, bins]
+    apart: Records  # APART [replicas]; empty where no pool has a role
+    handed: Records  # HANDED [n]; empty where no pool has a role
+    pipes: Records  # f8 [links]: time from which a link's shared bandwidth is free
     arrival_s: Records  # trace columns from here on
     prompt: Records
     output: Records

@@ -14,12 +14,14 @@ from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
 from meritorder.problems import InputError, Problem
 from meritorder.simulate.kernel.memory import (
+    APART,
     BIN,
     CACHE,
     CLOCK,
     ENGINE,
     EVENT,
     FINISH,
+    HANDED,
     LIST,
     NOBODY,
     REQUEST,
@@ -69,7 +71,15 @@ def prepare(
     delayed = bool(
         (state.pools.request_s > 0).any() or (state.pools.prompt_token_s > 0).any() or (state.rtt_s > 0).any()
     )
-    events = n * delayed + int((trace.after >= 0).sum()) + int(np.isfinite(cancel_s).sum()) + 1
+    roles = bool(state.pools.role.any())
+    # a request that two replicas share may have three events to come: at its engine, its KV cache's leaving and coming
+    of_requests = 3 * n if roles else n * delayed
+    events = of_requests + int((trace.after >= 0).sum()) + int(np.isfinite(cancel_s).sum()) + 1
+    apart, handed = records(count * roles, APART), records(n * roles, HANDED)
+    for name in ("wanting", "last_wanting", "landed", "last_landed"):
+        apart[name] = NOBODY
+    handed.prefiller[:] = handed.decoder[:] = -1
+    handed.transfer[:] = -1.0
     caches, slots, table = _caches(fleet, state, trace)
     return SimState(
         engines=engines,
@@ -84,6 +94,9 @@ def prepare(
         slots=slots,
         table=table,
         series=np.zeros((len(state.pools), bins), np.dtype(BIN, align=True)).view(np.recarray),
+        apart=apart,
+        handed=handed,
+        pipes=np.zeros(len(fleet.links)),
         arrival_s=trace.arrival_s,
         prompt=trace.prompt_tokens,
         output=trace.output_tokens,

@@ -22,9 +22,11 @@ from meritorder.simulate.kernel.blocks import (
     share,
     take,
     tokens_held,
+    unit_blocks,
     unused_units,
 )
 from meritorder.simulate.kernel.jump import total
+from meritorder.simulate.kernel.landing import give_room, seat_landed
 from meritorder.simulate.kernel.lists import (
     append_running,
     first_waiting,
@@ -35,13 +37,6 @@ from meritorder.simulate.kernel.lists import (
 )
 from meritorder.simulate.kernel.memory import DECODING, PREFILLING, WAITING, SimState
 from meritorder.simulate.kernel.phases import affordable
-
-
-@inlined
-def unit_blocks(fleet: FleetState, sim: SimState, pool: int) -> int:
-    """KV blocks per prefix block of the trace; 0 where the pool does not cache prefixes."""
-    p = fleet.pools[pool]
-    return int(sim.clock[0].unit_tokens // p.block_tokens) if p.prefix_caching != 0 else 0
 
 
 @inlined
@@ -262,7 +257,11 @@ def schedule(fleet: FleetState, sim: SimState, replica: int) -> float:
     """Decide what the engine does from `now` on. Returns the time of its next boundary; infinity: idle."""
     e = sim.engines[replica]
     e.n = e.single = e.chunk = 0
+    if e.apart != 0:
+        seat_landed(fleet, sim, replica)
     if e.running == 0 and e.waiting == 0:
+        if e.apart != 0:
+            give_room(fleet, sim, replica, 0)
         return np.inf
     preempted, taken = keep_running(fleet, sim, replica)
     chunks = 0
@@ -271,6 +270,8 @@ def schedule(fleet: FleetState, sim: SimState, replica: int) -> float:
     if not preempted:
         budget = fleet.pools[fleet.replicas[replica].pool].token_budget - e.decoding - chunks
         chunks += admit_waiting(fleet, sim, replica, budget)
+        if e.apart != 0:
+            give_room(fleet, sim, replica, taken)
         if chunks == 0:
             e.free += taken
             return jump(fleet, sim, replica)

@@ -9,6 +9,7 @@ import numpy as np
 from meritorder.dispatch import choose as names
 from meritorder.dispatch import reasons
 from meritorder.dispatch.merit_order import TRIES, harm_to_others, marginal_usd, most_in_flight
+from meritorder.dispatch.pairs import prompt_usd
 from meritorder.dispatch.predict import delay_s, tpot_s, ttft_s
 from meritorder.dispatch.state import UNORDERED, FleetState
 from meritorder.dispatch.update import order_key
@@ -104,7 +105,7 @@ class Dispatcher:
             uneven = flight[near] - flight[best] > g.max_imbalance and flight[near] > g.max_ratio * flight[best]
             return (best, 0, reasons.REQUESTS) if uneven else (near, cached, reasons.PREFIX)
         if g.policy == names.LATENCY_PREDICTED:
-            return self._fastest(fitting, region, prompt, expected)
+            return self._fastest(service, region, prompt, prompt + output, expected), 0, reasons.FASTEST
         return self._merit_order(service, region, prompt, prompt + output, expected, near, cached)
 
     def _first_by_key(self, replicas: Iterable[int]) -> int:
@@ -116,14 +117,37 @@ class Dispatcher:
         delay = delay_s(self.state, r.pool, region, prompt)
         return ttft_s(self.state, replica, prompt, there, tpot) + delay, tpot
 
-    def _fastest(self, fitting: list[int], region: int, prompt: int, expected: float) -> Choice:
-        best, least = -1, np.inf
-        for pool in dict.fromkeys(int(self.state.replicas[r].pool) for r in fitting):
-            replica = self._first_by_key(r for r in fitting if self.state.replicas[r].pool == pool)
-            ttft, tpot = self._predict(replica, region, prompt, 0, expected)
-            if ttft + expected * tpot < least:
-                best, least = replica, ttft + expected * tpot
-        return best, 0, reasons.FASTEST
+    def _members(self, pool: int) -> list[int]:
+        return [r for r in range(len(self.state.replicas)) if self.state.replicas[r].pool == pool]
+
+    def _choices(self, service: int, total: int, whole: bool) -> list[int]:
+        """Where a request fits among the pools that serve it whole, or those that only compute its prompt."""
+        s, state = self.state.services[service], self.state
+        stages = range(s.first, s.first + s.whole) if whole else range(s.first + s.whole, s.first + s.count)
+        return [c for c in stages if total <= state.pools[state.choices[c].pool].max_context]
+
+    def _fastest(self, service: int, region: int, prompt: int, total: int, expected: float) -> int:
+        ways = self._fast_ways(service, region, prompt, total, expected, 0)
+        for c in self._choices(service, total, whole=False):
+            choice = self.state.choices[c]
+            replica = self._first_by_key(self._members(choice.pool))
+            ttft, _ = self._predict(replica, region, prompt, 0, 1.0)
+            on = min(seconds for seconds, _ in self._fast_ways(choice.leg, region, prompt, total, expected, prompt - 1))
+            ways.append((on + ttft, replica))
+        return min(ways, key=lambda way: way[0])[1]
+
+    def _fast_ways(
+        self, service: int, region: int, prompt: int, total: int, expected: float, landed: int
+    ) -> list[tuple[float, int]]:
+        """Predicted seconds to the last token on the best replica of each pool that serves a request whole."""
+        ways = []
+        for c in self._choices(service, total, whole=True):
+            choice = self.state.choices[c]
+            replica = self._first_by_key(self._members(choice.pool))
+            ttft, tpot = self._predict(replica, region, prompt, landed, expected)
+            wire = choice.latency_s + choice.request_s + choice.token_s * prompt
+            ways.append((float(ttft + expected * tpot + wire), replica))
+        return ways
 
     def _pressure(self, service: int, pool: int) -> float:
         state, p, weights = self.state, self.state.pools[pool], self.state.services.weight
@@ -138,14 +162,50 @@ class Dispatcher:
     def _merit_order(
         self, service: int, region: int, prompt: int, total: int, expected: float, near: int, cached: int
     ) -> Choice:
+        s, margin = self.state.services[service], self.state.settings[0].margin
+        feasible, harmful = self._survey(service, region, prompt, total, expected, near, cached, 0)
+        for c in self._choices(service, total, whole=False):
+            choice = self.state.choices[c]
+            members, p = self._members(choice.pool), self.state.pools[choice.pool]
+            on, against = self._survey(choice.leg, region, prompt, total, expected, -1, 0, prompt - 1)
+            for replica in [near] * (near in members) + [self._first_by_key(members)]:
+                there = cached if replica == near else 0
+                ttft, _ = self._predict(replica, region, prompt, there, 1.0)
+                full = (self.state.replicas[replica].context + prompt) / (p.kv_blocks * p.block_tokens)
+                if on and full <= margin and ttft <= margin * s.ttft_s:
+                    usd = min(f[0] for f in on) + prompt_usd(self.state, service, replica, prompt, there)
+                    feasible.append((usd, replica, there))
+                    continue
+                late = max(ttft / s.ttft_s - margin, 0.0) if s.ttft_s < np.inf else 0.0
+                harm = s.weight * (late + max(full - margin, 0.0))
+                harm += 0.0 if on else min(h[0] for h in against)
+                harmful.append((harm, replica, there, ttft))
+        if feasible:
+            _, replica, there = min(feasible, key=lambda f: f[0])
+            return replica, there, reasons.CHEAPEST_PREFIX if there else reasons.CHEAPEST
+        _, replica, there, _ = min(harmful, key=lambda h: h[0])
+        if s.sheds and min(h[3] for h in harmful) > s.ttft_s:
+            return -1, 0, reasons.SHED
+        return replica, there, reasons.LEAST_HARM
+
+    def _survey(
+        self,
+        service: int,
+        region: int,
+        prompt: int,
+        total: int,
+        expected: float,
+        near: int,
+        cached: int,
+        landed: int,
+    ) -> tuple[list[tuple[float, int, int]], list[tuple[float, int, int, float]]]:
+        """Of the replicas that serve a request whole, those that keep the targets with their USD, others with harm."""
         state, s, g = self.state, self.state.services[service], self.state.settings[0]
         feasible: list[tuple[float, int, int]] = []
         harmful: list[tuple[float, int, int, float]] = []
-        for c in range(s.first, s.first + s.count):
+        for c in self._choices(service, total, whole=True):
             pool = state.choices[c].pool
-            if total > state.pools[pool].max_context:
-                continue
-            members = [r for r in range(len(state.replicas)) if state.replicas[r].pool == pool]
+            members = self._members(pool)
             limit = max(most_in_flight(state, service, c), 1)
             pressed = self._pressure(service, pool)
             tried = []
@@ -158,7 +218,7 @@ class Dispatcher:
             tried.append(self._first_by_key(members))
             candidates = [(near, True)] if near in members else []
             for replica, only_for_prefix in candidates + [(r, False) for r in tried]:
-                there = cached if replica == near else 0
+                there = cached if replica == near else landed
                 ttft, tpot = self._predict(replica, region, prompt, there, expected)
                 promised = state.replicas[replica].tpot_s
                 kv_tokens = state.pools[pool].kv_blocks * state.pools[pool].block_tokens
@@ -174,10 +234,4 @@ class Dispatcher:
                 slow = max(tpot / s.tpot_s - g.margin, 0.0) if s.tpot_s < np.inf else 0.0
                 harm = s.weight * (late + slow + max(full - g.margin, 0.0)) + harm_to_others(state, replica, tpot)
                 harmful.append((harm, replica, there, ttft))
-        if feasible:
-            _, replica, there = min(feasible, key=lambda f: f[0])
-            return replica, there, reasons.CHEAPEST_PREFIX if there else reasons.CHEAPEST
-        _, replica, there, _ = min(harmful, key=lambda h: h[0])
-        if s.sheds and min(h[3] for h in harmful) > s.ttft_s:
-            return -1, 0, reasons.SHED
-        return replica, there, reasons.LEAST_HARM
+        return feasible, harmful

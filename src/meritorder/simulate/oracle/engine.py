@@ -39,7 +39,13 @@ class Request:
     hit: int = 0
     preemptions: int = 0
     decoding: bool = False  # its prompt (and what it had made before a preemption) is computed
-    place: str = ""  # "transit", "waiting", "running"
+    place: str = ""  # "transit", "waiting", "running"; between two replicas "held", "wanting", "moving", "landed"
+    prefiller: int = -1  # replica that computed its prompt, once it has left it
+    decoder: int = -1  # replica that decodes it, where that is another one
+    leg: int = -1  # entry of the services by which it was chosen
+    room_there: int = 0
+    ready: float = np.nan  # when its prompt was computed
+    transfer: float = np.nan
 
 
 R = TypeVar("R", bound=Request)
@@ -84,6 +90,10 @@ class Engine(Generic[R]):
         self.waiting: list[R] = []
         self.running: list[R] = []
         self.cancels: list[R] = []
+        self.wanting: list[R] = []  # want room for a KV cache that is computed elsewhere
+        self.landed: list[R] = []  # whose KV cache has come
+        self.granted: list[R] = []  # who got room when the engine was scheduled last
+        self.reserved = 0  # requests with room but no seat
         self.boundary = np.inf
         self.seconds = self.joules = 0.0
         self.busy_s = self.energy_j = self.running_s = self.prompt_tokens = self.output_tokens = 0.0
@@ -143,6 +153,10 @@ class Engine(Generic[R]):
 
     def schedule(self, now: float) -> None:
         """Decide the next iteration; sets `boundary`."""
+        self.granted = []
+        self.seat_landed()
+        if not self.running and not self.waiting:
+            self.give_room()
         while self.running or self.waiting:
             budget = self.table.token_budget
             for r in self.running:
@@ -175,10 +189,31 @@ class Engine(Generic[R]):
                 self.publish_prompt(r)
             if not preempted:
                 budget = self.admit(now, budget)
+                self.give_room()
             if any(r.chunk for r in self.running):
                 self.price(now)
                 return
+            if not preempted:
+                break  # who waits has no room: it is kept for KV caches on their way
         self.boundary = np.inf
+
+    def seat_landed(self) -> None:
+        """Requests whose KV cache has come decode from now on, before the one whose prompt is half computed."""
+        while self.landed and len(self.running) < self.table.max_sequences:
+            r = self.landed.pop(0)
+            self.reserved -= 1
+            r.place, r.decoding, r.shared = "running", True, 0
+            self.running.insert(sum(other.decoding for other in self.running), r)
+
+    def give_room(self) -> None:
+        """Keep KV blocks for requests that want room, unless a preempted one waits."""
+        while self.wanting and not self.waiting and len(self.running) + self.reserved < self.table.max_sequences:
+            if self.blocks(self.wanting[0].prompt) > self.free():
+                break
+            r = self.wanting.pop(0)
+            self.take(self.blocks(r.prompt))
+            self.reserved += 1
+            self.granted.append(r)
 
     def publish_prompt(self, r: R) -> None:
         """Publish what is full of the prompt once the present chunk is computed."""

@@ -18,6 +18,7 @@ from meritorder.dispatch.update import answered, ended, room_for, sent
 from meritorder.fleet.dispatch import Dispatch
 from meritorder.fleet.schema import Fleet, Pool
 from meritorder.perf.replica import Replica
+from meritorder.simulate.oracle.apart import Apart
 from meritorder.simulate.oracle.dispatch import Dispatcher
 from meritorder.simulate.oracle.engine import Engine, Request
 from meritorder.simulate.result import Status
@@ -64,6 +65,7 @@ class Oracle:
             self.followers.setdefault(int(before), []).append(i)
         self.events: list[tuple[float, int, str, int]] = []
         self.order = 0
+        self.apart = Apart(self)
 
     def _units(self, i: int) -> Iterator[int]:
         if self.trace.block_tokens:
@@ -71,7 +73,8 @@ class Oracle:
             full = self.trace.prompt_tokens[i] // self.trace.block_tokens
             yield from (int(unit) for unit in self.trace.blocks[start : min(stop, start + full)])
 
-    def _add(self, time: float, kind: str, request: int) -> None:
+    def add(self, time: float, kind: str, request: int) -> None:
+        """Something happens at a time of its own."""
         self.order += 1
         heapq.heappush(self.events, (time, self.order, kind, request))
 
@@ -97,8 +100,11 @@ class Oracle:
                     self.give_up(r, time)
                 elif kind == "next turn":
                     self.dispatch(r, time)
-                elif r.place == "transit":
-                    self.arrive(r, time)
+                elif kind == "at engine":
+                    if r.place == "transit":
+                        self.arrive(r, time)
+                else:
+                    self.apart.handle(r, kind, time)
             else:
                 self.pass_boundary(engine, boundary)
             if self.state.settings[0].touched >= 0:
@@ -107,12 +113,16 @@ class Oracle:
         for r in self.requests:
             if r.status == 0:
                 r.status = Status.UNREACHED
+            if r.prefiller >= 0:
+                r.replica = r.prefiller
 
-    def _half_rtt(self, r: Request) -> float:
+    def half_rtt(self, r: Request) -> float:
+        """Seconds from the client to the site of that pool."""
         pool = self.state.replicas[r.replica].pool
         return 0.5 * float(self.state.rtt_s[self.trace.region[r.index], self.state.pools[pool].site])
 
-    def _pool(self, r: Request) -> Pool:
+    def pool(self, r: Request) -> Pool:
+        """The pool of the replica that a request is at."""
         return self.pools[self.state.replicas[r.replica].pool]
 
     def dispatch(self, r: Request, now: float) -> None:
@@ -130,7 +140,8 @@ class Oracle:
             r.finish = now
             return
         r.replica, r.new = replica, r.prompt - cached
-        r.room = room_for(self.state, r.service, r.prompt, r.output)
+        whole = self.pool(r).role == "both"
+        r.room = room_for(self.state, r.service, r.prompt, r.output) if whole else r.prompt
         sent(self.state, replica, r.service, r.new, r.room)
         self.dispatcher.remember(blocks, replica)
         patience = min(
@@ -138,14 +149,29 @@ class Oracle:
             list(self.fleet.services.values())[r.service].patience or np.inf,
         )
         if patience < np.inf:
-            self._add(now + float(np.float32(patience)), "give up", r.index)
-        engine = self._pool(r).engine
-        delay = engine.request_overhead + engine.prompt_token_overhead * r.prompt + self._half_rtt(r)
+            self.add(now + float(np.float32(patience)), "give up", r.index)
+        delay = self.way_in(r)
+        if not whole and self.apart.asks_first(r):
+            r.place = "held"
+            self.add(now, "ask", r.index)
+            return
         r.place = "transit"
         if delay > 0:
-            self._add(now + delay, "at engine", r.index)
+            self.add(now + delay, "at engine", r.index)
         else:
             self.arrive(r, now)
+
+    def way_in(self, r: Request) -> float:
+        """Seconds from the gateway to the engine."""
+        engine = self.pool(r).engine
+        return engine.request_overhead + engine.prompt_token_overhead * r.prompt + self.half_rtt(r)
+
+    def schedule(self, index: int, now: float) -> None:
+        """Let an engine decide what it does next; whom it gives room is on its way."""
+        engine = self.engines[index]
+        engine.schedule(now)
+        for r in engine.granted:
+            self.apart.has_room(r, now)
 
     def arrive(self, r: Request, now: float) -> None:
         """A request reaches its engine."""
@@ -153,49 +179,62 @@ class Oracle:
         r.queued = now
         engine.wait(r)
         if engine.boundary == np.inf:
-            engine.schedule(now)
+            self.schedule(r.replica, now)
 
-    def end(self, r: Request, status: Status, output: int) -> None:
+    def end(self, r: Request, status: Status, output: int, now: float) -> None:
         """A request is over, for the gateway too."""
-        r.status, r.place = status, ""
-        ended(self.state, r.replica, r.service, r.new, r.room, output, not np.isnan(r.first))
+        was, r.status, r.place = r.place, status, ""
+        if self.pool(r).role == "both":
+            ended(self.state, r.replica, r.service, r.new, r.room, output, not np.isnan(r.first))
+        elif status == Status.COMPLETED:
+            self.apart.complete(r)
+        else:
+            self.apart.cancel(r, was, now)
 
     def pass_boundary(self, index: int, now: float) -> None:
         """An iteration has ended."""
         engine = self.engines[index]
         from_prompt, done = engine.end_iteration()
+        if self.pools[self.state.replicas[index].pool].role == "prefill":
+            for r in from_prompt:
+                self.apart.set_aside(r, now)
+            from_prompt, done = [], []
         for r in from_prompt:
             if np.isnan(r.first):
-                r.first = now + self._pool(r).engine.output_token_overhead + self._half_rtt(r)
+                r.first = now + self.pool(r).engine.output_token_overhead + self.half_rtt(r)
                 answered(self.state, index, r.new)
         for r in done:
             engine.running.remove(r)
             # the newest token was never put into the KV cache
             engine.release(r)
-            r.finish = now + r.output * self._pool(r).engine.output_token_overhead + self._half_rtt(r)
-            self.end(r, Status.COMPLETED, r.output)
-            for i in self.followers.get(r.index, []):
-                self._add(r.finish + float(self.trace.think_s[i]), "next turn", i)
+            r.finish = now + r.output * self.pool(r).engine.output_token_overhead + self.half_rtt(r)
+            self.end(r, Status.COMPLETED, r.output, now)
+            self.follow(r)
         for r in reversed(engine.cancels):
             if r.place == "running":
                 engine.running.remove(r)
                 engine.release(r)
-                self.end(r, Status.CANCELLED, 0)
+            if r.place:
+                self.end(r, Status.CANCELLED, 0, now)
         engine.cancels.clear()
-        engine.schedule(now)
+        self.schedule(index, now)
+
+    def follow(self, r: Request) -> None:
+        """A request has ended: those that wait for it come after their think time."""
+        for i in self.followers.get(r.index, []):
+            self.add(r.finish + float(self.trace.think_s[i]), "next turn", i)
 
     def give_up(self, r: Request, now: float) -> None:
         """A client cancels."""
         if r.place == "":
             return
         r.finish = now
-        if r.place == "transit":
-            self.end(r, Status.CANCELLED, 0)
-        elif r.place == "waiting":
-            self.engines[r.replica].waiting.remove(r)
-            self.end(r, Status.CANCELLED, 0)
-        else:
+        if r.place == "running":
             self.engines[r.replica].cancels.append(r)
+            return
+        if r.place == "waiting":
+            self.engines[r.replica].waiting.remove(r)
+        self.end(r, Status.CANCELLED, 0, now)
 
     def column(self, name: str) -> npt.NDArray[np.float64]:
         """A field of all requests, in the order of the trace."""
