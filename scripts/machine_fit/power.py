@@ -10,7 +10,10 @@ import numpy as np
 from scipy.optimize import least_squares
 from scripts.machine_fit.committed import laid_over
 from scripts.machine_fit.data import Data, Floats, with_gpu
+from scripts.machine_fit.kernel_power import fit_kernel_power
 from scripts.machine_fit.mlenergy import LESS, Server, fit_times, robust, run, server_table, servers
+from scripts.machine_fit.mlperf import fit_mlperf
+from scripts.machine_fit.splitwise import fit_splitwise
 from scripts.machine_fit.write import Fitted
 
 from meritorder.catalog.load import catalog
@@ -31,6 +34,14 @@ POWER_FROM = {"a100": "h100", "h200": "h100", "gb200": "b200", "b300": "b200", "
 
 
 def fit_power(data: Data, fitted: Fitted) -> None:
+    """Everything about energy, and the data sets that come with it."""
+    fit_boards(data, fitted)
+    fit_splitwise(data, fitted)
+    fit_kernel_power(data, fitted)
+    fit_mlperf(data, fitted)
+
+
+def fit_boards(data: Data, fitted: Fitted) -> None:
     """Fit the benchmark's engine, then the shares of H100 and B200; the others take those of their neighbour."""
     base = catalog(laid_over(fitted))
     measured = servers(data, base)
