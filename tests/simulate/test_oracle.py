@@ -34,11 +34,14 @@ def assert_equal(case: Case) -> Result:
         ("arrival", result.arrival_s),
         ("start", result.start_s),
         ("finish", result.finish_s),
-        ("transfer", result.transfer_s),
     ):
         np.testing.assert_allclose(
             values, oracle.column(name), rtol=1e-9, atol=1e-12, err_msg=f"{name}, seed {case.seed}"
         )
+    # a difference of two times, each with its own rounding
+    np.testing.assert_allclose(
+        result.transfer_s, oracle.column("transfer"), rtol=1e-9, atol=1e-9, err_msg=f"transfer, seed {case.seed}"
+    )
     first = oracle.column("first")
     first[(result.status == Status.CANCELLED) & (first > oracle.column("finish"))] = np.nan
     np.testing.assert_allclose(result.first_s, first, rtol=1e-9, err_msg=f"first, seed {case.seed}")
@@ -97,4 +100,4 @@ def test_the_cases_are_hard() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1000, 1600))
 def test_many(seed: int) -> None:
-    assert_equal(random_case(seed, tight=seed % 3 > 0, prefix=seed % 2 > 0))
+    assert_equal(random_case(seed, tight=seed % 3 > 0, prefix=seed % 2 > 0, roles=seed % 5 > 2))
