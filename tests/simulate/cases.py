@@ -10,7 +10,7 @@ from meritorder.catalog.load import models
 from meritorder.fleet.dispatch import POLICIES, Dispatch
 from meritorder.fleet.links import Link
 from meritorder.fleet.schema import Engine, Fleet, MeasuredCoefficients, Pool, Service, Site, Slo
-from meritorder.perf.replica import Replica
+from meritorder.perf.replica import Replica, Tier
 from meritorder.perf.table import IterationTable
 from meritorder.workload.trace import Trace, make_trace
 
@@ -55,12 +55,18 @@ def random_table(g: np.random.Generator, max_sequences: int, token_budget: int) 
 
 
 def random_case(
-    seed: int, *, policy: str | None = None, tight: bool = False, prefix: bool = False, roles: bool = False
+    seed: int,
+    *,
+    policy: str | None = None,
+    tight: bool = False,
+    prefix: bool = False,
+    roles: bool = False,
+    spill: bool = False,
 ) -> Case:
     """A case from a seed. `tight`: KV space for few requests; `prefix`: shared prompt beginnings; `roles`: prompts are
-    computed and decoded on different machines, beside others or not."""
+    computed and decoded on different machines, beside others or not; `spill`: most pools have a slow tier."""
     g = np.random.default_rng(seed)
-    unit = int(g.choice([16, 32, 64])) if prefix else 0
+    unit = int(g.choice([16] if spill else [16, 32, 64])) if prefix else 0
     sites = {
         name: Site(usd_per_kwh=g.uniform(0.02, 0.2), kg_per_kwh=0.3, rtt={"default": float(g.choice([0.0, 0.02]))})
         for name in ("north", "south")
@@ -106,6 +112,7 @@ def random_case(
                 memory_bytes=1.0,
                 max_w=1.0,
                 usd_per_hour=g.uniform(0.5, 50),
+                tier=random_tier(g, blocks * block) if spill and g.random() < 0.9 else None,
             )
         )
     used = {pool.model for pool in pools.values()}
@@ -137,7 +144,18 @@ def random_case(
         dispatch=random_policy(g, policy),
         carbon_price_usd_per_kg=0.1,
     )
-    return Case(fleet, tuple(replicas), random_trace(g, longest, unit), seed)
+    return Case(fleet, tuple(replicas), random_trace(g, longest, unit, again=spill), seed)
+
+
+def random_tier(g: np.random.Generator, kv_tokens: int) -> Tier:
+    """From smaller than the KV cache to several times as large, its wire from idle to the bottleneck."""
+    return Tier(
+        capacity=float(kv_tokens * g.choice([0.2, 1.0, 10.0])),
+        bandwidth=float(g.choice([300.0, 3e3, 1e6])),
+        latency=float(g.choice([0.0, 1e-3])),
+        bytes_per_token=1.0,
+        bytes_per_prompt=float(g.choice([0.0, 50.0])),
+    )
 
 
 def random_link(g: np.random.Generator, prefill: str, decode: str) -> Link:
@@ -168,10 +186,12 @@ def random_policy(g: np.random.Generator, name: str | None) -> Dispatch:
     return POLICIES[name](**options)  # type: ignore[return-value]
 
 
-def random_trace(g: np.random.Generator, longest: int, unit: int) -> Trace:
-    """Up to 120 requests; some too long for any pool; with sessions in a closed loop in some traces."""
+def random_trace(g: np.random.Generator, longest: int, unit: int, *, again: bool = False) -> Trace:
+    """Up to 120 requests; some too long for any pool; with sessions in a closed loop in some traces.
+
+    `again`: the first few of long prompts are begun with again and again, and more clients give up."""
     n = int(g.integers(1, 120))
-    prompt = np.clip(g.lognormal(np.log(longest / 12), 0.9, n), 1, longest * 1.02).astype(int)
+    prompt = np.clip(g.lognormal(np.log(longest / (5 if again else 12)), 0.9, n), 1, longest * 1.02).astype(int)
     output = np.clip(g.lognormal(np.log(longest / 20), 1.0, n), 1, np.maximum(longest - prompt + 2, 1)).astype(int)
     arrival = np.cumsum(g.exponential(g.choice([0.0005, 0.01, 0.1]), n))
     after = np.full(n, -1)
@@ -183,13 +203,17 @@ def random_trace(g: np.random.Generator, longest: int, unit: int) -> Trace:
             earlier = np.flatnonzero(session[:i] == session[i])
             if len(earlier) and g.random() < 0.8:
                 after[i], think[i] = earlier[-1] if g.random() < 0.8 else g.choice(earlier), g.exponential(0.2)
-    cancel = np.where(g.random(n) < 0.1, g.exponential(0.5, n), np.inf) if g.random() < 0.5 else None
+    cancel = (
+        np.where(g.random(n) < (0.4 if again else 0.1), g.exponential(0.5, n), np.inf)
+        if again or g.random() < 0.5
+        else None
+    )
     starts, blocks = [0], []
     if unit:
         parents: list[list[int]] = [[]]
         fresh = 0
         for p in prompt:
-            chain = list(parents[g.integers(len(parents))])[: p // unit]
+            chain = list(parents[g.integers(min(len(parents), 16) if again else len(parents))])[: p // unit]
             if g.random() < 0.3:
                 chain = chain[: g.integers(0, len(chain) + 1)]
             while len(chain) < p // unit:

@@ -26,6 +26,7 @@ def assert_equal(case: Case) -> Result:
         ("status", result.status),
         ("preemptions", result.preemptions),
         ("hit", result.hit_tokens),
+        ("returned", result.returned_tokens),
         ("reason", result.reason),
         ("decoder", result.decode_replica),
     ):
@@ -42,6 +43,8 @@ def assert_equal(case: Case) -> Result:
     np.testing.assert_allclose(
         result.transfer_s, oracle.column("transfer"), rtol=1e-9, atol=1e-9, err_msg=f"transfer, seed {case.seed}"
     )
+    return_s = np.where(result.returned_tokens > 0, oracle.column("return_s"), np.nan)
+    np.testing.assert_allclose(result.return_s, return_s, rtol=1e-9, atol=1e-9, err_msg=f"return, seed {case.seed}")
     first = oracle.column("first")
     first[(result.status == Status.CANCELLED) & (first > oracle.column("finish"))] = np.nan
     np.testing.assert_allclose(result.first_s, first, rtol=1e-9, err_msg=f"first, seed {case.seed}")
@@ -82,6 +85,16 @@ def test_prompts_computed_elsewhere(policy: str, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(500, 540))
 def test_prompts_computed_elsewhere_with_little_room(seed: int) -> None:
     assert_equal(random_case(seed, roles=True, tight=True, prefix=seed % 2 > 0))
+
+
+@pytest.mark.parametrize("seed", range(700, 780))
+def test_prefixes_from_a_slow_tier(seed: int) -> None:
+    assert_equal(random_case(seed, tight=seed % 4 > 0, prefix=True, spill=True))
+
+
+@pytest.mark.parametrize("seed", range(800, 840))
+def test_prefixes_from_a_slow_tier_where_prompts_are_computed_elsewhere(seed: int) -> None:
+    assert_equal(random_case(seed, tight=seed % 4 > 0, prefix=True, spill=True, roles=True))
 
 
 def test_the_cases_are_hard() -> None:

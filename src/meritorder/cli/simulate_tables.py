@@ -42,6 +42,11 @@ def print_runs(runs: list[Run], trace: Trace) -> None:
             times = f"{text.seconds(spread['p50'])} at the median, p99 {text.seconds(spread['p99'])}"
             words = f"{run.name}: {row['requests']:,} KV caches sent from {row['prefill']} to {row['decode']}, {times}"
             out.print(Text(words), soft_wrap=True)
+        for row in run.summary["returns"]:
+            spread = row["return_s"]
+            times = f"{text.seconds(spread['p50'])} at the median, p99 {text.seconds(spread['p99'])}"
+            words = f"{run.name}: {row['tokens']:,} prompt tokens came back from the slow tier of {row['pool']}"
+            out.print(Text(f"{words} for {row['requests']:,} requests, {times}"), soft_wrap=True)
     guessed = ", ".join(f"{name} {len(lines)}" for name, lines in runs[0].summary["notes"].items())
     if guessed:
         words = f"note: inputs that are guesses or ranges, by pool: {guessed}; `merit check` lists them"

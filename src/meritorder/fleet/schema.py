@@ -18,6 +18,7 @@ from meritorder.fleet.links import Link
 from meritorder.fleet.measured import MeasuredCoefficients
 from meritorder.fleet.part import Degree, Name, Number, Part, Positive, Switch
 from meritorder.fleet.speculation import Speculation
+from meritorder.fleet.spill import SpillSwitch
 from meritorder.units import (
     KgPerKwh,
     Seconds,
@@ -68,6 +69,11 @@ class Engine(Part):
     prefix_caching: Switch = Field(
         default=True, description="Keep KV blocks of finished prompts for later ones that begin alike."
     )
+    spill: SpillSwitch = Field(
+        default=None,
+        description="Move them to a slower memory before they are forgotten (vLLM: KV offloading); `true`: that of "
+        "the catalog's machine.",
+    )
     scheduling: Literal["fcfs", "priority"] = Field(
         default="fcfs", description="Order of waiting requests in the engine."
     )
@@ -88,6 +94,12 @@ class Engine(Part):
     output_token_overhead: Seconds = Field(
         default=0.0, description="Front end's delay per produced token, on delivery."
     )
+
+    @model_validator(mode="after")
+    def _only_cached_prefixes_spill(self) -> Self:
+        if self.spill is not None and not self.prefix_caching:
+            raise ValueError("has `spill` without `prefix_caching`, so there is nothing to move; drop the one")
+        return self
 
     @model_validator(mode="after")
     def _a_batch_must_fit(self) -> Self:

@@ -14,6 +14,7 @@ from meritorder.perf.placement import NEUTRAL, Placement
 from meritorder.perf.power_cap import capped
 from meritorder.perf.replica import Replica
 from meritorder.perf.speculative import machine_table
+from meritorder.perf.spill import tier_of
 from meritorder.problems import InputError, Problem
 
 
@@ -47,6 +48,7 @@ def _measured(fleet: Fleet, pool: Pool, key: str) -> Replica:
         memory_bytes=weights + kv_tokens * kv_bytes,
         max_w=measured.busy_w,
         usd_per_hour=measured.usd_per_hour if pool.usd_per_hour is None else pool.usd_per_hour,
+        tier=tier_of(pool, None, measured.accelerators, model, 1.0, key),
         notes=outside(measured, engine, context),
     )
 
@@ -90,6 +92,7 @@ def _catalogued(fleet: Fleet, pool: Pool, key: str) -> Replica:
         memory_bytes=chip.memory * place.chips,
         max_w=(chip.max - saved) * place.chips,
         usd_per_hour=chip.usd_per_hour * place.chips if pool.usd_per_hour is None else pool.usd_per_hour,
+        tier=tier_of(pool, chip, place.chips, model, place.kv_copies, key),
         notes=(*chip.notes, *place.engine.notes),
     )
 

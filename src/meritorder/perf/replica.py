@@ -8,6 +8,21 @@ from meritorder.perf.table import IterationTable
 
 
 @dataclass(frozen=True)
+class Tier:
+    """A slower memory behind the KV cache of one replica."""
+
+    capacity: float  # bytes
+    bandwidth: float  # from it to the fast memory, bytes a second
+    latency: float  # set-up of a transfer, seconds
+    bytes_per_token: float
+    bytes_per_prompt: float = 0.0  # sliding windows and states of linear layers, which come with every prefix
+
+    def units(self, tokens: int) -> int:
+        """Prefix blocks of so many tokens that it holds."""
+        return int(self.capacity // (self.bytes_per_token * tokens)) if tokens else 0
+
+
+@dataclass(frozen=True)
 class Replica:
     """What `compile_replica` makes of a pool's machine, model, parallelism and engine settings."""
 
@@ -21,6 +36,7 @@ class Replica:
     memory_bytes: float  # memory of the whole replica
     max_w: float  # power of the busy replica, IT watts
     usd_per_hour: float  # cost of owning or renting the whole replica, energy not included
+    tier: Tier | None = None  # where cached prefixes go that the KV cache has no room for
     notes: tuple[str, ...] = ()  # what is guessed, extrapolated or a range
 
     @property

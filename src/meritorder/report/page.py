@@ -243,7 +243,7 @@ def _details(body: _Body, run: Run, nav: bool) -> None:
     body.section("Over time", body.figures(figures.series_figures(run)), nav=nav)
     parts = (body.figures([figures.flow_figure(run)], wide=True), tables.routing_table(run), tables.transfer_table(run))
     body.section("Routing", *parts, nav=nav)
-    body.section("Pools and sites", tables.pool_table(run), tables.site_table(run), nav=nav)
+    body.section("Pools and sites", tables.pool_table(run), tables.return_table(run), tables.site_table(run), nav=nav)
 
 
 def _assumptions(body: _Body, runs: list[Run]) -> None:

@@ -193,6 +193,18 @@ def transfer_table(run: Run) -> str:
     return table(caption, columns, rows) if rows else ""
 
 
+def return_table(run: Run) -> str:
+    """Prefixes that came back from slow tiers; nothing where none did."""
+    rows = [
+        [safe(row["pool"]), count(row["requests"]), count(row["tokens"]), share(row["share"])]
+        + [seconds(row["return_s"][key]) for key in ("mean", "p50", "p99")]
+        for row in run.summary["returns"]
+    ]
+    caption = "Prefixes from the slow tier: they are among the prefix hits; the wait is for the link and the wire."
+    columns = ["Pool", ">Requests", ">Tokens", ">Of all prompt tokens", ">Mean", ">Median", ">p99"]
+    return table(caption, columns, rows) if rows else ""
+
+
 def site_table(run: Run) -> str:
     """Energy, cost and carbon of every site."""
     rows = [

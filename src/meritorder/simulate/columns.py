@@ -28,6 +28,8 @@ NUMBERS = (
     "transfer_s",
     "preemptions",
     "hit_tokens",
+    "returned_tokens",
+    "return_s",
     "session",
     "turn",
 )

@@ -61,7 +61,9 @@ class Result:
     first_s: Floats  # first token
     finish_s: Floats  # last token, or when it was cancelled
     preemptions: Ints
-    hit_tokens: Ints  # prompt tokens found in the prefix cache when first scheduled
+    hit_tokens: Ints  # prompt tokens found in the prefix cache, the slow tier included, when first scheduled
+    returned_tokens: Ints  # prompt tokens that came back from the slow tier, those after a preemption included
+    return_s: Floats  # from asking for them to having them; NaN where none came
     decode_pool: Ints  # where it was decoded, if elsewhere than its prompt was computed (`pool`, `replica`), else -1
     decode_replica: Ints
     transfer_s: Floats  # from prompt computed to KV cache there: waiting for room, for the link, and the wire

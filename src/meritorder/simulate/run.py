@@ -123,6 +123,10 @@ def _result(
         h = sim.handed
         replica = np.where(h.prefiller >= 0, h.prefiller, replica).astype(np.int32)
         decoder, transfer = h.decoder, np.where(h.transfer >= 0.0, h.transfer, np.nan)
+    returned, return_s = np.zeros(len(q), np.int32), np.full(len(q), np.nan)
+    if len(sim.returns):
+        returned = sim.returns.tokens
+        return_s = np.where(returned > 0, sim.returns.seconds, np.nan)
     sent = replica >= 0
     return Result(
         fleet=fleet,
@@ -140,6 +144,8 @@ def _result(
         finish_s=q.finish,
         preemptions=q.preempted,
         hit_tokens=q.hit,
+        returned_tokens=returned,
+        return_s=return_s,
         decode_pool=np.where(decoder >= 0, state.replicas.pool[decoder], -1).astype(np.int32),
         decode_replica=decoder,
         transfer_s=transfer,

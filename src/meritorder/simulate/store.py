@@ -87,7 +87,7 @@ def write_run(run: Run, folder: Path) -> None:
     import orjson
     import pyarrow.parquet as pq
 
-    floats = ["arrival_s", "start_s", "first_s", "finish_s", "transfer_s"]
+    floats = ["arrival_s", "start_s", "first_s", "finish_s", "transfer_s", "return_s"]
     names = [key for key in run.requests if key not in floats]
     pq.write_table(_request_table(run), folder / REQUESTS, compression="zstd", use_dictionary=names)
     pq.write_table(_series_table(run), folder / SERIES_FILE, compression="zstd", use_dictionary=["pool", "site"])

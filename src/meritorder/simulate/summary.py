@@ -16,7 +16,7 @@ from meritorder.simulate.result import Status
 from meritorder.simulate.series import bin_widths, per_second
 from meritorder.simulate.service_level import Target, Verdict, Verdicts, attainment, judge
 from meritorder.simulate.spread import Groups, Spread, spread
-from meritorder.simulate.transfers import decoded_in, transfers
+from meritorder.simulate.transfers import decoded_in, returns, transfers
 
 if TYPE_CHECKING:
     from meritorder.simulate.result import Result
@@ -37,6 +37,7 @@ def summarise(result: Result) -> dict[str, Any]:
     the cost among all output tokens of completed requests, `usd_per_good_mtok` among those within targets.
     `slo_attainment`: by service the share of judged requests within targets (rule: `service_level.judge`).
     `transfers`: KV caches sent from pools that compute prompts to those that decode, see `transfers.transfers`.
+    `returns`: prefixes that came back from slow tiers, by pool, see `transfers.returns`; hit ratios include them.
     `by_service`, `by_pool`, `by_site`: the same in parts; of a request that two pools share both have it among their
     `requests`, the first its TTFT and prompt, the second its other latencies and its output.
     `routing`: service -> pool -> {requests, reasons}.
@@ -109,6 +110,7 @@ def summarise(result: Result) -> dict[str, Any]:
         "by_site": _by_site(result, books),
         "routing": _routing(result),
         "transfers": transfers(result),
+        "returns": returns(result),
         "limits": {
             "pools": pool_limits(result),
             "services": {

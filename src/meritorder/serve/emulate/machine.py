@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from meritorder.fleet.schema import Pool
 from meritorder.perf.replica import Replica
@@ -38,12 +39,12 @@ class Machine:
     def leave(self, job: Job) -> None:
         """Its client went away: it ends at once where it waits, after the present iteration where it runs."""
         job.forget_client()
-        if job.place == "running":
+        if job.place in ("running", "back"):
             self.engine.cancels.append(job)
             return
         if job.place == "waiting":
             self.engine.waiting.remove(job)
-        job.place = ""
+        job.place = "left" if job.place in ("coming", "left") else ""
 
     def _arrive(self, job: Job, now: float) -> None:
         if job.place != "transit":
@@ -58,6 +59,26 @@ class Machine:
         if self.engine.boundary < math.inf:
             self._timeline.at(self.engine.boundary, self._pass_boundary)
 
+        for job, end in self.engine.asked:
+            self._timeline.at(end, partial(self._came, job))
+
+    def _came(self, job: Job, now: float) -> None:
+        """A prefix has come back from the slow tier; where its client has left, its room becomes free."""
+        idle = self.engine.boundary == math.inf
+        if job.place == "coming":
+            job.place = "back"
+            self.engine.back.append(job)
+        elif idle:
+            self._give_up_return(job)
+        else:
+            self.engine.cancels.append(job)
+        if idle:
+            self._schedule(now)
+
+    def _give_up_return(self, job: Job) -> None:
+        self.engine.drop(job)
+        job.place = ""
+
     def _pass_boundary(self, now: float) -> None:
         """An iteration has ended: hand out tokens, let go of who is done or gone."""
         engine = self.engine
@@ -71,6 +92,11 @@ class Machine:
         for job in engine.cancels:
             if job.place == "running":  # it may have ended just now
                 self._let_go(job)
+            elif job.place == "back":
+                engine.back.remove(job)
+                self._give_up_return(job)
+            elif job.place == "left":
+                self._give_up_return(job)
         engine.cancels.clear()
         self._schedule(now)
 

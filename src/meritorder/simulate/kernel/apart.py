@@ -17,6 +17,7 @@ from meritorder.simulate.kernel.landing import pick_up, put_down, start_transfer
 from meritorder.simulate.kernel.lists import remove_running
 from meritorder.simulate.kernel.memory import (
     ASK,
+    CAME,
     COMPLETED,
     HELD,
     LAND,
@@ -27,6 +28,7 @@ from meritorder.simulate.kernel.memory import (
     WANTING,
     SimState,
 )
+from meritorder.simulate.kernel.returned import came
 
 
 @inlined
@@ -180,9 +182,14 @@ def finish_apart(fleet: FleetState, sim: SimState, replica: int, request: int) -
 
 @compiled
 def handle_apart(fleet: FleetState, sim: SimState, request: int, kind: int, time: float) -> int:
-    """An event of a request between two replicas. Returns the engine that has to be scheduled now, or NOBODY."""
+    """An event of a request between two replicas, or two memories.
+
+    Returns the engine that has to be scheduled now, or NOBODY.
+    """
     if kind == ASK:
         return ask(fleet, sim, request, time)
+    if kind == CAME:
+        return came(fleet, sim, request, time)
     if kind == RELEASE:
         return release(fleet, sim, request, time)
     return land(fleet, sim, request, time)

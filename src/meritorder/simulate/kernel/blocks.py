@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from meritorder.compiled import inlined
 from meritorder.dispatch.state import FleetState
-from meritorder.simulate.kernel.cache import evict_oldest, find, insert, leave, use
+from meritorder.simulate.kernel.cache import evict_oldest, find, insert, leave, spill_oldest, use
 from meritorder.simulate.kernel.memory import DECODING, SimState
 
 
@@ -44,6 +44,8 @@ def take(sim: SimState, replica: int, blocks: int, unit_blocks: int) -> None:
     if unit_blocks > 0:
         cache = sim.caches[replica]
         while e.free < cache.evictable * unit_blocks:
+            if cache.below >= 0:
+                spill_oldest(sim, replica)
             evict_oldest(sim, replica)
 
 

@@ -1,5 +1,7 @@
 """The prefix cache of a replica: which prompt blocks are in KV memory, who uses them, which go first.
 
+A slow tier behind it is a further cache, in which nobody uses anything.
+
 A unit is one prefix block of the trace. Units that no running request uses stay until their space is needed; the least
 recently used goes first, and of one prompt the deepest first (as vLLM frees a request's blocks in reverse order).
 The hash table is open addressing with linear probing; consecutive ids share a cache line.
@@ -7,7 +9,7 @@ The hash table is open addressing with linear probing; consecutive ids share a c
 
 from __future__ import annotations
 
-from meritorder.compiled import inlined
+from meritorder.compiled import compiled, inlined
 from meritorder.simulate.kernel.memory import NOBODY, SimState
 
 _MIX = 0x9E3779B1  # Knuth's multiplicative hash, 32 bits
@@ -121,3 +123,26 @@ def evict_oldest(sim: SimState, replica: int) -> None:
     sim.table[cache.table + gap] = 0
     s.next = cache.vacant
     cache.vacant = slot
+
+
+@compiled
+def spill_oldest(sim: SimState, replica: int) -> None:
+    """Copy the unit that will be evicted next into the slow tier, as its newest; its oldest one makes room."""
+    cache = sim.caches[replica]
+    below, unit = cache.below, sim.slots[cache.first + cache.oldest].unit
+    if find(sim, below, unit) < 0:
+        slow = sim.caches[below]
+        if slow.evictable == slow.room:
+            evict_oldest(sim, below)
+        insert(sim, below, unit)
+        leave(sim, below, find(sim, below, unit))
+    else:
+        touch(sim, below, unit)
+
+
+@compiled
+def touch(sim: SimState, tier: int, unit: int) -> None:
+    """A unit in a slow tier is the newest one again."""
+    slot = find(sim, tier, unit)
+    use(sim, tier, slot)
+    leave(sim, tier, slot)

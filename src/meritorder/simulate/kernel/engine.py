@@ -14,6 +14,7 @@ from meritorder.simulate.kernel.jump import total
 from meritorder.simulate.kernel.lists import last_of_equals, rank_of, stop_waiting, wait_before
 from meritorder.simulate.kernel.memory import (
     AT_ENGINE,
+    BACK,
     CANCELLED,
     COMPLETED,
     DECODING,
@@ -26,6 +27,7 @@ from meritorder.simulate.kernel.memory import (
 )
 from meritorder.simulate.kernel.meter import meter
 from meritorder.simulate.kernel.phases import due_after, needed
+from meritorder.simulate.kernel.returned import drop_back, give_up_return
 from meritorder.simulate.kernel.schedule import stop_running
 
 
@@ -65,10 +67,18 @@ def cancel(fleet: FleetState, sim: SimState, request: int, was: int, time: float
 
 @compiled
 def cancel_running(fleet: FleetState, sim: SimState, replica: int, request: int) -> None:
-    """The same for a request that still runs. Rare, so kept out of the hot path's code."""
+    """The same for a request that still runs. Rare, so kept out of the hot path's code.
+
+    One that was cancelled before has waited for its prefix from the slow tier, which is there now.
+    """
     was = sim.requests[request].status
+    if was == CANCELLED:
+        give_up_return(fleet, sim, request)
+        return
     if was in (PREFILLING, DECODING):
         stop_running(fleet, sim, replica, request)
+    elif was == BACK:
+        drop_back(fleet, sim, request)
     cancel(fleet, sim, request, was, sim.engines[replica].now)
 
 
@@ -131,7 +141,7 @@ def pass_boundary(fleet: FleetState, sim: SimState, replica: int, time: float) -
     e.cancels = NOBODY
     while i >= 0:
         q = sim.requests[i]
-        if q.status >= PREFILLING:
+        if q.status >= PREFILLING or q.status == CANCELLED:
             cancel_running(fleet, sim, replica, i)
         i = q.next_cancel
 
@@ -170,7 +180,7 @@ def give_up(fleet: FleetState, sim: SimState, request: int, time: float) -> None
         stop_waiting(sim, q.replica, rank_of(by_priority, sim, request), request)
         cancel(fleet, sim, request, WAITING, time)
         interrupt(fleet, sim, q.replica, time)
-    elif q.status == PREFILLING or q.status == DECODING:
+    elif q.status == PREFILLING or q.status == DECODING or q.status == BACK:
         e = sim.engines[q.replica]
         q.finish = time
         q.next_cancel = e.cancels

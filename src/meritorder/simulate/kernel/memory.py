@@ -14,9 +14,13 @@ NOBODY = -1
 
 # Where a request is: still under way, or how it ended.
 UNBORN, IN_TRANSIT, WAITING, PREFILLING, DECODING = 0, 11, 12, 13, 14
+# ... its prefix has come back from the slow tier, but it has no place in a batch yet.
+BACK = 15
 # ... between two replicas: chosen is not yet which decodes it, that has no room yet, the KV cache is on its way,
 # it is there but not in a batch yet.
-HELD, WANTING, MOVING, LANDED = 15, 16, 17, 18
+HELD, WANTING, MOVING, LANDED = 16, 17, 18, 19
+# ... its prefix is on its way from the slow tier.
+COMING = 20
 COMPLETED, REJECTED = int(Status.COMPLETED), int(Status.TOO_LONG)
 SHED, CANCELLED = int(Status.SHED), int(Status.CANCELLED)
 
@@ -35,7 +39,7 @@ ENGINE = np.dtype(
         ("decoding", "i4"),
         ("due", "i4"),  # phase of the sequences that need a KV block in the coming iteration, see phases.py
         ("running", "i4"),  # decoding and prefilling
-        ("waiting", "i4"),
+        ("waiting", "i4"),  # those included whose prefix has come back from the slow tier
         ("head", "i4"),  # running requests in the order of admission
         ("tail", "i4"),
         ("prefilling", "i4"),  # the first running request whose prompt is being computed; others follow it
@@ -97,13 +101,29 @@ HANDED = np.dtype(
     ]
 )
 
+# The slow tier of a replica: who has been brought a prefix from there (head to tail, linked like the running).
+TIER = np.dtype(
+    [
+        ("latency_s", "f8"),
+        ("prompt_s", "f8"),  # seconds on the wire per prompt
+        ("unit_s", "f8"),  # and per prefix block
+        ("port", "f8"),  # time from which the wire is free
+        ("head", "i4"),
+        ("tail", "i4"),
+        ("reserved", "i4"),  # requests that have room but no seat: their prefix has come back or is on its way
+    ]
+)
+
+# What a request got from the slow tier.
+RETURN = np.dtype([("tokens", "i4"), ("seconds", "f8")])
+
 # Entry of an engine's finish heap.
 FINISH = np.dtype([("finish_it", "i8"), ("request", "i4")])
 
 LIST = np.dtype([("head", "i4"), ("tail", "i4")])
 
 # What happens at a time of its own.
-AT_ENGINE, NEXT_TURN, GIVE_UP, ASK, RELEASE, LAND = range(6)
+AT_ENGINE, NEXT_TURN, GIVE_UP, ASK, RELEASE, LAND, CAME = range(7)
 EVENT = np.dtype([("time", "f8"), ("order", "i8"), ("request", "i4"), ("kind", "i4")])
 
 # The prefix cache of one replica, and one cached block ("unit": a prefix block of the trace) in it.
@@ -117,6 +137,8 @@ CACHE = np.dtype(
         ("oldest", "i4"),  # of those that nobody uses: evicted first
         ("newest", "i4"),
         ("evictable", "i4"),
+        ("below", "i4"),  # cache of the slow tier behind it, where what it evicts goes; NOBODY: none
+        ("room", "i8"),  # of a slow tier: most units
     ]
 )
 SLOT = np.dtype([("unit", "i4"), ("users", "i4"), ("previous", "i4"), ("next", "i4")])
@@ -153,13 +175,15 @@ class SimState(NamedTuple):
     timeline: Records  # f8: tournament tree over the next boundary of each engine
     events: Records  # EVENT heap
     clock: Records  # CLOCK, one record
-    caches: Records  # CACHE [replicas]
+    caches: Records  # CACHE [replicas], behind them those of the slow tiers, where any pool has one
     slots: Records  # SLOT, all caches
     table: Records  # i4: slot + 1 by hash, all caches
     series: Records  # BIN [pools, bins]
     apart: Records  # APART [replicas]; empty where no pool has a role
     handed: Records  # HANDED [n]; empty where no pool has a role
     pipes: Records  # f8 [links]: time from which a link's shared bandwidth is free
+    tiers: Records  # TIER [replicas]; empty where no pool has a slow tier
+    returns: Records  # RETURN [n]; empty where no pool has a slow tier
     arrival_s: Records  # trace columns from here on
     prompt: Records
     output: Records

@@ -25,7 +25,9 @@ from meritorder.simulate.kernel.memory import (
     LIST,
     NOBODY,
     REQUEST,
+    RETURN,
     SLOT,
+    TIER,
     SimState,
 )
 from meritorder.workload.trace import Trace
@@ -75,12 +77,14 @@ def prepare(
     # a request that two replicas share may have three events to come: at its engine, its KV cache's leaving and coming
     of_requests = 3 * n if roles else n * delayed
     events = of_requests + int((trace.after >= 0).sum()) + int(np.isfinite(cancel_s).sum()) + 1
+    events += n * any(replica.tier is not None for replica in replicas)
     apart, handed = records(count * roles, APART), records(n * roles, HANDED)
     for name in ("wanting", "last_wanting", "landed", "last_landed"):
         apart[name] = NOBODY
     handed.prefiller[:] = handed.decoder[:] = -1
     handed.transfer[:] = -1.0
-    caches, slots, table = _caches(fleet, state, trace)
+    caches, slots, table = _caches(fleet, state, replicas, trace)
+    tiers = _tiers(replicas, pool_of, trace) if len(caches) > count else records(0, TIER)
     return SimState(
         engines=engines,
         requests=requests,
@@ -97,6 +101,8 @@ def prepare(
         apart=apart,
         handed=handed,
         pipes=np.zeros(len(fleet.links)),
+        tiers=tiers,
+        returns=records(n * (len(tiers) > 0), RETURN),
         arrival_s=trace.arrival_s,
         prompt=trace.prompt_tokens,
         output=trace.output_tokens,
@@ -137,29 +143,55 @@ def _cancel(fleet: Fleet, trace: Trace, service: npt.NDArray[np.int32]) -> npt.N
     return np.minimum(trace.cancel_s, patience[service])
 
 
-def _caches(fleet: Fleet, state: FleetState, trace: Trace) -> tuple[Records, Records, Records]:
-    """Prefix caches of all replicas: as many slots as units fit, and a hash table four times as large."""
-    count = len(state.replicas)
-    caches = records(count, CACHE)
-    caches.oldest[:] = caches.newest[:] = caches.vacant[:] = NOBODY
-    if not state.pools.prefix_caching.any():
-        return caches, records(0, SLOT), np.zeros(0, np.int32)
+def _caches(
+    fleet: Fleet, state: FleetState, replicas: Sequence[Replica], trace: Trace
+) -> tuple[Records, Records, Records]:
+    """Prefix caches of all replicas, then their slow tiers: a slot for each unit that fits, hash tables of four."""
+    pools, of, unit = state.pools, state.replicas.pool, trace.block_tokens
+    if not pools.prefix_caching.any():
+        return _laid_out(np.zeros(len(of), np.int64))
     for index, name in enumerate(fleet.pools):
-        block = int(state.pools[index].block_tokens)
-        if state.pools[index].prefix_caching and trace.block_tokens % block:
+        block = int(pools[index].block_tokens)
+        if pools[index].prefix_caching and unit % block:
             raise InputError(
                 Problem(
-                    f"KV blocks of {block} tokens can't hold the trace's prefix blocks of {trace.block_tokens}",
+                    f"KV blocks of {block} tokens can't hold the trace's prefix blocks of {unit}",
                     key=f"pools.{name}.engine.kv_block_tokens",
-                    fix=f"give a divisor of {trace.block_tokens}, or prefix_caching: false",
+                    fix=f"give a divisor of {unit}, or prefix_caching: false",
                 )
             )
-    pools = state.pools
-    held = pools.kv_blocks * pools.block_tokens // trace.block_tokens
+    held = pools.kv_blocks * pools.block_tokens // unit
     capacity = np.where(pools.prefix_caching != 0, np.minimum(held, trace.unique_blocks), 0)
+    spilled = [min(r.tier.units(unit), trace.unique_blocks) if r.tier is not None else 0 for r in replicas]
+    room = np.where(pools.prefix_caching != 0, np.array(spilled, np.int64), 0)
+    if not room.any():
+        return _laid_out(capacity[of])
+    caches, slots, table = _laid_out(np.concatenate([capacity[of], room[of]]))
+    count = len(of)
+    caches.room[count:] = room[of]
+    caches.below[:count] = np.where(room[of] > 0, np.arange(count) + count, NOBODY)
+    return caches, slots, table
+
+
+def _laid_out(capacity: npt.NDArray[np.int64]) -> tuple[Records, Records, Records]:
+    """Empty caches of so many units each, with their slots and tables one behind the other."""
+    caches = records(len(capacity), CACHE)
+    caches.oldest[:] = caches.newest[:] = caches.vacant[:] = caches.below[:] = NOBODY
     size = np.array([1 << (4 * int(slots)).bit_length() for slots in capacity], np.int64)
-    of = state.replicas.pool
-    caches.mask[:] = size[of] - 1
-    caches.first[:] = np.cumsum(capacity[of]) - capacity[of]
-    caches.table[:] = np.cumsum(size[of]) - size[of]
-    return caches, records(int(capacity[of].sum()), SLOT), np.zeros(int(size[of].sum()), np.int32)
+    caches.mask[:] = size - 1
+    caches.first[:] = np.cumsum(capacity) - capacity
+    caches.table[:] = np.cumsum(size) - size
+    return caches, records(int(capacity.sum()), SLOT), np.zeros(int(size.sum()), np.int32)
+
+
+def _tiers(replicas: Sequence[Replica], of: npt.NDArray[np.int32], trace: Trace) -> Records:
+    """The slow tiers' wires, idle."""
+    tiers = records(len(of), TIER)
+    tiers.head[:] = tiers.tail[:] = NOBODY
+    for tier, pool in zip(tiers, of, strict=True):
+        told = replicas[pool].tier
+        if told is not None:
+            tier.latency_s = told.latency
+            tier.prompt_s = told.bytes_per_prompt / told.bandwidth
+            tier.unit_s = told.bytes_per_token * trace.block_tokens / told.bandwidth
+    return tiers

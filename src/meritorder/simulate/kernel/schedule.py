@@ -14,27 +14,11 @@ import numpy as np
 from meritorder.compiled import compiled, inlined
 from meritorder.dispatch.state import FleetState
 from meritorder.simulate.kernel import finish_heap
-from meritorder.simulate.kernel.blocks import (
-    blocks_for,
-    cached_units,
-    give_back,
-    publish,
-    share,
-    take,
-    tokens_held,
-    unit_blocks,
-    unused_units,
-)
+from meritorder.simulate.kernel.admit import admit_waiting
+from meritorder.simulate.kernel.blocks import blocks_for, give_back, publish, take, tokens_held, unit_blocks
 from meritorder.simulate.kernel.jump import total
 from meritorder.simulate.kernel.landing import give_room, seat_landed
-from meritorder.simulate.kernel.lists import (
-    append_running,
-    first_waiting,
-    rank_of,
-    remove_running,
-    stop_waiting,
-    wait_again,
-)
+from meritorder.simulate.kernel.lists import rank_of, remove_running, wait_again
 from meritorder.simulate.kernel.memory import DECODING, PREFILLING, WAITING, SimState
 from meritorder.simulate.kernel.phases import affordable
 
@@ -144,43 +128,6 @@ def make_room(fleet: FleetState, sim: SimState, replica: int) -> None:
 
 
 @inlined
-def admit(fleet: FleetState, sim: SimState, replica: int, request: int, budget: int) -> bool:
-    """Schedule the first chunk of a waiting request, if blocks are there for it or, where so set, for all of it."""
-    e = sim.engines[replica]
-    q = sim.requests[request]
-    pool = fleet.replicas[replica].pool
-    p = fleet.pools[pool]
-    per_unit = unit_blocks(fleet, sim, pool)
-    target = sim.prompt[request] + q.generated
-    units = cached_units(sim, replica, request, target) if per_unit > 0 else 0
-    computed = units * sim.clock[0].unit_tokens
-    chunk = min(target - computed, budget)
-    want = blocks_for(computed + chunk, p.block_tokens) - units * per_unit
-    held = unused_units(sim, replica, request, units) * per_unit if units > 0 else 0
-    if p.reserve_prompt != 0 and blocks_for(target, p.block_tokens) - units * per_unit + held > e.free:
-        return False
-    if want + held > e.free:
-        return False
-    stop_waiting(sim, replica, rank_of(p.by_priority, sim, request), request)
-    if q.start < 0.0:
-        q.start = e.now
-        q.hit = computed
-    q.status = PREFILLING
-    q.computed = computed
-    q.chunk = chunk
-    append_running(sim, replica, request)
-    if e.prefilling < 0:
-        e.prefilling = request
-    if per_unit > 0:
-        share(sim, replica, request, units, per_unit)
-        take(sim, replica, want, per_unit)
-        publish(sim, replica, request, computed + chunk, per_unit)
-    else:
-        e.free -= want
-    return True
-
-
-@inlined
 def keep_running(fleet: FleetState, sim: SimState, replica: int) -> tuple[bool, int]:
     """Give those who run the KV blocks that the coming iteration needs.
 
@@ -216,20 +163,6 @@ def keep_running(fleet: FleetState, sim: SimState, replica: int) -> tuple[bool, 
         if units > 0:
             publish(sim, replica, i, sim.requests[i].computed + part, units)
     return False, want
-
-
-@inlined
-def admit_waiting(fleet: FleetState, sim: SimState, replica: int, budget: int) -> int:
-    """Admit waiting requests while seats, token budget and blocks last. Returns the prompt tokens scheduled."""
-    e = sim.engines[replica]
-    seats = fleet.pools[fleet.replicas[replica].pool].max_sequences
-    tokens = 0
-    while tokens < budget and e.waiting > 0 and e.running < seats:
-        i = first_waiting(sim, replica)
-        if not admit(fleet, sim, replica, i, budget - tokens):
-            break
-        tokens += sim.requests[i].chunk
-    return tokens
 
 
 @inlined

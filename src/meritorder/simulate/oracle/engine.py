@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from meritorder.fleet.schema import Pool
-from meritorder.perf.replica import Replica
+from meritorder.perf.replica import Replica, Tier
 
 
 @dataclass(eq=False)
@@ -39,7 +39,11 @@ class Request:
     hit: int = 0
     preemptions: int = 0
     decoding: bool = False  # its prompt (and what it had made before a preemption) is computed
-    place: str = ""  # "transit", "waiting", "running"; between two replicas "held", "wanting", "moving", "landed"
+    # "transit", "waiting", "running"; between two replicas "held", "wanting", "moving", "landed"; its prefix on the way
+    # from the slow tier "coming", "back", or "left" if the client gave up meanwhile
+    place: str = ""
+    returned: int = 0  # tokens that came from the slow tier
+    return_s: float = 0.0
     prefiller: int = -1  # replica that computed its prompt, once it has left it
     decoder: int = -1  # replica that decodes it, where that is another one
     leg: int = -1  # entry of the services by which it was chosen
@@ -69,10 +73,38 @@ class PrefixCache:
         if self.users[unit] == 0:
             self.unused[unit] = None
 
-    def evict(self) -> None:
-        """Forget the least recently used block."""
+    def evict(self) -> int:
+        """Forget the least recently used block; returns which."""
         unit, _ = self.unused.popitem(last=False)
         del self.users[unit]
+        return unit
+
+
+class SlowTier:
+    """Prefix blocks that have left KV memory, least recently used first, and the wire that brings them back."""
+
+    def __init__(self, tier: Tier | None, unit_tokens: int) -> None:
+        self.tier, self.unit_tokens = tier, unit_tokens
+        self.room = tier.units(unit_tokens) if tier else 0
+        self.units: OrderedDict[int, None] = OrderedDict()
+        self.port = 0.0
+
+    def put(self, unit: int) -> None:
+        """A block has been evicted, or is wanted."""
+        if self.room:
+            self.units.pop(unit, None)
+            self.units[unit] = None
+            if len(self.units) > self.room:
+                self.units.popitem(last=False)
+
+    def send(self, units: list[int], now: float) -> float:
+        """Bring these blocks back, after those asked for before; returns when they are there."""
+        assert self.tier is not None
+        for unit in reversed(units):
+            self.put(unit)
+        amount = self.tier.bytes_per_prompt + self.tier.bytes_per_token * self.unit_tokens * len(units)
+        self.port = max(now, self.port) + amount / self.tier.bandwidth
+        return self.port + self.tier.latency
 
 
 class Engine(Generic[R]):
@@ -87,6 +119,12 @@ class Engine(Generic[R]):
         self.unit_blocks = self.unit_tokens // self.block if self.unit_tokens else 0
         self.unowned = replica.kv_blocks  # blocks that hold nothing
         self.cache = PrefixCache()
+        self.slow = SlowTier(replica.tier, self.unit_tokens)
+        self.asked: list[
+            tuple[R, float]
+        ] = []  # whose prefix comes from there since the engine was scheduled last, when
+        self.back: list[R] = []  # whose prefix has come
+        self.returning = 0  # requests with room whose prefix comes or has come
         self.waiting: list[R] = []
         self.running: list[R] = []
         self.cancels: list[R] = []
@@ -111,7 +149,7 @@ class Engine(Generic[R]):
         """Take free blocks, evicting unused prefixes where it must be."""
         self.unowned -= blocks
         while self.unowned < 0:
-            self.cache.evict()
+            self.slow.put(self.cache.evict())
             self.unowned += self.unit_blocks
 
     def release(self, r: R, extra: int = 0) -> None:
@@ -153,11 +191,11 @@ class Engine(Generic[R]):
 
     def schedule(self, now: float) -> None:
         """Decide the next iteration; sets `boundary`."""
-        self.granted = []
+        self.granted, self.asked = [], []
         self.seat_landed()
-        if not self.running and not self.waiting:
+        if not self.running and not self.waiting and not self.back:
             self.give_room()
-        while self.running or self.waiting:
+        while self.running or self.waiting or self.back:
             budget = self.table.token_budget
             for r in self.running:
                 r.chunk = 0
@@ -207,7 +245,8 @@ class Engine(Generic[R]):
 
     def give_room(self) -> None:
         """Keep KV blocks for requests that want room, unless a preempted one waits."""
-        while self.wanting and not self.waiting and len(self.running) + self.reserved < self.table.max_sequences:
+        nobody_waits = not self.waiting and not self.back
+        while self.wanting and nobody_waits and len(self.running) + self.reserved < self.table.max_sequences:
             if self.blocks(self.wanting[0].prompt) > self.free():
                 break
             r = self.wanting.pop(0)
@@ -222,6 +261,8 @@ class Engine(Generic[R]):
 
     def admit(self, now: float, budget: int) -> int:
         """Admit waiting requests while seats, token budget and blocks last."""
+        while budget > 0 and self.back and len(self.running) < self.table.max_sequences:
+            budget -= self.seat_back(self.back.pop(0), now, budget)
         while budget > 0 and self.waiting and len(self.running) < self.table.max_sequences:
             r = self.waiting[0]
             target = r.prompt + r.generated
@@ -231,6 +272,16 @@ class Engine(Generic[R]):
                     if unit not in self.cache.users:
                         break
                     hits.append(unit)
+            below: list[int] = []
+            if self.slow.room:
+                for unit in r.units[len(hits) : (target - 1) // self.unit_tokens]:
+                    if unit not in self.slow.units:
+                        break
+                    below.append(unit)
+            if below:
+                if not self.bring_back(r, hits, below, now):
+                    break
+                continue
             computed = len(hits) * self.unit_tokens
             chunk = min(target - computed, budget)
             want = self.blocks(computed + chunk) - len(hits) * self.unit_blocks
@@ -251,6 +302,43 @@ class Engine(Generic[R]):
             self.publish_prompt(r)
             budget -= chunk
         return budget
+
+    def bring_back(self, r: R, hits: list[int], below: list[int], now: float) -> bool:
+        """Ask for the blocks of a prompt in the slow tier, if there is room for all of it; it waits aside."""
+        want = self.blocks(r.prompt + r.generated) - len(hits) * self.unit_blocks
+        idle = sum(unit in self.cache.unused for unit in hits) * self.unit_blocks
+        if len(self.running) + self.returning >= self.table.max_sequences or want + idle > self.free():
+            return False
+        self.waiting.pop(0)
+        end = self.slow.send(below, now)
+        for unit in hits:
+            self.cache.use(unit)
+        r.shared = len(hits)
+        self.take(want)
+        self.returning += 1
+        r.place, r.computed = "coming", (len(hits) + len(below)) * self.unit_tokens
+        r.returned += len(below) * self.unit_tokens
+        r.return_s += end - now
+        self.asked.append((r, end))
+        return True
+
+    def seat_back(self, r: R, now: float, budget: int) -> int:
+        """Schedule the first chunk behind a prefix that has come back. Returns its tokens."""
+        target = r.prompt + r.generated
+        self.returning -= 1
+        self.running.append(r)
+        r.place = "running"
+        if np.isnan(r.start):
+            r.start, r.hit = now, r.computed
+        r.chunk = min(target - r.computed, budget)
+        self.unowned += self.blocks(target) - self.blocks(r.computed + r.chunk)
+        self.publish_prompt(r)
+        return r.chunk
+
+    def drop(self, r: R) -> None:
+        """Free what is kept for a prompt whose prefix has come back."""
+        self.returning -= 1
+        self.release(r, self.blocks(r.prompt + r.generated) - self.blocks(r.computed))
 
     def price(self, now: float) -> None:
         """Time and energy of the iteration that was scheduled."""

@@ -103,6 +103,8 @@ class Oracle:
                 elif kind == "at engine":
                     if r.place == "transit":
                         self.arrive(r, time)
+                elif kind == "came":
+                    self.came(r, time)
                 else:
                     self.apart.handle(r, kind, time)
             else:
@@ -172,6 +174,23 @@ class Oracle:
         engine.schedule(now)
         for r in engine.granted:
             self.apart.has_room(r, now)
+        for r, end in engine.asked:
+            self.add(end, "came", r.index)
+
+    def came(self, r: Request, now: float) -> None:
+        """A prefix has come back from the slow tier, if anybody still wants it."""
+        engine = self.engines[r.replica]
+        idle = engine.boundary == np.inf
+        if r.place == "coming":
+            r.place = "back"
+            engine.back.append(r)
+        elif idle:
+            r.place = ""
+            engine.drop(r)
+        else:
+            engine.cancels.append(r)
+        if idle:
+            self.schedule(r.replica, now)
 
     def arrive(self, r: Request, now: float) -> None:
         """A request reaches its engine."""
@@ -214,6 +233,12 @@ class Oracle:
             if r.place == "running":
                 engine.running.remove(r)
                 engine.release(r)
+            elif r.place == "back":
+                engine.back.remove(r)
+                engine.drop(r)
+            elif r.place == "left":
+                engine.drop(r)
+                r.place = ""
             if r.place:
                 self.end(r, Status.CANCELLED, 0, now)
         engine.cancels.clear()
@@ -229,12 +254,15 @@ class Oracle:
         if r.place == "":
             return
         r.finish = now
-        if r.place == "running":
+        if r.place in ("running", "back"):
             self.engines[r.replica].cancels.append(r)
             return
         if r.place == "waiting":
             self.engines[r.replica].waiting.remove(r)
+        coming = r.place == "coming"
         self.end(r, Status.CANCELLED, 0, now)
+        if coming:
+            r.place = "left"
 
     def column(self, name: str) -> npt.NDArray[np.float64]:
         """A field of all requests, in the order of the trace."""
