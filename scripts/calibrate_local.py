@@ -141,7 +141,9 @@ def main() -> None:
                 profiles["OpenVINO GenAI, F16"] = measure(url, 60 * asked.sweep, 60 * asked.check, told)
     if asked.save:
         for name, profile in profiles.items():
-            write_text(asked.save / f"{name.split(', ')[-1]}-{name.split()[0]}.json", json.dumps(profile, indent=1))
+            write_text(
+                asked.save / f"{name.split(', ')[-1]}-{name.split()[0].strip(',')}.json", json.dumps(profile, indent=1)
+            )
     text = (
         f"{table(profiles)}\n\nOne thread, one core ({_processor()}), {SLOTS} sequences, {BUDGET} tokens an iteration."
     )

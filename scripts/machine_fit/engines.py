@@ -14,8 +14,8 @@ from scripts.machine_fit.write import SOURCES
 
 from meritorder.catalog.engine import FIRST_TOKEN, KERNEL_KINDS, EngineProfile, Engines
 from meritorder.catalog.load import Catalog, catalog, engines_of
-from meritorder.predict.closed_loop import first_token_parts, server, server_table, token_parts, told
 from meritorder.files import write_text
+from meritorder.predict.closed_loop import first_token_parts, server, server_table, token_parts, told
 from meritorder.predict.inferencex import Point, point
 
 FILE = "e2e_inferencex_calib.csv"
@@ -132,9 +132,10 @@ TOKEN_LEVELS = (
 )
 FIRST_LEVELS = (
     Level((), lambda _: 0.7),
-    Level(("engine",), lambda _: 0.5),
-    Level(("engine", "origin"), lambda _: 0.7),
-    Level(("engine", "version"), lambda _: 0.2),
+    Level(("engine",), lambda _: 0.4),
+    Level(("engine", "origin"), lambda _: 0.5),
+    Level(("engine", "version"), lambda _: 0.15),
+    Level(LANE, lambda _: 0.2),
     Level(("engine", "origin"), lambda _: 0.1, kinds=False),
     Level(("engine", "version"), lambda _: 0.15, kinds=False),
     Level(("engine", "model"), lambda _: 0.1, kinds=False),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -10,7 +9,10 @@ import numpy as np
 from scipy.optimize import least_squares
 from scripts.machine_fit.committed import laid_over
 from scripts.machine_fit.data import Data, Floats, with_gpu
+from scripts.machine_fit.kernel_power import fit_kernel_power
 from scripts.machine_fit.mlenergy import LESS, Server, fit_times, robust, run, server_table, servers
+from scripts.machine_fit.mlperf import fit_mlperf
+from scripts.machine_fit.splitwise import fit_splitwise
 from scripts.machine_fit.write import Fitted
 
 from meritorder.catalog.load import catalog
@@ -26,11 +28,20 @@ PRIOR = {
 }
 RIDGE = 0.1
 COLUMNS = ("step", "prefill", "decode", "decode_kv", "pair")  # of an iteration table
+PICTURES = 0.5  # weight of rows with pictures, whose encoders draw power that no kernel here stands for
 UNIT = 1e-3  # a share so small that no kernel reaches the limit: joules are then proportional to what is measured
 POWER_FROM = {"a100": "h100", "h200": "h100", "gb200": "b200", "b300": "b200", "gb300": "b200"}
 
 
 def fit_power(data: Data, fitted: Fitted) -> None:
+    """Everything about energy, and the data sets that come with it."""
+    fit_boards(data, fitted)
+    fit_splitwise(data, fitted)
+    fit_kernel_power(data, fitted)
+    fit_mlperf(data, fitted)
+
+
+def fit_boards(data: Data, fitted: Fitted) -> None:
     """Fit the benchmark's engine, then the shares of H100 and B200; the others take those of their neighbour."""
     base = catalog(laid_over(fitted))
     measured = servers(data, base)
@@ -47,9 +58,7 @@ def _shares(measured: list[Server], machine: str, setups: Mapping[str, Mapping[s
     use, most = (np.concatenate([part[i] for part in parts], axis=1) for i in (0, 1))
     watts = np.array([float(row["gpu_power_w_per_gpu"]) for one in used for row in one.rows])
     idle, limit = used[0].place.chip.board
-    groups = [number for number, one in enumerate(used) for _ in one.rows]
-    sizes = Counter(groups)
-    weight = np.array([sizes[group] ** -0.25 for group in groups])  # servers with many rows count a little less
+    weight = np.array([PICTURES if row["task"] == "image-chat" else 1.0 for one in used for row in one.rows])
 
     def predicted(shares: Floats) -> Floats:
         drawn: Floats = np.minimum(use @ shares, most).sum(axis=0)

@@ -54,7 +54,7 @@ def _engine(rows: list[Row], base: Catalog, fitted: Fitted) -> None:
 
     def errors(x: Floats) -> Floats:
         fit = dict(zip(ENGINE, map(float, np.exp(x)), strict=True))
-        return np.log(np.array([seconds(*entry, fit) for entry in known]) / truth)
+        return np.asarray(np.log(np.array([seconds(*entry, fit) for entry in known]) / truth))
 
     found = least_squares(lambda x: robust(errors(x)).ravel(), start, bounds=(low, high), diff_step=1e-3).x
     size = np.median(np.abs(np.expm1(errors(found))), axis=0)
@@ -79,7 +79,7 @@ def _power(rows: list[Row], base: Catalog, fitted: Fitted) -> None:
 
     def errors(x: Floats) -> Floats:
         factors = {"drawn_prompt": float(x[0]), "drawn_token": float(x[1])}
-        return np.array([shares(*entry, factors) for entry in known]) / truth - 1
+        return np.asarray(np.array([shares(*entry, factors) for entry in known]) / truth - 1)
 
     found = least_squares(lambda x: robust(errors(x)).ravel(), [1.3, 1.3], bounds=(0.5, 4.0), diff_step=1e-3).x
     size = np.median(np.abs(errors(found)), axis=0)

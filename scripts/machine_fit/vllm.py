@@ -61,7 +61,8 @@ def fit_vllm(data: Data, fitted: Fitted) -> None:
         return np.asarray(np.r_[robust.ravel(), surely * (x - 1.0)])
 
     bounds = low / start, high / start
-    found = least_squares(residuals, np.ones(len(start)), bounds=bounds, diff_step=0.05, max_nfev=20)
+    # tails jump from request to request: short steps would follow the jumps
+    found = least_squares(residuals, np.ones(len(start)), bounds=bounds, diff_step=0.2, max_nfev=20)
     errors = np.abs(_errors(loads, replace(known, setups={VERSION: setup(found.x)})))
     note = f"{len(errors)} load stages, median error " + ", ".join(
         f"{metric.removesuffix('_ms').replace('_', ' ').upper()} {error:.1%}"

@@ -93,7 +93,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "message"),
     [
         (["simulte"], 'error: merit: there is no verb "simulte"; did you mean "simulate"?'),
-        (["xyz"], 'error: merit: there is no verb "xyz"; known: boom, check'),
+        (["xyz"], 'error: merit: there is no verb "xyz"; known: boom, calibrate'),
         (["--versoin"], 'error: merit: there is no option --versoin; did you mean "--version"?'),
         (["boom", "input", "--tmes", "3"], 'error: merit boom: there is no option --tmes; did you mean "--times"?'),
         (["boom"], "error: merit boom: missing argument 'name'; see `merit boom --help`"),

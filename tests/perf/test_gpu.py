@@ -38,8 +38,8 @@ def test_more_work_takes_no_less_time_and_energy(place):
     # A KV token of a larger batch may be read faster, the batch's caches together may not.
     caches = table.decode_kv_s * np.arange(len(table.decode_kv_s))
     for column in (table.step_s, table.prefill_s, table.decode_s, caches):
-        # Slopes are interpolated between measured batches.
-        assert (np.diff(column) >= -1e-3 * column[1:]).all()
+        # Between measured batches (parts of them, in a pipeline), what a cached token costs is interpolated.
+        assert (np.diff(column) >= -0.02 * column[1:]).all()
     for column in (table.step_j, table.prefill_j, table.decode_j):
         assert (np.diff(column) >= -1e-9).all()
     assert table.pair_s > 0
@@ -140,7 +140,9 @@ def test_linear_layers_keep_no_cache_but_move_their_state():
     assert table.decode_s[256] > moved
 
 
-@pytest.mark.parametrize(("name", "weights"), [("llama-3.1-70b", "fp8"), ("deepseek-r1", "fp4"), ("minimax-m2.5", "fp8")])
+@pytest.mark.parametrize(
+    ("name", "weights"), [("llama-3.1-70b", "fp8"), ("deepseek-r1", "fp4"), ("minimax-m2.5", "fp8")]
+)
 def test_factors_of_an_engine_act_on_their_kind_alone(name, weights):
     plain = _place("b200", name, tensor=8, weights=weights)
     slow = replace(plain, engine=EngineProfile(factors={"attention": 2.0}))

@@ -10,7 +10,9 @@ from meritorder.calibrate.forms import FORMS, Basis, Form
 from meritorder.calibrate.nonnegative import nonnegative
 from meritorder.calibrate.rows import Floats, Rows
 from meritorder.fleet.measured import Curve
+from meritorder.problems import InputError, Problem
 
+_NOISE = 0.05  # where nothing was repeated
 _FLOOR = 0.03  # relative error of any form: rows that average many times don't count without limit
 _FAR = 3.0  # errors beyond so many times the usual count less (Huber)
 _TURNS = 4
@@ -35,7 +37,15 @@ class Fitted:
 
 
 def fit(rows: Rows, noise: float, seed: int = 0) -> Fitted:
-    """Fit the form that does best on parts held out; `noise`: relative deviation of a single time."""
+    """Fit the form that does best on parts held out; `noise`: relative deviation of a single time, NaN: not known.
+
+    Raises InputError where there is too little to fit to.
+    """
+    noise = _NOISE if np.isnan(noise) else noise
+    if not (rows.decoding > 0).any() or not (rows.prompt_tokens > 0).any():
+        what = "tell of no iteration that decodes" if (rows.prompt_tokens > 0).any() else "tell of no prompt"
+        fix = "measure for longer; iterations much below a millisecond can't be told apart from outside"
+        raise InputError(Problem(f"the measurements {what}", "calibrate", fix=fix))
     parts = np.unique(rows.part)
     held = {form: _held_out(form, rows, noise) for form in FORMS} if len(parts) > 1 else {}
     best = _simplest(held)

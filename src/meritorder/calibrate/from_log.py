@@ -54,7 +54,7 @@ def calibrate_log(
     if notes:
         source["notes"] = notes
     return profile_of(
-        fit(rows, 0.05 if math.isnan(floor[0]) else floor[0], seed),
+        fit(rows, floor[0], seed),
         rows,
         floor,
         kv_tokens=log.kv_tokens,

@@ -48,7 +48,7 @@ def rows(heard: Sequence[Heard], budget: int, part: int) -> list[Row]:
         tokens, pairs = chunks.known.get(k, (0, 0.0))
         seconds = steps[k][0] - steps[k - 1][0]
         timed[k] = Row(seconds, (Iteration(len(both), kv, tokens, pairs),), part=part)
-    return found + list(_apart(timed).values())
+    return found + [row for row in _apart(timed).values() if row.seconds > 0.0]
 
 
 def _apart(timed: dict[int, Row]) -> dict[int, Row]:

@@ -131,7 +131,7 @@ def _profile(
 ) -> dict[str, Any]:
     floor = noise(found)
     rows = Rows.of(averaged(found))
-    fitted = fit(rows, 0.05 if math.isnan(floor[0]) else floor[0], wanted.seed)
+    fitted = fit(rows, floor[0], wanted.seed)
     manner = asker.manner
     return profile_of(
         fitted,

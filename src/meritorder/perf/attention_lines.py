@@ -47,7 +47,8 @@ def decode_line(chip: Accelerator, sequences: Floats, heads: Heads, kv: str) -> 
     fixed_s, slope_s = _line(np.maximum(took.reshape(batch.size, -1), fit.coefficients["fixed"] + reading), read)
     # With as long contexts each, more sequences take no less time.
     fixed_s = np.interp(sequences, batch, rising(fixed_s))
-    slope_s = np.interp(sequences, batch, np.maximum.accumulate(slope_s * batch) / batch)
+    at = np.maximum(sequences, 1.0)
+    slope_s = np.interp(at, batch, np.maximum.accumulate(slope_s * batch)) / at
     none = np.zeros_like(fixed_s)
     return (
         Cost(fixed_s, joules(chip, fixed_s, none, none, "attention")),

@@ -113,7 +113,7 @@ def step_work(place: Placement, tokens: Floats) -> Work:
 
 
 def decode_work(place: Placement, sequences: Floats) -> Work:
-    """What decoding sequences add, their whole context left out: output projection, windows, states, the engine's work."""
+    """What decoding sequences add, their context left out: output projection, windows, states, the engine's work."""
     chip, model = place.chip, place.model
     batch = np.maximum(sequences / place.pipeline, 1.0)
     own = np.maximum(batch / place.data, 1.0)
@@ -139,7 +139,7 @@ def decode_work(place: Placement, sequences: Floats) -> Work:
 
 
 def kv_work(place: Placement, sequences: Floats) -> Work:
-    """What one token in the KV caches of so many decoding sequences adds; with sparse attention, only to the indexer."""
+    """What one token in the KV caches of so many sequences adds; with sparse attention, only to the indexer."""
     chip, model = place.chip, place.model
     own = np.maximum(sequences / place.pipeline / place.data, 1.0)
     if model.sparse_tokens:

@@ -60,9 +60,9 @@ def experts(
     chip: Accelerator, tokens: Floats, layer: ExpertLayer, weight_bytes: float, bits: int, blocks: bool = False
 ) -> Cost:
     """A fused layer of routed experts on the chip with most work; `tokens` enter it on all groups together."""
-    rows, touched = loads(tokens, layer)
-    read = touched.mean(axis=0) * layer.count / layer.spread * layer.params * weight_bytes
-    flops = 2.0 * (rows * touched).mean(axis=0) * layer.count / layer.spread * layer.params
+    local = layer.count / layer.spread * layer.params
+    read = sampled(lambda m: loads(m, layer)[1].mean(axis=0), tokens) * local * weight_bytes
+    flops = sampled(lambda m: np.prod(loads(m, layer), axis=0).mean(axis=0), tokens) * 2.0 * local
     fit = _measured(chip, "experts", bits, blocks, weight_bytes)
     if fit is None:
         return _roofline(chip, chip.gpu.experts(bits), read, flops, 0.0 * tokens, bits, _stored(weight_bytes))

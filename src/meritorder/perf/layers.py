@@ -36,7 +36,7 @@ def _blocks(place: Placement, precision: str) -> bool:
 
 
 def full_attention(place: Placement, tokens: Floats) -> Kernels:
-    """Projections of a full-attention layer. Latent attention: its down-projections are not split, each chip does all."""
+    """Projections of a full-attention layer. Latent attention: down-projections are not split, each chip does all."""
     model, split = place.model, place.tensor
     precision = model.attention_precision(place.weights)
     if not model.kv_lora:
@@ -144,7 +144,7 @@ def decode_attention(place: Placement, sequences: Floats) -> tuple[Cost, Cost]:
 
 
 def window_decode(place: Placement, sequences: Floats) -> Cost:
-    """One sliding-window layer's decode attention; shorter sequences read less, the whole window keeps tables affine."""
+    """One sliding-window layer's decode attention. Shorter sequences read less: the whole window keeps it affine."""
     fixed, token = decode_line(place.chip, sequences, _window_heads(place), place.kv)
     return Cost(
         fixed.seconds + token.seconds * sequences * place.model.window_span,

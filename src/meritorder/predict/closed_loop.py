@@ -57,7 +57,7 @@ class Server:
 
     @property
     def batch(self) -> float:
-        """Sequences that decode at a time. Where memory holds hardly any by our count, the count is wrong, not the run."""
+        """Sequences that decode at a time. Where memory holds hardly any by our count, that is wrong, not the run."""
         return min(self.clients, self.fits) if self.fits >= 4 else self.clients
 
 
@@ -141,7 +141,8 @@ def first_token_parts(server: Server, table: IterationTable) -> dict[str, float]
 
 def first_token_seconds(engine: EngineProfile, parts: Mapping[str, float]) -> float:
     """Seconds to the first token, as a client measures them."""
-    return sum(getattr(engine.first_token, name) * value for name, value in parts.items())
+    first = engine.first_token
+    return float(sum(getattr(first, name) * value for name, value in parts.items()))
 
 
 def server_table(server: Server) -> IterationTable:

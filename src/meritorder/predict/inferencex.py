@@ -34,6 +34,8 @@ PRECISIONS = {"": "bf16", "bf16": "bf16", "fp8": "fp8", "fp4": "fp4", "int4": "i
 
 # InferenceX draws lengths evenly from 80 to 100 % of the nominal ones.
 SHORTEST, LONGEST = 0.8, 1.0
+# A server has eight; "aggregated" rows with more are disaggregated racks.
+SERVER_CHIPS = 8
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def point(row: Row) -> Point:
     """The row's operating point. Raises KeyError with what is not known: a model, a system, a precision."""
     model, machine = MODELS[row["model_path"]], SYSTEMS.get(row["system"], row["system"])
     weights = "mxfp4" if model.startswith("gpt-oss") else PRECISIONS[row.get("precision", "")]
-    common = {
+    common: dict[str, object] = {
         "engine": row["backend"],
         "version": row.get("backend_version", "") or row.get("measured", "")[:7],
         "machine": machine,
@@ -99,6 +101,8 @@ def point(row: Row) -> Point:
     if row.get("mode") == "disagg":
         return _apart(row, common)
     split, workers, concurrency = _together(row)
+    if split.chips > SERVER_CHIPS and common["drawn"]:
+        return _rack(split, concurrency, common)
     return Point(**common, split=split, workers=workers, concurrency=concurrency)  # type: ignore[arg-type]
 
 
@@ -139,6 +143,23 @@ def squared(tensor: int, data: int, moe_tensor: int, moe_expert: int, pipeline: 
         chips = tensor
     expert = min(moe_expert, chips)
     return Split(1 if data > 1 else chips, chips if data > 1 else 1, expert, pipeline)
+
+
+def _rack(split: Split, concurrency: float, common: dict[str, object]) -> Point:
+    """Rows of a rack: all that is known is how many chips there were, and that prompts had chips of their own.
+
+    Taken: a third of them for prompts, four to a worker; the rest decodes together, attention copied to each chip.
+    """
+    workers = max(1, split.chips // 12)
+    decode = split.chips - 4 * workers
+    return Point(
+        **common,  # type: ignore[arg-type]
+        split=Split(1, decode, decode, 1),
+        workers=1,
+        concurrency=concurrency,
+        prefill=Split(1, 4, 4, 1),
+        prefill_workers=workers,
+    )
 
 
 def _apart(row: Row, common: dict[str, object]) -> Point:

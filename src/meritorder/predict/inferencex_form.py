@@ -20,6 +20,11 @@ from meritorder.predict.inferencex import Point, point
 
 TTFT, TPOT = "silicon_ttft_ms", "silicon_tpot_ms"
 
+# Of disaggregated servers, from 22 rows of GB200 racks: what handing over a prompt's cache adds, seconds, and the share
+# of clients whose prompts arrive together (all of them at the start, a tenth of a run; then fewer and fewer).
+HANDOVER = 0.15
+TOGETHER = 0.3
+
 
 class InferenceXForm:
     """Time to first token and per output token of InferenceX rows, aggregated and disaggregated."""
@@ -54,6 +59,8 @@ def _answer(row: Row, catalog: Catalog) -> Answer:
         notes.append(f"memory holds {loop.fits:.0f} of {loop.clients:.0f} concurrent requests by our count")
     if run.prefill is not None:
         notes.append("disaggregated: speculative decoding unknown, taken as off")
+        if row.get("mode") == "disagg" and not row.get("decode_num_workers"):
+            notes.append("number of workers not given, taken as one")
         first, token = _apart(run, loop, catalog)
     else:
         token = token_seconds(loop)
@@ -76,7 +83,7 @@ def _apart(run: Point, loop: Server, catalog: Catalog) -> tuple[float, float]:
     decoding = token * loop.output
     busy = min(0.95, run.concurrency * alone / servers / (decoding + alone))
     waiting = max(alone * busy / (1 - busy) / 2, run.concurrency * alone / servers - decoding - alone)
-    start = 0.1 * alone * run.concurrency / servers / 2
+    clumped = TOGETHER * alone * run.concurrency / servers / 2
     first = place.engine.first_token
-    overhead = first.request + first.prompt_token * prompts.prompt
-    return overhead + alone + max(0.0, waiting) + start, token
+    overhead = HANDOVER + first.request + first.prompt_token * prompts.prompt
+    return overhead + alone + max(0.0, waiting) + clumped, token
