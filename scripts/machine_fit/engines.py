@@ -132,9 +132,10 @@ TOKEN_LEVELS = (
 )
 FIRST_LEVELS = (
     Level((), lambda _: 0.7),
-    Level(("engine",), lambda _: 0.5),
-    Level(("engine", "origin"), lambda _: 0.7),
-    Level(("engine", "version"), lambda _: 0.2),
+    Level(("engine",), lambda _: 0.4),
+    Level(("engine", "origin"), lambda _: 0.5),
+    Level(("engine", "version"), lambda _: 0.15),
+    Level(LANE, lambda _: 0.2),
     Level(("engine", "origin"), lambda _: 0.1, kinds=False),
     Level(("engine", "version"), lambda _: 0.15, kinds=False),
     Level(("engine", "model"), lambda _: 0.1, kinds=False),

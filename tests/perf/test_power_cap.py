@@ -1,5 +1,7 @@
 """A power limit: power stays below it, prompts wait, decode hardly does."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -46,7 +48,7 @@ def test_no_iteration_draws_more_than_the_limit(free, half):
 
 def test_a_lower_limit_takes_no_less_time_and_no_more_power(free):
     tables = [free.table, *(_replica(f", power_cap: {watts} W").table for watts in (600, 450, 300))]
-    for wider, tighter in zip(tables[:-1], tables[1:], strict=True):
+    for wider, tighter in pairwise(tables):
         assert (tighter.step_s >= wider.step_s * (1 - 1e-12)).all()
         power = [table.step_j[1:] / table.step_s[1:] for table in (wider, tighter)]
         assert (power[1] <= power[0] * (1 + 1e-9)).all()

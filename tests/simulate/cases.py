@@ -51,6 +51,7 @@ def random_table(g: np.random.Generator, max_sequences: int, token_budget: int) 
         decode_kv_j=kv_j,
         pair_j=g.uniform(0, 1e-5),
         idle_w=100.0,
+        mixed_kv_s=kv_s[-1],
     )
 
 

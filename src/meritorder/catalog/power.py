@@ -6,7 +6,9 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Kind: TypeAlias = Literal["gemm", "experts_16", "experts_8", "experts_4", "attention", "link", "other", "sequence", "mixed"]
+Kind: TypeAlias = Literal[
+    "gemm", "experts_16", "experts_8", "experts_4", "attention", "link", "other", "sequence", "mixed"
+]
 
 
 class PowerCoefficients(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from meritorder.catalog.load import Catalog
 from meritorder.predict.closed_loop import (
@@ -19,6 +20,10 @@ from meritorder.predict.form import Answer, Progress, Row
 from meritorder.predict.inferencex import Point, point
 
 TTFT, TPOT = "silicon_ttft_ms", "silicon_tpot_ms"
+
+# Chips without runs whose sister has the same memory bandwidth, links and 8 and 16 bit peaks. Their kernel tables still
+# differ by up to a third, as the servers that they were measured on did; engines are fitted on the sister's.
+SISTERS = {"b300": "b200", "gb300": "gb200"}
 
 # Of disaggregated servers, from 22 rows of GB200 racks: what handing over a prompt's cache adds, seconds, and the share
 # of clients whose prompts arrive together (all of them at the start, a tenth of a run; then fewer and fewer).
@@ -52,20 +57,29 @@ def _answer(row: Row, catalog: Catalog) -> Answer:
         return Answer({}, f"{unknown.args[0]} is not in the catalog")
     if run.machine not in catalog.accelerators:
         return Answer({}, f"no machine {run.machine} in the catalog")
+    first, token, notes = _times(run, catalog)
+    if run.machine in SISTERS:
+        first_there, token_there, _ = _times(replace(run, machine=SISTERS[run.machine]), catalog)
+        first, token = (first * first_there) ** 0.5, (token * token_there) ** 0.5
+        notes.append(f"no runs on {run.machine}: the mean of its own kernels and those of {SISTERS[run.machine]}")
+    if run.prefill is not None:
+        notes.append("disaggregated: speculative decoding unknown, taken as off")
+        if row.get("mode") == "disagg" and not row.get("decode_num_workers"):
+            notes.append("number of workers not given, taken as one")
+    return Answer({TTFT: first * 1e3, TPOT: token * 1e3}, "; ".join(notes))
+
+
+def _times(run: Point, catalog: Catalog) -> tuple[float, float, list[str]]:
+    """Seconds to the first token and per token, and what they lean on."""
     profile = catalog.engines.profile(told(run, catalog), run.month)
     loop = server(run, catalog, profile)
     notes = list(profile.notes)
     if loop.fits < loop.clients:
         notes.append(f"memory holds {loop.fits:.0f} of {loop.clients:.0f} concurrent requests by our count")
     if run.prefill is not None:
-        notes.append("disaggregated: speculative decoding unknown, taken as off")
-        if row.get("mode") == "disagg" and not row.get("decode_num_workers"):
-            notes.append("number of workers not given, taken as one")
-        first, token = _apart(run, loop, catalog)
-    else:
-        token = token_seconds(loop)
-        first = first_token_seconds(profile, first_token_parts(loop, server_table(loop)))
-    return Answer({TTFT: first * 1e3, TPOT: token * 1e3}, "; ".join(notes))
+        return *_apart(run, loop, catalog), notes
+    first = first_token_seconds(profile, first_token_parts(loop, server_table(loop)))
+    return first, token_seconds(loop), notes
 
 
 def _apart(run: Point, loop: Server, catalog: Catalog) -> tuple[float, float]:

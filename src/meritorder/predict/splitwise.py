@@ -116,7 +116,6 @@ def _answer(row: Row, place: Placement, table: IterationTable, catalog: Catalog)
     prompt, token = work(batch, table)
     fit = catalog.setups[f"{SETUP}-{machine(row['hardware'])}"]
     first, step = seconds(batch, place, (prompt[0], token[0]), fit)
-    whole = first + step * (batch.output - 1)
     peak, mean = shares(batch, place, (prompt[1], token[1]), (first, step), fit)
     values = {
         "prompt_ms": first * 1e3,

@@ -87,7 +87,6 @@ def ask(fleet: FleetState, sim: SimState, request: int, time: float) -> int:
 def wake(fleet: FleetState, sim: SimState, replica: int, time: float) -> int:
     """Something has come to a decode replica. Returns it if it idles, else it looks up after the present iteration."""
     e = sim.engines[replica]
-    e.apart = 1
     if e.n == 0:
         e.now = time
         return replica

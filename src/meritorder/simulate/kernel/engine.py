@@ -32,7 +32,7 @@ from meritorder.simulate.kernel.schedule import stop_running
 
 
 @inlined
-def finish(fleet: FleetState, sim: SimState, replica: int, request: int) -> None:
+def finish(fleet: FleetState, sim: SimState, replica: int, request: int, apart: bool) -> None:
     """A request has its last token."""
     e = sim.engines[replica]
     q = sim.requests[request]
@@ -43,7 +43,7 @@ def finish(fleet: FleetState, sim: SimState, replica: int, request: int) -> None
     q.finish = e.now + output * p.output_token_s + back
     q.status = COMPLETED
     sim.clock[0].unfinished -= 1
-    if p.role != WHOLE:
+    if apart:
         finish_apart(fleet, sim, replica, request)
     else:
         ended(fleet, replica, sim.service[request], q.new, q.room, output, True)
@@ -83,8 +83,8 @@ def cancel_running(fleet: FleetState, sim: SimState, replica: int, request: int)
 
 
 @inlined
-def pass_boundary(fleet: FleetState, sim: SimState, replica: int, time: float) -> None:
-    """The iterations under way have ended at `time`: hand out tokens, end requests."""
+def pass_boundary(fleet: FleetState, sim: SimState, replica: int, time: float, apart: bool) -> None:
+    """The iterations under way have ended at `time`: hand out tokens, end requests. `apart`: as in `schedule`."""
     e = sim.engines[replica]
     pool = fleet.replicas[replica].pool
     p = fleet.pools[pool]
@@ -119,7 +119,7 @@ def pass_boundary(fleet: FleetState, sim: SimState, replica: int, time: float) -
         else:
             made += 1.0
             q.generated += 1
-            if p.role == PREFILL:
+            if apart and p.role == PREFILL:
                 set_aside(fleet, sim, replica, i, time)
                 i = following
                 continue
@@ -136,7 +136,7 @@ def pass_boundary(fleet: FleetState, sim: SimState, replica: int, time: float) -
         i = following
     meter(sim, pool, started, time, joules, running, kv, float(e.chunk), made, float(n))
     while e.decoding > 0 and sim.heap[e.heap].finish_it <= e.iteration:
-        finish(fleet, sim, replica, sim.heap[e.heap].request)
+        finish(fleet, sim, replica, sim.heap[e.heap].request, apart)
     i = e.cancels
     e.cancels = NOBODY
     while i >= 0:
@@ -144,6 +144,12 @@ def pass_boundary(fleet: FleetState, sim: SimState, replica: int, time: float) -
         if q.status >= PREFILLING or q.status == CANCELLED:
             cancel_running(fleet, sim, replica, i)
         i = q.next_cancel
+
+
+@compiled
+def pass_boundary_apart(fleet: FleetState, sim: SimState, replica: int, time: float) -> None:
+    """`pass_boundary` for an engine that works with others."""
+    pass_boundary(fleet, sim, replica, time, True)
 
 
 @inlined

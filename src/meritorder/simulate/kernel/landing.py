@@ -129,7 +129,6 @@ def give_room(fleet: FleetState, sim: SimState, replica: int, taken: int) -> Non
             add_event(sim.events, sim.clock, e.now + way_in_s(fleet, sim, q.replica, i), i, AT_ENGINE)
         else:
             start_transfer(fleet, sim, i, e.now)
-    e.apart = int(a.wanting >= 0 or a.landed >= 0)
 
 
 @compiled

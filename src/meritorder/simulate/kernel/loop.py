@@ -16,7 +16,7 @@ from meritorder.dispatch.state import WHOLE, FleetState
 from meritorder.dispatch.tournament import set_key, smallest
 from meritorder.dispatch.update import room_for, sent, settle
 from meritorder.simulate.kernel.apart import handle_apart
-from meritorder.simulate.kernel.engine import arrive, give_up, pass_boundary, send
+from meritorder.simulate.kernel.engine import arrive, give_up, pass_boundary, pass_boundary_apart, send
 from meritorder.simulate.kernel.event_heap import add_event, drop_first
 from meritorder.simulate.kernel.memory import (
     ASK,
@@ -29,7 +29,7 @@ from meritorder.simulate.kernel.memory import (
     SHED,
     SimState,
 )
-from meritorder.simulate.kernel.schedule import schedule
+from meritorder.simulate.kernel.schedule import schedule, schedule_apart
 
 
 @inlined
@@ -54,7 +54,7 @@ def dispatch(fleet: FleetState, sim: SimState, request: int, time: float) -> boo
         return False
     q.new = prompt - cached
     q.room = room_for(fleet, service, prompt, output)
-    apart = fleet.pools[fleet.replicas[replica].pool].role != WHOLE
+    apart = len(sim.handed) > 0 and fleet.pools[fleet.replicas[replica].pool].role != WHOLE
     if apart:
         q.room = prompt
     sent(fleet, replica, service, q.new, q.room)
@@ -107,13 +107,20 @@ def run(fleet: FleetState, sim: SimState, most: int) -> bool:
         else:
             born = NOBODY
             engine = smallest(sim.timeline, 0, len(sim.timeline) >> 1)
-            pass_boundary(fleet, sim, engine, time)
+            if sim.engines[engine].apart == 0:
+                pass_boundary(fleet, sim, engine, time, False)
+            else:
+                pass_boundary_apart(fleet, sim, engine, time)
         if born >= 0 and dispatch(fleet, sim, born, time):
             there = born
         if there >= 0 and arrive(fleet, sim, there, time):
             engine = sim.requests[there].replica
         if engine >= 0:
-            set_key(sim.timeline, 0, len(sim.timeline) >> 1, engine, schedule(fleet, sim, engine))
+            if sim.engines[engine].apart == 0:
+                boundary = schedule(fleet, sim, engine, False)
+            else:
+                boundary = schedule_apart(fleet, sim, engine)
+            set_key(sim.timeline, 0, len(sim.timeline) >> 1, engine, boundary)
         if born >= 0 or there >= 0 or engine >= 0:
             c.now = time
         settle(fleet)

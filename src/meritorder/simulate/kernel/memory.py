@@ -46,7 +46,7 @@ ENGINE = np.dtype(
         ("chunk", "i4"),  # single: prompt tokens in the iteration
         ("single", "i4"),
         ("cancels", "i4"),  # running requests whose client has given up
-        ("apart", "i4"),  # requests whose prompts are computed elsewhere want room here, or have come
+        ("apart", "i4"),  # its pool computes only prompts, or decodes those of others
     ]
 )
 

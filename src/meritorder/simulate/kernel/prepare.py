@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meritorder.dispatch.records import Records, records
-from meritorder.dispatch.state import FleetState
+from meritorder.dispatch.state import WHOLE, FleetState
 from meritorder.dispatch.tournament import new_tree
 from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
@@ -53,6 +53,7 @@ def prepare(
     engines = records(count, ENGINE)
     engines.free[:] = state.pools.kv_blocks[pool_of]
     engines.heap[:] = np.cumsum(seats) - seats
+    engines.apart[:] = state.pools.role[pool_of] != WHOLE
     for name in ("head", "tail", "prefilling", "cancels"):
         engines[name] = NOBODY
     requests = records(n, REQUEST)

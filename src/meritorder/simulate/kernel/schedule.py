@@ -186,14 +186,17 @@ def price(fleet: FleetState, sim: SimState, replica: int, chunks: int) -> None:
 
 
 @inlined
-def schedule(fleet: FleetState, sim: SimState, replica: int) -> float:
-    """Decide what the engine does from `now` on. Returns the time of its next boundary; infinity: idle."""
+def schedule(fleet: FleetState, sim: SimState, replica: int, apart: bool) -> float:
+    """Decide what the engine does from `now` on. Returns the time of its next boundary; infinity: idle.
+
+    `apart` is constant where this is called: most engines have nothing to do with others, and no code for it.
+    """
     e = sim.engines[replica]
     e.n = e.single = e.chunk = 0
-    if e.apart != 0:
+    if apart:
         seat_landed(fleet, sim, replica)
     if e.running == 0 and e.waiting == 0:
-        if e.apart != 0:
+        if apart:
             give_room(fleet, sim, replica, 0)
         return np.inf
     preempted, taken = keep_running(fleet, sim, replica)
@@ -203,7 +206,7 @@ def schedule(fleet: FleetState, sim: SimState, replica: int) -> float:
     if not preempted:
         budget = fleet.pools[fleet.replicas[replica].pool].token_budget - e.decoding - chunks
         chunks += admit_waiting(fleet, sim, replica, budget)
-        if e.apart != 0:
+        if apart:
             give_room(fleet, sim, replica, taken)
         if chunks == 0:
             e.free += taken
@@ -240,3 +243,9 @@ def jump(fleet: FleetState, sim: SimState, replica: int) -> float:
     e.n = max(affordable(sim.phases, first_phase, p.block_tokens, e.due, e.decoding, free, left), 1)
     base, slope = decode_terms(fleet, sim, replica)
     return float(e.now + total(base, slope, e.kv, e.decoding, e.n))
+
+
+@compiled
+def schedule_apart(fleet: FleetState, sim: SimState, replica: int) -> float:
+    """`schedule` for an engine that works with others."""
+    return schedule(fleet, sim, replica, True)

@@ -1,0 +1,72 @@
+"""Engines by name and version, and splits of a model, as a fleet file names them."""
+
+import pytest
+
+from meritorder.catalog.engine import nearest_version
+from meritorder.catalog.load import accelerators, engines, models
+from meritorder.fleet.schema import Engine, Fleet, Pool, Service, Site
+from meritorder.perf.compile import compile_replica
+from meritorder.problems import InputError
+
+
+def _replica(accelerator="b200", model="deepseek-r1", engine=None, **pool):
+    fleet = Fleet(
+        name="f",
+        models={model: models()[model]},
+        accelerators={accelerator: accelerators()[accelerator]},
+        sites={"s": Site(usd_per_kwh=0.1, kg_per_kwh=0.3)},
+        pools={
+            "p": Pool(
+                **{"site": "s", "accelerator": accelerator, "model": model, "replicas": 1, "weights": "fp8"},
+                engine=engine or Engine(),
+                **pool,
+            )
+        },
+        services={"a": Service(model=model)},
+    )
+    return compile_replica(fleet, "p")
+
+
+@pytest.mark.parametrize(
+    ("version", "month", "nearest"),
+    [
+        ("0.5.10.post1", "", "0.5.9"),
+        ("0.5.1", "", "0.5.6"),
+        ("nightly-dev", "2026-03", "0.5.9"),
+        ("glm5-hopper", "2025-12", "0.5.6"),
+        ("", "", "0.5.9"),
+    ],
+)
+def test_a_version_without_data_takes_the_nearest(version, month, nearest):
+    assert nearest_version(version, month, {"0.5.6": "2025-12", "0.5.9": "2026-03"}) == nearest
+
+
+def test_engine_and_version_change_the_table_and_borrowed_ones_are_told():
+    known = _replica(engine=Engine(name="sglang", version="0.5.9"), tensor=8)
+    other = _replica(engine=Engine(name="trtllm", version="1.2.0rc6.post2"), tensor=8)
+    assert known.table.seconds(32, 32e3) != other.table.seconds(32, 32e3)
+    assert not [note for note in known.notes if "coefficients of" in note and "sglang" in note]
+    unknown = _replica(engine=Engine(name="sglang", version="0.5.10"), tensor=8)
+    assert "sglang 0.5.10: coefficients of 0.5.9" in unknown.notes
+
+
+def test_every_engine_of_the_schema_was_measured():
+    assert set(engines().versions) == {"vllm", "sglang", "trtllm"}
+
+
+def test_attention_copies_hold_more_sessions_than_tensor_parallel():
+    split = _replica(tensor=8)
+    copies = _replica(data_parallel=8, expert_parallel=8)
+    assert copies.accelerators == split.accelerators == 8
+    assert copies.kv_tokens > 4 * split.kv_tokens
+
+
+@pytest.mark.parametrize("split", [{"tensor": 4, "expert_parallel": 3}, {"tensor": 4, "expert_parallel": 8}])
+def test_experts_that_do_not_divide_are_refused(split):
+    with pytest.raises(InputError, match="expert"):
+        _replica(**split)
+
+
+def test_a_stage_stays_within_the_link():
+    with pytest.raises(InputError, match="data_parallel"):
+        _replica(tensor=8, data_parallel=2)
