@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -21,6 +22,7 @@ from scripts.machine_fit.layers import write_layers
 from scripts.machine_fit.memory import fit_memory
 from scripts.machine_fit.power import fit_power
 from scripts.machine_fit.rooflines import fit_rooflines
+from scripts.machine_fit.turns import in_turn
 from scripts.machine_fit.vllm import fit_vllm
 from scripts.machine_fit.vllm_requests import fit_vllm_requests
 from scripts.machine_fit.wafer import fit_wafer
@@ -31,24 +33,25 @@ FITTED = CATALOG / "fitted.yaml"
 
 
 def operators(data: Data, fitted: Fitted) -> None:
-    """Kernels by shape, and the plain rooflines of machines without tables."""
+    """Kernels by shape, those of profiled models, and the plain rooflines of machines without tables."""
     write_kernels(fit_kernels(data), CATALOG / "operators.json")
+    write_layers(data)
     fit_rooflines(data, fitted)
+    fit_memory(data, fitted)
 
 
 def engines(data: Data, fitted: Fitted) -> None:
-    """What engines add; the memory that they keep."""
+    """What engines add."""
     write_engines(fit_engines(data), CATALOG / "engines.yaml")
-    fit_memory(data, fitted)
 
 
 def vllm(data: Data, fitted: Fitted) -> None:
     """vLLM servers under open load."""
     fit_vllm(data, fitted)
     fit_vllm_requests(data, fitted)
-    write_layers(data)
 
 
+# In order: a part leans on what those before it have written.
 PARTS: dict[str, Callable[[Data, Fitted], None]] = {
     "operators": operators,
     "engines": engines,
@@ -64,12 +67,15 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder of the calibration files")
     parser.add_argument("--only", choices=PARTS, help="the part to fit")
     arguments = parser.parse_args()
-    data, fitted = Data(arguments.data), committed()
-    for name, part in PARTS.items():
-        if arguments.only in (None, name):
-            part(data, fitted)
-            write(fitted, FITTED)
-            print(f"fitted: {name}", flush=True)
+    in_turn(partial(fit_part, name, arguments.data) for name in PARTS if arguments.only in (None, name))
+
+
+def fit_part(name: str, folder: Path) -> None:
+    """Fit one part and write the catalog's files."""
+    fitted = committed()
+    PARTS[name](Data(folder), fitted)
+    write(fitted, FITTED)
+    print(f"fitted: {name}", flush=True)
 
 
 def committed() -> Fitted:

@@ -148,7 +148,7 @@ def _setups(x: Floats) -> dict[str, dict[str, float]]:
     return setups
 
 
-def robust(errors: Floats) -> Floats:
-    """Errors whose square grows like their size once they exceed PIVOT."""
-    squares = 2.0 * PIVOT**2 * (np.sqrt(1.0 + (errors / PIVOT) ** 2) - 1.0)
+def robust(errors: Floats, pivot: float = PIVOT) -> Floats:
+    """Errors whose square grows like their size once they exceed the pivot."""
+    squares = 2.0 * pivot**2 * (np.sqrt(1.0 + (errors / pivot) ** 2) - 1.0)
     return np.asarray(np.sign(errors) * np.sqrt(squares))

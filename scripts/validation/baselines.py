@@ -14,25 +14,39 @@ from sklearn.preprocessing import OrdinalEncoder
 from threadpoolctl import threadpool_limits
 
 Floats = npt.NDArray[np.float64]
+LEAST = 20  # rows that a baseline must have to learn from
 
 
 def roofline(known: Sequence[Bounds], truth: Floats, unknown: Sequence[Bounds]) -> Floats:
-    """`a + max(memory / b, compute / c)` with a, b, c fitted to the known rows (least squares of logarithms)."""
+    """`a + max(memory / b, compute / c)` with a, b, c fitted to the known rows (least squares of logarithms).
+
+    One for each kind of row; a kind with too few known rows is predicted by one fitted to all.
+    """
+    predicted = np.empty(len(unknown))
+    for kind in {bound.kind for bound in unknown}:
+        own = [i for i, bound in enumerate(known) if bound.kind == kind]
+        used = own if len(own) >= LEAST else range(len(known))
+        asked = [i for i, bound in enumerate(unknown) if bound.kind == kind]
+        x = _fitted([known[i] for i in used], truth[list(used)])
+        predicted[asked] = _seconds(x, *_sides([unknown[i] for i in asked]))
+    return predicted
+
+
+def _fitted(known: Sequence[Bounds], truth: Floats) -> Floats:
     memory, compute = _sides(known)
-
-    def seconds(x: Floats, memory: Floats, compute: Floats) -> Floats:
-        a, b, c = np.exp(x)
-        return np.asarray(a + np.maximum(memory * b, compute * c))
-
     # Whatever the unit of the truth is, the first guess has its size.
     scale = np.median(truth) / max(np.median(np.maximum(memory, compute)), 1e-12)
     start = np.log([max(float(truth.min()) / 2, 1e-12), scale, scale])
 
     def residuals(x: Floats) -> Floats:
-        return np.asarray(np.log(seconds(x, memory, compute) / truth))
+        return np.asarray(np.log(_seconds(x, memory, compute) / truth))
 
-    found = least_squares(residuals, start, loss="soft_l1", f_scale=0.2)
-    return seconds(found.x, *_sides(unknown))
+    return np.asarray(least_squares(residuals, start, loss="soft_l1", f_scale=0.2).x)
+
+
+def _seconds(x: Floats, memory: Floats, compute: Floats) -> Floats:
+    a, b, c = np.exp(x)
+    return np.asarray(a + np.maximum(memory * b, compute * c))
 
 
 def _sides(bounds: Sequence[Bounds]) -> tuple[Floats, Floats]:

@@ -9,6 +9,7 @@ from scripts.machine_fit.committed import laid_over
 from scripts.machine_fit.data import Data, Row
 from scripts.machine_fit.engines import FILE, fit_engines
 from scripts.machine_fit.write import Fitted
+from scripts.validation import bounds
 from scripts.validation.study import Bounds, Fold, Metric, Study, by_hash, by_value
 
 from meritorder.catalog.engine import SAME_SHAPE
@@ -35,8 +36,8 @@ def studies() -> list[Study]:
             form=INFERENCEX,
             folds=folds,
             metrics=(
-                Metric("TPOT", TPOT, "mean", *BARS[what], counts=_sound, bounds=_bounds),
-                Metric("TTFT", TTFT, "mean", 0.35, 0.25, counts=_prompt, bounds=None),
+                Metric("TPOT", TPOT, "mean", *BARS[what], counts=_sound, bounds=_token_bounds),
+                Metric("TTFT", TTFT, "mean", 0.35, 0.25, counts=_prompt, bounds=_prompt_bounds),
             ),
             outcomes=frozenset({TTFT, TPOT, "quality"}),
             refit=refit,
@@ -89,13 +90,15 @@ def _prompt(row: Row) -> bool:
     return row["quality"] == "ok"
 
 
-def _bounds(row: Row) -> Bounds:
-    """Reading the weights in use and the caches once, and the arithmetic of the batch, at the data sheet's peaks."""
+def _token_bounds(row: Row) -> Bounds:
     run, known = point(row), catalog()
     chip, model = known.accelerators[run.machine], known.models[run.model]
-    chips = run.split.chips
-    batch = run.concurrency
-    cached = batch * (run.prompt + run.output / 2) * model.kv_bytes_per_token(run.kv)
-    memory = (model.weight_bytes(run.weights) + cached) / chip.bandwidth / chips
-    tokens = batch * (1 + run.prompt / run.output)
-    return Bounds(memory, tokens * model.flops_per_token / chip.flops(chip.compute_bits(8)) / chips)
+    return bounds.iteration(
+        chip, model, run.weights, run.split.chips, run.concurrency, run.prompt + run.output / 2, run.kv
+    )
+
+
+def _prompt_bounds(row: Row) -> Bounds:
+    run, known = point(row), catalog()
+    chip, model = known.accelerators[run.machine], known.models[run.model]
+    return bounds.prompt(chip, model, run.weights, run.split.chips, run.prompt)

@@ -10,6 +10,7 @@ from scripts.machine_fit.committed import laid_over
 from scripts.machine_fit.data import Data, Row
 from scripts.machine_fit.kernels import TABLES, fit_kernels
 from scripts.machine_fit.write import Fitted
+from scripts.validation import bounds
 from scripts.validation.study import Fold, Metric, Study, by_hash
 
 from meritorder.catalog.operators import bundled
@@ -48,7 +49,7 @@ def _study(name: str) -> Study:
         table.file,
         table.form,
         folds,
-        (Metric("latency", "latency_ms", "median", floor, aim),),
+        (Metric("latency", "latency_ms", "median", floor, aim, bounds=getattr(bounds, name)),),
         frozenset({"latency_ms"}),
         partial(refit, name),
         group=table.group,

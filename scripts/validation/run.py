@@ -19,7 +19,6 @@ from meritorder.predict.form import Answer
 
 Floats = npt.NDArray[np.float64]
 _DRAWS = 2000
-_LEAST = 20  # rows that a baseline must have to learn from
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,7 @@ def _errors(metric: Metric, rows: Sequence[Row], answers: Sequence[Answer], grou
 
 
 def _roofline(metric: Metric, known: list[Row], unknown: list[Row], groups: tuple[str, ...]) -> Errors | None:
-    if metric.bounds is None or len(known) < _LEAST:
+    if metric.bounds is None or len(known) < baselines.LEAST:
         return None
     predicted = baselines.roofline(
         [metric.bounds(row) for row in known], _truth(metric, known), [metric.bounds(row) for row in unknown]
@@ -151,7 +150,7 @@ def _roofline(metric: Metric, known: list[Row], unknown: list[Row], groups: tupl
 def _trees(
     study: Study, metric: Metric, known: list[Row], unknown: list[Row], groups: tuple[str, ...]
 ) -> Errors | None:
-    if len(known) < _LEAST:
+    if len(known) < baselines.LEAST:
         return None
     columns = study.features or tuple(name for name in known[0] if name not in study.outcomes)
     predicted = baselines.trees(known, _truth(metric, known), unknown, columns)

@@ -22,10 +22,14 @@ class Fold:
 
 @dataclass(frozen=True)
 class Bounds:
-    """Seconds that a row's work needs at the data sheet's peaks, for the baseline "fitted roofline"."""
+    """Seconds that a row's work needs at the data sheet's peaks, for the baseline "fitted roofline".
+
+    Rows of one `kind` (a machine and a number format, say) share a roofline.
+    """
 
     memory: float
     compute: float
+    kind: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ time; else the plain rooflines and slopes of its coefficients do (`Accelerator.g
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -59,15 +59,25 @@ def gemm(
 def experts(
     chip: Accelerator, tokens: Floats, layer: ExpertLayer, weight_bytes: float, bits: int, blocks: bool = False
 ) -> Cost:
-    """A fused layer of routed experts on the chip with most work; `tokens` enter it on all groups together."""
-    local = layer.count / layer.spread * layer.params
-    read = sampled(lambda m: loads(m, layer)[1].mean(axis=0), tokens) * local * weight_bytes
-    flops = sampled(lambda m: np.prod(loads(m, layer), axis=0).mean(axis=0), tokens) * 2.0 * local
+    """A fused layer of routed experts; `tokens` enter it on all groups together.
+
+    Seconds are those of the fullest group, joules those of a mean chip, which waits for it.
+    """
     fit = _measured(chip, "experts", bits, blocks, weight_bytes)
     if fit is None:
-        return _roofline(chip, chip.gpu.experts(bits), read, flops, 0.0 * tokens, bits, _stored(weight_bytes))
-    seconds = sampled(lambda m: expert_seconds(chip, fit, m, layer, weight_bytes, bits), tokens)
+        work = _expert_work(tokens, layer, layer.spread, weight_bytes)
+        seconds = _roofline(chip, chip.gpu.experts(bits), *work, 0.0 * tokens, bits).seconds
+    else:
+        seconds = sampled(lambda m: expert_seconds(chip, fit, m, layer, weight_bytes, bits), tokens)
+    read, flops = _expert_work(tokens, replace(layer, spread=1), layer.spread, weight_bytes)
     return Cost(seconds, joules(chip, seconds, read, flops / chip.flops(bits), _stored(weight_bytes)))
+
+
+def _expert_work(tokens: Floats, layer: ExpertLayer, groups: float, weight_bytes: float) -> tuple[Floats, Floats]:
+    """Bytes read and FLOPs of one of so many groups, whose experts are as full as `layer` says."""
+    local = layer.count / groups * layer.params
+    read = sampled(lambda m: loads(m, layer)[1].mean(axis=0), tokens) * local * weight_bytes
+    return read, sampled(lambda m: np.prod(loads(m, layer), axis=0).mean(axis=0), tokens) * 2.0 * local
 
 
 def decode_attention(chip: Accelerator, kv_bytes: Floats, kv: str) -> Cost:
@@ -146,10 +156,6 @@ def _stored(weight_bytes: float) -> Kind:
     return "experts_16" if weight_bytes >= 2 else "experts_8" if weight_bytes >= 1 else "experts_4"
 
 
-def _expert_kind(weight_bytes: float) -> Kind:
-    return "experts_16" if weight_bytes >= 2 else "experts_8" if weight_bytes >= 1 else "experts_4"
-
-
 def _measured(
     chip: Accelerator, kernel: str, bits: int, blocks: bool = False, weight_bytes: float = 2.0
 ) -> Operator | None:
@@ -167,7 +173,6 @@ def _roofline(
     flops: Floats,
     quantised: Floats,
     bits: int,
-    kind: Kind = "gemm",
 ) -> Cost:
     memory = moved / (chip.bandwidth * fit.bandwidth)
     compute = flops / (chip.flops(bits) * fit.flops)
@@ -175,4 +180,4 @@ def _roofline(
     shorter = np.minimum(memory, compute)
     kernel = longer * (1.0 + (shorter / longer) ** fit.blend) ** (1.0 / fit.blend)
     seconds = fit.fixed + kernel + quantised / chip.bandwidth
-    return Cost(seconds, joules(chip, seconds, moved + quantised, flops / chip.flops(bits), kind))
+    return Cost(seconds, joules(chip, seconds, moved + quantised, flops / chip.flops(bits), "gemm"))
