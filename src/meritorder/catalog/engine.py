@@ -108,7 +108,8 @@ class WholeEngine:
 
     def profile(self, told: Mapping[str, str], notes: tuple[str, ...] = ()) -> EngineProfile:
         """The profile. Its waits are those of the simulator: no share of them is the engine's."""
-        fields = {name: value for name, value in self.figures.items() if name in EngineProfile.model_fields}
+        apart = (*KERNEL_KINDS, "request")
+        fields = {name: value for name, value in self.figures.items() if name not in apart}
         return EngineProfile(
             name=told["engine"],
             version=told.get("version", ""),
