@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from meritorder.calibrate.from_log import calibrate_log
+from meritorder.calibrate.from_log import ENGINES, calibrate_log
 from meritorder.calibrate.logs import llamacpp, sglang, trtllm, vllm
 from meritorder.problems import InputError
 
@@ -140,3 +140,25 @@ def test_logs_that_tell_nothing_are_told(tmp_path: Path) -> None:
     assert "in another form" in str(caught.value)
     with pytest.raises(InputError, match="no such file"):
         calibrate_log(tmp_path / "none.log", "vllm", 1000, {})
+
+
+NO_LOGS = {
+    "empty": b"",
+    "text": b"hello\n",
+    "binary": bytes(range(256)) * 40,
+    "numbers that are none": (
+        b"Iteration(1): 1 context requests, 5 context tokens, 0 generation requests, 0 generation tokens, "
+        b"iteration elapsed time: 1.2.3 ms\n"
+        b'{"iterLatencyMS": "soon", "inflightBatchingStats": {"numCtxTokens": 5}}\n'
+        b'{"iterLatencyMS": 3, "inflightBatchingStats": {"numCtxTokens": null}}\n'
+    ),
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("content", NO_LOGS.values(), ids=NO_LOGS)
+def test_files_that_are_no_logs_are_told(tmp_path: Path, engine: str, content: bytes) -> None:
+    file = tmp_path / "l.log"
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=r"l\.log: tells of 0 iterations, 30 are needed"):
+        calibrate_log(file, engine, None, {})
