@@ -170,13 +170,21 @@ def _same(version: str, others: tuple[str, ...]) -> bool:
 
 
 def nearest_version(version: str, month: str, known: Mapping[str, str]) -> str:
-    """The nearest of the known versions: by number, or by month where a version has none (nightly builds)."""
+    """The nearest of the known versions: by number, or by month where it has none (nightly builds).
+
+    Older major numbers than any known one belong to something around the engine (TensorRT-LLM under a version of
+    Dynamo): the month goes before them. Without number and month it is the newest release.
+    """
     numbered = {name: _numbers(name) for name in known if _numbers(name)}
+    dated = {name: _months(known[name]) for name in known if known[name]}
     wanted = _numbers(version)
+    foreign = bool(wanted and numbered) and wanted[0] < min(numbers[0] for numbers in numbered.values())
+    if month and dated and (not wanted or foreign):
+        return min(dated, key=lambda name: (abs(dated[name] - _months(month)), name))
     if wanted and numbered:
         return min(numbered, key=lambda name: (_distance(wanted, numbered[name]), name))
-    if month:
-        return min(known, key=lambda name: (abs(_months(known[name]) - _months(month)), name))
+    if numbered:
+        return max(numbered, key=lambda name: (_weighed(numbered[name]), name))
     return max(known, key=lambda name: (known[name], name))
 
 
@@ -187,14 +195,18 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version))[:4]
 
 
+def _weighed(numbers: tuple[int, ...]) -> float:
+    """The numbers of a version as one, in whose order versions follow one another."""
+    return sum(number * 100.0 ** (3 - place) for place, number in enumerate(numbers))
+
+
 def _distance(one: tuple[int, ...], other: tuple[int, ...]) -> float:
-    pairs = zip((*one, 0, 0, 0, 0)[:4], (*other, 0, 0, 0, 0)[:4], strict=True)
-    return sum(abs(a - b) * 100.0 ** (3 - place) for place, (a, b) in enumerate(pairs))
+    return abs(_weighed(one) - _weighed(other))
 
 
 def _months(month: str) -> int:
     year, _, number = month.partition("-")
-    return int(year or 2026) * 12 + int(number or 1)
+    return int(year) * 12 + int(number or 1)
 
 
 def _profile(found: Mapping[str, float], engine: str, version: str, notes: tuple[str, ...]) -> EngineProfile:
