@@ -9,6 +9,8 @@ import pytest
 
 from meritorder.calibrate.from_log import ENGINES, calibrate_log
 from meritorder.calibrate.logs import llamacpp, sglang, trtllm, vllm
+from meritorder.cli.main import run
+from meritorder.fleet.profile import read_profile
 from meritorder.problems import InputError
 
 DATA = Path(__file__).parent / "data"
@@ -130,6 +132,31 @@ def test_a_profile_from_a_log(tmp_path: Path) -> None:
     assert profile["measured"]["busy_w"] == 300.0
     assert profile["engine"] == {"max_sequences": 6, "token_budget": 56}
     assert "request_overhead" not in profile["engine"]
+
+
+@pytest.mark.parametrize(("slower", "doubts"), [(1.0, ()), (1.8, ("noise of repeats is", "error where held out is"))])
+def test_a_disturbed_machine_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], slower: float, doubts: tuple[str, ...]
+) -> None:
+    """Every other eighth of the log something else ran."""
+    file, out = tmp_path / "vllm.log", tmp_path / "p.yaml"
+    lines = []
+    for i in range(800):
+        decoding, tokens = i % 7, 50 * (i % 3 == 0)
+        ms = (20.0 + 2.0 * decoding + 0.5 * tokens) * (slower if i // 100 % 2 else 1.0)
+        lines.append(
+            f"Iteration({i}): {int(tokens > 0)} context requests, {tokens} context tokens, {decoding} generation "
+            f"requests, {decoding} generation tokens, iteration elapsed time: {ms} ms"
+        )
+    file.write_text("\n".join(lines))
+    options = ["--log", str(file), "--engine", "vllm", "--kv-tokens", "5000", "-o", str(out)]
+    assert run(["calibrate", *options, "--json"]) == 0
+    printed = capsys.readouterr()
+    told = orjson.loads(printed.out)["quality"].get("notes", [])
+    assert len(told) == len(doubts)
+    assert all(note.startswith(doubt) for note, doubt in zip(told, doubts, strict=True))
+    assert [line.removeprefix("note: ") for line in printed.err.splitlines() if line.startswith("note: ")] == told
+    assert read_profile(out).data["quality"].get("notes", []) == told
 
 
 def test_logs_that_tell_nothing_are_told(tmp_path: Path) -> None:
