@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from copy import deepcopy
 from functools import partial
 from pathlib import Path
 
@@ -81,8 +80,7 @@ def fit_part(name: str, folder: Path) -> None:
 
 def committed() -> Fitted:
     """The coefficients as the catalog has them."""
-    document = yaml.safe_load(FITTED.read_text(encoding="utf-8"))
-    return Fitted(deepcopy(document["accelerators"]), deepcopy(document.get("setups") or {}))
+    return Fitted.of(yaml.safe_load(FITTED.read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":

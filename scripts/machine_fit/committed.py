@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,11 @@ def laid_over(fitted: Fitted) -> dict[str, Any]:
 
 def whole(fitted: Fitted) -> Fitted:
     """All coefficients as committed, with those of `fitted` in the place of their own: to be written again."""
-    document = deepcopy(_committed())
-    machines, setups = document["accelerators"], document.get("setups") or {}
-    for held, entries in ((machines, fitted.machines), (setups, fitted.setups)):
-        for name, figures in entries.items():
-            held[name] = {**held.get(name, {}), **figures}
-    return Fitted(machines, setups)
+    held = Fitted.of(_committed())
+    for mine, theirs in ((held.machines, fitted.machines), (held.setups, fitted.setups)):
+        for name, figures in theirs.items():
+            mine[name] = {**mine.get(name, {}), **figures}
+    return Fitted(held.machines, held.setups, {**held.versions, **fitted.versions})
 
 
 @cache

@@ -16,6 +16,7 @@ from scipy.optimize import least_squares
 from scripts.machine_fit.data import Data, Floats, Row
 from scripts.machine_fit.write import Fitted
 
+from meritorder.catalog.engine import WholeEngine
 from meritorder.catalog.load import Catalog, catalog
 from meritorder.predict.open_loop import VERSION, Load, asked, figures, requests
 from meritorder.predict.vllm import serve, server
@@ -35,6 +36,10 @@ COEFFICIENTS = {
 }
 # The one model of experts is in 8 bit: what routing takes can't be told from what quantising takes.
 GUESSED = {"expert_layer": 2e-5}
+CAPTURED = 512.0  # tokens: the largest CUDA graph
+NAME = f"vllm-{VERSION}"
+# On chips with 4-bit arithmetic this version is known from InferenceX (B200), to which its terms are fitted.
+WHEN = {"engine": ("vllm",), "version": (VERSION,), "arithmetic": ("16", "8")}
 # What counts how much: tails are a few requests and lean on chance.
 METRICS = {"e2e_mean_ms": 1.0, "ttft_mean_ms": 0.7, "e2e_p99_ms": 0.2, "ttft_p99_ms": 0.3}
 # Loads of the percentile file, which has them by name only: tokens of system prompt and question, tokens asked for,
@@ -50,11 +55,14 @@ def fit_vllm(data: Data, fitted: Fitted) -> None:
     names = list(COEFFICIENTS)
     start, low, high, surely = (np.array(column) for column in zip(*COEFFICIENTS.values(), strict=True))
 
-    def setup(x: Floats) -> dict[str, float]:
-        return {**GUESSED, **dict(zip(names, (x * start).tolist(), strict=True))}
+    def added(x: Floats) -> dict[str, float]:
+        return {"captured": CAPTURED, **GUESSED, **dict(zip(names, (x * start).tolist(), strict=True))}
+
+    def with_engine(x: Floats) -> Catalog:
+        return replace(known, engines=replace(known.engines, whole=(WholeEngine(WHEN, added(x)),)))
 
     def residuals(x: Floats) -> Floats:
-        errors = _errors(loads, replace(known, setups={VERSION: setup(x)}))
+        errors = _errors(loads, with_engine(x))
         counted = errors * np.array(list(METRICS.values())) / 0.05
         # beyond 5 % an error counts less and less
         robust = np.sign(counted) * np.sqrt(2 * (np.sqrt(1 + counted**2) - 1))
@@ -63,17 +71,19 @@ def fit_vllm(data: Data, fitted: Fitted) -> None:
     bounds = low / start, high / start
     # tails jump from request to request: short steps would follow the jumps
     found = least_squares(residuals, np.ones(len(start)), bounds=bounds, diff_step=0.2, max_nfev=20)
-    errors = np.abs(_errors(loads, replace(known, setups={VERSION: setup(found.x)})))
+    errors = np.abs(_errors(loads, with_engine(found.x)))
     note = f"{len(errors)} load stages, median error " + ", ".join(
         f"{metric.removesuffix('_ms').replace('_', ' ').upper()} {error:.1%}"
         for metric, error in zip(METRICS, np.median(errors, axis=0), strict=True)
     )
-    fitted.setups[VERSION] = {}
-    for name, value in setup(found.x).items():
-        if name in GUESSED:
-            fitted.setup(VERSION, name, value, "guess", "guess")
+    fitted.version(NAME, WHEN)
+    for name, value in added(found.x).items():
+        if name == "captured":
+            fitted.of_version(NAME, name, value, "vllm", "high")
+        elif name in GUESSED:
+            fitted.of_version(NAME, name, value, "guess", "guess")
         else:
-            fitted.setup(VERSION, name, value, "blis", "medium", note=note)
+            fitted.of_version(NAME, name, value, "blis", "medium", note=note)
 
 
 def stages(data: Data) -> list[list[Row]]:

@@ -10,10 +10,13 @@ from scipy.optimize import least_squares
 from scripts.machine_fit.data import Data, Floats, Row, columns
 from scripts.machine_fit.write import Fitted
 
+from meritorder.catalog.engine import PROFILED, WholeEngine
 from meritorder.catalog.load import catalog
 from meritorder.predict.requests import REQUESTS, VERSION
 
 RUN = "req_vllm_llmss_calib.csv"
+NAME = f"vllm-{VERSION}"
+WHEN = {"engine": ("vllm",), "version": (VERSION,), "kernels": (PROFILED,)}
 
 # name: start, least, most. Starts are what holds without the run: gaps as on H100, lengths all equal.
 COEFFICIENTS = {"layer": (1e-5, 0.0, 5e-5), "prompt_layer": (2e-5, 0.0, 3e-4), "attention": (1.0, 0.8, 1.4)}
@@ -23,10 +26,10 @@ WAITED_MS = 1.0  # requests that waited for less than that show what an iteratio
 def fit_vllm_requests(data: Data, fitted: Fitted) -> None:
     """Fit the additions to one run, so that its means and the times of single prompts agree."""
     link = _link(data)
-    fitted.setups[VERSION] = {}
+    fitted.version(NAME, WHEN)
     note = "all-reduce of two L40S over PCIe 4; twice the rate over PCIe 5"
     for name, value in link.items():
-        fitted.setup(VERSION, name, value, "operators", "low", note=note)
+        fitted.of_version(NAME, name, value, "operators", "low", note=note)
     rows = data.rows(RUN)
     names = list(COEFFICIENTS)
     start, low, high = (np.array(column) for column in zip(*COEFFICIENTS.values(), strict=True))
@@ -35,10 +38,10 @@ def fit_vllm_requests(data: Data, fitted: Fitted) -> None:
     def errors(x: Floats) -> Floats:
         return _errors(rows, {**link, **dict(zip(names, (x * start).tolist(), strict=True))})
 
-    def _errors(rows: Sequence[Row], setup: dict[str, float]) -> Floats:
+    def _errors(rows: Sequence[Row], added: dict[str, float]) -> Floats:
         answers = REQUESTS.predict(
             [{k: v for k, v in row.items() if k not in REQUESTS.adds} for row in rows],
-            replace(known, setups={VERSION: setup}),
+            replace(known, engines=replace(known.engines, whole=(WholeEngine(WHEN, added),))),
             lambda count: None,
         )
         found = []
@@ -62,7 +65,7 @@ def fit_vllm_requests(data: Data, fitted: Fitted) -> None:
         note = f"{len(rows)} requests of one run: TTFT {waited:+.1%}, unqueued {short:+.1%}, TPOT {token:+.1%}, "
         note += f"E2E {whole:+.1%}"
     for name, value in zip(names, x * start, strict=True):
-        fitted.setup(VERSION, name, float(value), "llmss", "medium" if rows else "low", note=note)
+        fitted.of_version(NAME, name, float(value), "llmss", "medium" if rows else "low", note=note)
 
 
 def _link(data: Data) -> dict[str, float]:

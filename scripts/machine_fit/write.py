@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ SOURCES = {
     "nearest": ("nearest architecture: no data of this machine", "2026-11"),
     "serving": ("InferenceX runs (AISimulate silicon sample, Apache-2.0)", "2026-04"),
     "kv-blocks": ("KV blocks that vLLM 0.15.1 reported on H100 (BLIS training runs)", "2026-02"),
+    "vllm": ("vLLM's default sizes of CUDA graphs", "2026-02"),
     "blis": (
         "load stages of vLLM 0.15.1 servers on H100 (BLIS training runs), simulated request by request",
         "2026-02",
@@ -40,12 +43,21 @@ SOURCES = {
 }
 
 
+SECTIONS = ("accelerators", "setups", "engine_versions")
+
+
 @dataclass
 class Fitted:
     """Coefficients by accelerator: name -> figure."""
 
     machines: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     setups: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    versions: dict[str, dict[str, Any]] = field(default_factory=dict)  # engines' versions, fitted as a whole
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Fitted:
+        """What a `fitted.yaml` holds; a copy."""
+        return cls(*(deepcopy(document.get(section) or {}) for section in SECTIONS))
 
     def add(self, machine: str, name: str, value: object, source: str, confidence: str, **more: object) -> None:
         """Note one coefficient; a kernel's value is a mapping."""
@@ -55,6 +67,14 @@ class Fitted:
         """Note what was fitted about a setup (a test bench, a service) rather than a machine."""
         self.setups.setdefault(name, {})[key] = _figure(value, source, confidence, more)
 
+    def version(self, name: str, when: Mapping[str, Sequence[str]]) -> None:
+        """Begin anew what is known of an engine's version, and `when` it holds (`WholeEngine` of the catalog)."""
+        self.versions[name] = {"when": {key: list(values) for key, values in when.items()}, "figures": {}}
+
+    def of_version(self, name: str, key: str, value: float, source: str, confidence: str, **more: object) -> None:
+        """Note a figure of that version."""
+        self.versions[name]["figures"][key] = _figure(value, source, confidence, more)
+
     def values(self, machine: str) -> dict[str, Any]:
         """The bare coefficients of a machine."""
         return {name: figure["value"] for name, figure in self.machines.get(machine, {}).items()}
@@ -62,7 +82,7 @@ class Fitted:
     def document(self) -> dict[str, Any]:
         """What `fitted.yaml` holds, for `meritorder.catalog.load.catalog`."""
         sources = {key: {"title": title, "date": date} for key, (title, date) in SOURCES.items()}
-        return {"sources": sources, "accelerators": self.machines, "setups": self.setups}
+        return {"sources": sources, **dict(zip(SECTIONS, (self.machines, self.setups, self.versions), strict=True))}
 
 
 def seconds(value: float) -> str:
@@ -77,11 +97,21 @@ def write(fitted: Fitted, path: Path) -> None:
     for section, entries in (("accelerators", fitted.machines), ("setups", fitted.setups)):
         text += f"\n{section}:{'' if entries else ' {}'}\n"
         for entry, figures in entries.items():
-            text += f"  {entry}:\n"
-            for name, figure in figures.items():
-                flow = yaml.safe_dump(figure, default_flow_style=True, sort_keys=False, width=1000).strip()
-                text += f"    {name}: {flow}\n"
+            text += f"  {entry}:\n" + _lines(figures, 4)
+    text += f"\nengine_versions:{'' if fitted.versions else ' {}'}\n"
+    for entry, version in fitted.versions.items():
+        text += f"  {entry}:\n" + _lines({"when": version["when"]}, 4) + "    figures:\n"
+        text += _lines(version["figures"], 6)
     write_text(path, text)
+
+
+def _lines(entries: Mapping[str, Any], indent: int) -> str:
+    """A line for each entry."""
+    flows = {
+        name: yaml.safe_dump(entry, default_flow_style=True, sort_keys=False, width=1000).strip()
+        for name, entry in entries.items()
+    }
+    return "".join(f"{' ' * indent}{name}: {flow}\n" for name, flow in flows.items())
 
 
 def _figure(value: object, source: str, confidence: str, more: dict[str, object]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from meritorder.calibrate.asking import Asker
 from meritorder.calibrate.look import find_budget, find_manner
 from meritorder.calibrate.profile import fleet_of, profile_of, write_profile
 from meritorder.calibrate.session import Estimate, Wanted, calibrate
+from meritorder.cli.calibrate import in_words
 from meritorder.cli.main import run
 from meritorder.fleet.schema import Fleet
 from meritorder.perf.compile import compile_replica
@@ -123,7 +125,8 @@ def test_nothing_is_measured_before_the_cost_is_agreed_to() -> None:
         wanted = Wanted(url=url, **LIMITS, usd_per_mtok=(1.0, 2.0))
         assert calibrate(wanted, refuse, quiet, kept.append) is None
     assert not kept
-    assert seen[0].requests > 50
+    assert seen[0].sweep_requests > 50
+    assert (seen[0].check_requests > 50, seen[0].check_s) == (True, 180.0)  # the usual check
     assert seen[0].usd == pytest.approx((seen[0].prompt_tokens + 2 * seen[0].output_tokens) / 1e6)
 
 
@@ -180,6 +183,14 @@ def test_an_endpoint_that_ends_answers_when_it_likes() -> None:
             calibrated(url)
         with pytest.raises(InputError, match="how many tokens of KV cache"):
             calibrated(url, kv_tokens=None)
+
+
+def test_the_cost_is_told_part_by_part() -> None:
+    both = Estimate(225, 12.2, 1540, 180.0, 25_511, 5_574, 0.0)
+    words = "about 0.2 min sweep + 3 min check (225 + 1,540 requests), 25,511 prompt and 5,574 output tokens"
+    assert in_words(both) == words
+    alone = replace(both, check_requests=0, check_s=0.0, usd=0.5)
+    assert in_words(alone) == "about 0.2 min sweep (225 requests), 25,511 prompt and 5,574 output tokens, 0.50 USD"
 
 
 def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

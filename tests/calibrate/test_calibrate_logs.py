@@ -7,8 +7,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-from meritorder.calibrate.from_log import calibrate_log
+from meritorder.calibrate.from_log import ENGINES, calibrate_log
 from meritorder.calibrate.logs import llamacpp, sglang, trtllm, vllm
+from meritorder.cli.main import run
+from meritorder.fleet.profile import read_profile
 from meritorder.problems import InputError
 
 DATA = Path(__file__).parent / "data"
@@ -132,6 +134,31 @@ def test_a_profile_from_a_log(tmp_path: Path) -> None:
     assert "request_overhead" not in profile["engine"]
 
 
+@pytest.mark.parametrize(("slower", "doubts"), [(1.0, ()), (1.8, ("noise of repeats is", "error where held out is"))])
+def test_a_disturbed_machine_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], slower: float, doubts: tuple[str, ...]
+) -> None:
+    """Every other eighth of the log something else ran."""
+    file, out = tmp_path / "vllm.log", tmp_path / "p.yaml"
+    lines = []
+    for i in range(800):
+        decoding, tokens = i % 7, 50 * (i % 3 == 0)
+        ms = (20.0 + 2.0 * decoding + 0.5 * tokens) * (slower if i // 100 % 2 else 1.0)
+        lines.append(
+            f"Iteration({i}): {int(tokens > 0)} context requests, {tokens} context tokens, {decoding} generation "
+            f"requests, {decoding} generation tokens, iteration elapsed time: {ms} ms"
+        )
+    file.write_text("\n".join(lines))
+    options = ["--log", str(file), "--engine", "vllm", "--kv-tokens", "5000", "-o", str(out)]
+    assert run(["calibrate", *options, "--json"]) == 0
+    printed = capsys.readouterr()
+    told = orjson.loads(printed.out)["quality"].get("notes", [])
+    assert len(told) == len(doubts)
+    assert all(note.startswith(doubt) for note, doubt in zip(told, doubts, strict=True))
+    assert [line.removeprefix("note: ") for line in printed.err.splitlines() if line.startswith("note: ")] == told
+    assert read_profile(out).data["quality"].get("notes", []) == told
+
+
 def test_logs_that_tell_nothing_are_told(tmp_path: Path) -> None:
     file = tmp_path / "other.log"
     file.write_text("Iteration(1): in another form\n" * 99)
@@ -140,3 +167,25 @@ def test_logs_that_tell_nothing_are_told(tmp_path: Path) -> None:
     assert "in another form" in str(caught.value)
     with pytest.raises(InputError, match="no such file"):
         calibrate_log(tmp_path / "none.log", "vllm", 1000, {})
+
+
+NO_LOGS = {
+    "empty": b"",
+    "text": b"hello\n",
+    "binary": bytes(range(256)) * 40,
+    "numbers that are none": (
+        b"Iteration(1): 1 context requests, 5 context tokens, 0 generation requests, 0 generation tokens, "
+        b"iteration elapsed time: 1.2.3 ms\n"
+        b'{"iterLatencyMS": "soon", "inflightBatchingStats": {"numCtxTokens": 5}}\n'
+        b'{"iterLatencyMS": 3, "inflightBatchingStats": {"numCtxTokens": null}}\n'
+    ),
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("content", NO_LOGS.values(), ids=NO_LOGS)
+def test_files_that_are_no_logs_are_told(tmp_path: Path, engine: str, content: bytes) -> None:
+    file = tmp_path / "l.log"
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=r"l\.log: tells of 0 iterations, 30 are needed"):
+        calibrate_log(file, engine, None, {})

@@ -110,6 +110,24 @@ def test_a_profile_that_is_not_there(tmp_path: Path) -> None:
     assert "p.yaml" in caught.value.problems[0].fix
 
 
+def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="can't be read"):
+        load(fleet_file(tmp_path, measured=f"./{'n' * 300}.yaml"))
+
+
+def test_only_profiles_are_suggested(tmp_path: Path) -> None:
+    """Not `fleet.yaml`, which lies beside it and is no profile."""
+    path = fleet_file(tmp_path, measured="./nope.yaml")
+    with pytest.raises(InputError) as caught:
+        load(path)
+    assert caught.value.problems[0].fix == 'did you mean "p.yaml"?'
+    (tmp_path / "p.yaml").unlink()
+    (tmp_path / "note.yaml").write_text("some: thing\n")
+    with pytest.raises(InputError) as caught:
+        load(path)
+    assert caught.value.problems[0].fix == "`merit calibrate URL --output nope.yaml` writes one"
+
+
 def test_curves_go_straight_and_on() -> None:
     at = np.array([0.0, 1.0, 2.0, 4.0, 8.0])
     assert along(((2, 1.0), (4, 3.0)), at).tolist() == [1.0, 1.0, 1.0, 3.0, 7.0]

@@ -94,3 +94,20 @@ def test_a_mistake_with_roles_is_told_with_its_line(old: str, new: str, complain
     with pytest.raises(InputError) as caught:
         loads(SPLIT.replace(old, new, 1), "f.yaml")
     assert complaint in [str(problem) for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("end", "keys"),
+    [
+        ("decode: fer", {"links.between.decode"}),
+        ("decode: reader", {"links.between.decode"}),
+        ("decoder: far", {"links.between.decode", "links.between.decoder"}),
+    ],
+)
+def test_a_wrong_link_is_told_without_the_pools_that_lack_it(end: str, keys: set[str]) -> None:
+    """The pools at its ends are not said to lack a link as well, nor the service that is bound to them."""
+    lines = [line for line in SPLIT.splitlines() if not line.startswith("  near:")]
+    fleet = "\n".join(lines).replace("decode: b", end).replace("all: {", "all: {pools: [reader, far], ")
+    with pytest.raises(InputError) as caught:
+        loads(fleet)
+    assert {problem.key for problem in caught.value.problems} == keys

@@ -41,6 +41,31 @@ def test_a_version_without_data_takes_the_nearest(version, month, nearest):
     assert nearest_version(version, month, {"0.5.6": "2025-12", "0.5.9": "2026-03"}) == nearest
 
 
+@pytest.mark.parametrize(
+    ("engine", "version", "month", "nearest"),
+    [
+        ("sglang", "0.6.0", "", "0.5.9"),
+        ("vllm", "1.0", "", "0.19.0"),
+        ("vllm", "0.20", "", "0.19.0"),
+        ("vllm", "0.8", "2026-04", "0.11.2"),
+        ("vllm", "", "", "0.19.0"),
+        ("vllm", "nightly", "", "0.19.0"),
+        ("vllm", "nightly", "2025-10", "2025-10"),
+        ("sglang", "", "", "0.5.9"),
+        ("trtllm", "2.0.0", "", "1.3.0rc5"),
+        ("trtllm", "0.8.1.post2", "2026-02", "1.2.0rc2.post2"),
+        ("trtllm", "0.8.1.post2", "", "1.0.0rc3"),
+        ("trtllm", "1.2", "", "1.2.0rc2"),
+    ],
+)
+def test_of_the_engines_measured_the_nearest_version_is_the_neighbour(engine, version, month, nearest):
+    assert nearest_version(version, month, engines().versions[engine]) == nearest
+
+
+def test_versions_without_a_month_are_no_neighbours_in_time():
+    assert nearest_version("nightly", "2026-01", {"0.12.0": "", "0.11.2": "2025-10"}) == "0.11.2"
+
+
 def test_engine_and_version_change_the_table_and_borrowed_ones_are_told():
     known = _replica(engine=Engine(name="sglang", version="0.5.9"), tensor=8)
     other = _replica(engine=Engine(name="trtllm", version="1.2.0rc6.post2"), tensor=8)

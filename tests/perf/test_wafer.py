@@ -79,3 +79,20 @@ def test_a_lone_sequence_waits_longer_for_its_cache_than_one_of_many():
     lone = table.seconds(1, 10_000) - table.seconds(1, 0)
     of_many = (table.seconds(100, 1_000_000) - table.seconds(100, 0)) / 100
     assert 0 < of_many < lone
+
+
+@pytest.mark.parametrize("wafers", [3, 4, 5])
+def test_a_lone_user_draws_no_more_than_the_range_of_one_wafer(wafers):
+    place = _place(wafers=wafers)
+    table = wafer_table(place)
+    for context in (0, 1_000, 100_000):
+        above_idle = table.joules(1, context) / table.seconds(1, context)
+        assert above_idle <= (place.chip.max - place.chip.idle) * (1 + 1e-9)
+
+
+def test_energy_of_a_token_rises_with_its_context_and_not_with_the_batch():
+    table = wafer_table(_place(wafers=4))
+    contexts = [table.joules(1, context) for context in (0, 1_000, 10_000, 100_000)]
+    batches = [table.joules(batch, batch * 10_000) / batch for batch in (1, 2, 4, 16, 256)]
+    assert (np.diff(contexts) > 0).all()
+    assert (np.diff(batches) <= 1e-12 * batches[0]).all()

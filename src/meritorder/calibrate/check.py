@@ -69,7 +69,7 @@ def plan(fleet: Fleet, lengths: Lengths, seconds: float, loads: Sequence[float] 
     ended = simulated_latencies(burst)["e2e_s"]
     if np.isnan(ended).any():
         fix = "give more --kv-tokens or a longer --context"
-        raise InputError(Problem("the machine found can't serve the check's load", "calibrate", fix=fix))
+        raise InputError(Problem("the machine found can't serve the check's load", "merit calibrate", fix=fix))
     capacity = _BURST / float(ended.max())
     traces = []
     for load in loads:

@@ -45,7 +45,7 @@ def fit(rows: Rows, noise: float, seed: int = 0) -> Fitted:
     if not (rows.decoding > 0).any() or not (rows.prompt_tokens > 0).any():
         what = "tell of no iteration that decodes" if (rows.prompt_tokens > 0).any() else "tell of no prompt"
         fix = "measure for longer; iterations much below a millisecond can't be told apart from outside"
-        raise InputError(Problem(f"the measurements {what}", "calibrate", fix=fix))
+        raise InputError(Problem(f"the measurements {what}", "merit calibrate", fix=fix))
     parts = np.unique(rows.part)
     held = {form: _held_out(form, rows, noise) for form in FORMS} if len(parts) > 1 else {}
     best = _simplest(held)

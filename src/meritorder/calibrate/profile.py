@@ -17,6 +17,7 @@ from meritorder.files import write_text
 from meritorder.fleet.measured import Profile
 from meritorder.fleet.schema import Engine, Fleet, Pool, Service, Site
 
+_DOUBTFUL = 0.1  # noise of repeats or held-out error beyond which a profile says so
 _HEAD = "# A machine profile, written by `merit calibrate`; a pool of a fleet file names it: `measured: ./{}`\n"
 
 
@@ -50,7 +51,7 @@ def profile_of(
         front["request_overhead"] = f"{1e3 * fitted.request_s:.4g} ms"
         if fitted.prompt_token_s:
             front["prompt_token_overhead"] = f"{1e6 * fitted.prompt_token_s:.4g} us"
-    quality = {
+    quality: dict[str, Any] = {
         "form": fitted.form,
         "rows": fitted.rows,
         "error_held_out": fitted.error,
@@ -61,6 +62,9 @@ def profile_of(
         "uncertainty": fitted.uncertainty,
         "error_held_out_by_form": fitted.tried,
     }
+    quality = {name: _short(value) for name, value in quality.items()}
+    if doubts := _doubts(fitted.error, noise[1]):
+        quality["notes"] = doubts
     return {
         "measured": {
             **curves,
@@ -70,7 +74,7 @@ def profile_of(
         },
         "engine": {**engine, **front},
         "source": {**source, "date": datetime.now(UTC).date().isoformat()},
-        "quality": {name: _short(value) for name, value in quality.items()},
+        "quality": quality,
     }
 
 
@@ -104,6 +108,18 @@ def fleet_of(profile: Mapping[str, Any], context: int) -> Fleet:
         pools={"machine": pool},
         services={"load": Service(model="measured")},
     )
+
+
+def _doubts(error: float, repeats: float) -> list[str]:
+    """What speaks against the profile; both are relative, NaN: not known."""
+    found = []
+    if repeats > _DOUBTFUL:
+        why = "something else ran on the machine or asked the endpoint; measure again when it is still"
+        found.append(f"noise of repeats is {repeats:.1%}: {why}")
+    if error > _DOUBTFUL:
+        why = "predictions can be as far off; measure for longer, on a machine that does nothing else"
+        found.append(f"error where held out is {error:.1%}: {why}")
+    return found
 
 
 def _short(value: Any) -> Any:

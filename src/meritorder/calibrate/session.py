@@ -51,12 +51,14 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What it will cost, sweep and check together."""
+    """What it will cost: requests and seconds of sweep and check, tokens and USD of both together."""
 
-    requests: int
+    sweep_requests: int
+    sweep_s: float
+    check_requests: int
+    check_s: float
     prompt_tokens: int
     output_tokens: int
-    seconds: float
     usd: float
 
 
@@ -123,7 +125,7 @@ def _estimate(wanted: Wanted, swept: Sweep, pace: Pace, limits: Limits, lengths:
     checks = math.ceil(loads / each_s)
     prompts, outputs = swept.prompt_tokens + int(checks * prompt), swept.output_tokens + int(checks * output)
     usd = (prompts * wanted.usd_per_mtok[0] + outputs * wanted.usd_per_mtok[1]) / 1e6
-    return Estimate(swept.requests + checks, prompts, outputs, swept.seconds + wanted.check_seconds, usd)
+    return Estimate(swept.requests, swept.seconds, checks, wanted.check_seconds, prompts, outputs, usd)
 
 
 def _profile(

@@ -2,7 +2,7 @@
 
 Coefficients are products: a base, times the factor of every term whose conditions hold ("engine vllm", "vllm 0.19.0",
 "sglang with 8-bit weights on chips with 4-bit arithmetic"). An engine, version, machine or model that nobody measured
-so gets what is known of its relatives.
+so gets what is known of its relatives. A version that was fitted as a whole (`WholeEngine`) comes before such terms.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from meritorder.units import Seconds
 
 # Coefficients in seconds; every other name of a term is a factor on a kind of kernel.
 COEFFICIENTS = ("host", "sequence", "layer", "expert_layer", "linear_layer", "mixed")
+# `kernels` of a placement whose model was profiled kernel by kernel on its chip (`catalog/layers.py`).
+PROFILED = "profiled"
 # What a client's first token waits for, beside what an iteration table says (see `FirstToken`).
 FIRST_TOKEN = ("request", "prompt_token", "prefill", "lookahead", "burst", "queue", "crowd")
 
@@ -61,6 +63,14 @@ class EngineProfile(BaseModel):
     expert_layer: Seconds = Field(default=0.0, description="routing and gaps of an expert layer, on top")
     linear_layer: Seconds = Field(default=0.0, description="convolution, gates and gaps of a linear layer, on top")
     mixed: Seconds = Field(default=0.0, description="more of an iteration that holds prompt tokens")
+    narrow_layer: Seconds = Field(default=0.0, description="quantising in a layer with 8-bit weights, on top")
+    prompt_layer: Seconds = Field(default=0.0, description="more of a layer in an iteration that holds prompt tokens")
+    prompt_token: Seconds = Field(default=0.0, description="the same per prompt token that is computed")
+    tensor_byte: Seconds = Field(default=0.0, description="per byte of the all-reduces of more than two chips, on top")
+    captured: int = Field(default=0, description="tokens of the largest captured graph: up to there, sizes are padded")
+    profiled: bool = Field(default=False, description="goes with kernels that were profiled model by model")
+    link_fixed: Seconds = Field(default=0.0, description="an all-reduce beside profiled kernels, per call")
+    link_byte: Seconds = Field(default=0.0, description="the same, per byte")
     factors: dict[str, float] = Field(default={}, description="kind of kernel -> factor on its time (absent: 1)")
     first_token: FirstToken = FirstToken()
     notes: tuple[str, ...] = Field(default=(), description="what is borrowed: another version, no data")
@@ -79,22 +89,63 @@ class EngineTerm:
 
 
 @dataclass(frozen=True)
+class WholeEngine:
+    """One version as fitted to runs of whole servers, whose every request was simulated: no terms of relatives.
+
+    `when`: what a placement's conditions have to be, each one of several values. `figures`: seconds of fields of the
+    profile, `request` of its first token, and factors on kinds of kernels.
+    """
+
+    when: Mapping[str, tuple[str, ...]]
+    figures: Mapping[str, float]
+
+    def holds(self, told: Mapping[str, str]) -> bool:
+        """Whether the conditions are this version's."""
+        return all(
+            _same(told.get(key, ""), values) if key == "version" else told.get(key) in values
+            for key, values in self.when.items()
+        )
+
+    def profile(self, told: Mapping[str, str], notes: tuple[str, ...] = ()) -> EngineProfile:
+        """The profile. Its waits are those of the simulator: no share of them is the engine's."""
+        apart = (*KERNEL_KINDS, "request")
+        fields = {name: value for name, value in self.figures.items() if name not in apart}
+        return EngineProfile(
+            name=told["engine"],
+            version=told.get("version", ""),
+            host_sequence=0.0,
+            profiled=self.when.get("kernels") == (PROFILED,),
+            factors={name: value for name, value in self.figures.items() if name in KERNEL_KINDS},
+            first_token=FirstToken(request=self.figures.get("request", 0.0), burst=1.0, queue=1.0),
+            notes=notes,
+            **fields,  # type: ignore[arg-type]
+        )
+
+
+@dataclass(frozen=True)
 class Engines:
-    """What is known about engines: base coefficients, terms, and when each version was measured."""
+    """What is known about engines: versions as a whole, base coefficients, terms, when each version was measured."""
 
     base: Mapping[str, float] = field(default_factory=dict)
     terms: tuple[EngineTerm, ...] = ()
     versions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # engine -> version -> month
+    whole: tuple[WholeEngine, ...] = ()
 
     def profile(self, conditions: Mapping[str, str], month: str = "") -> EngineProfile:
         """The profile under `conditions` (see `conditions`); of a version never measured, the nearest one's."""
         engine, version = conditions["engine"], conditions.get("version", "")
         known = self.versions.get(engine, {})
         notes = []
+        for one in self.whole:
+            if one.holds(conditions):
+                return one.profile(conditions)
         if known and version not in known:
             nearest = nearest_version(version, month, known)
             notes.append(f"{engine} {version or 'of unknown version'}: coefficients of {nearest}")
             conditions = {**conditions, "version": nearest}
+            for one in self.whole:
+                if one.holds(conditions):
+                    return one.profile({**conditions, "version": version}, tuple(notes))
         if not known:
             notes.append(f"{engine}: no data of this engine, coefficients of an average one")
         found = dict(self.base)
@@ -112,14 +163,28 @@ def conditions(engine: str, version: str, chip: Accelerator, model: str, weights
     return {"engine": engine, "version": version, "arithmetic": narrowest, "model": shape, "weights": weights, **more}
 
 
+def _same(version: str, others: tuple[str, ...]) -> bool:
+    """Whether it is one of the others; `0.19` is `0.19.0`."""
+    mine = _numbers(version)
+    return version in others or (bool(mine) and any(not _distance(mine, _numbers(other)) for other in others))
+
+
 def nearest_version(version: str, month: str, known: Mapping[str, str]) -> str:
-    """The nearest of the known versions: by number, or by month where a version has none (nightly builds)."""
+    """The nearest of the known versions: by number, or by month where it has none (nightly builds).
+
+    Older major numbers than any known one belong to something around the engine (TensorRT-LLM under a version of
+    Dynamo): the month goes before them. Without number and month it is the newest release.
+    """
     numbered = {name: _numbers(name) for name in known if _numbers(name)}
+    dated = {name: _months(known[name]) for name in known if known[name]}
     wanted = _numbers(version)
+    foreign = bool(wanted and numbered) and wanted[0] < min(numbers[0] for numbers in numbered.values())
+    if month and dated and (not wanted or foreign):
+        return min(dated, key=lambda name: (abs(dated[name] - _months(month)), name))
     if wanted and numbered:
         return min(numbered, key=lambda name: (_distance(wanted, numbered[name]), name))
-    if month:
-        return min(known, key=lambda name: (abs(_months(known[name]) - _months(month)), name))
+    if numbered:
+        return max(numbered, key=lambda name: (_weighed(numbered[name]), name))
     return max(known, key=lambda name: (known[name], name))
 
 
@@ -130,14 +195,18 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version))[:4]
 
 
+def _weighed(numbers: tuple[int, ...]) -> float:
+    """The numbers of a version as one, in whose order versions follow one another."""
+    return sum(number * 100.0 ** (3 - place) for place, number in enumerate(numbers))
+
+
 def _distance(one: tuple[int, ...], other: tuple[int, ...]) -> float:
-    pairs = zip((*one, 0, 0, 0, 0)[:4], (*other, 0, 0, 0, 0)[:4], strict=True)
-    return sum(abs(a - b) * 100.0 ** (3 - place) for place, (a, b) in enumerate(pairs))
+    return abs(_weighed(one) - _weighed(other))
 
 
 def _months(month: str) -> int:
     year, _, number = month.partition("-")
-    return int(year or 2026) * 12 + int(number or 1)
+    return int(year) * 12 + int(number or 1)
 
 
 def _profile(found: Mapping[str, float], engine: str, version: str, notes: tuple[str, ...]) -> EngineProfile:

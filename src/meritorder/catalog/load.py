@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from meritorder.catalog.accelerator import Accelerator
-from meritorder.catalog.engine import Engines, EngineTerm
+from meritorder.catalog.engine import Engines, EngineTerm, WholeEngine
 from meritorder.catalog.model import ModelSpec
 from meritorder.catalog.operators import operators
 from meritorder.catalog.ranges import span
@@ -50,7 +50,8 @@ def catalog(fitted: Mapping[str, Any] | None = None) -> Catalog:
     """The catalog with its own coefficients, or with those of another fit (a mapping like `fitted.yaml`)."""
     if fitted is None:
         return Catalog(accelerators(), models(), _setups(_file("fitted.yaml")), engines())
-    measured = engines_of(fitted["engines"]) if "engines" in fitted else engines()
+    terms = engines_of(fitted["engines"]) if "engines" in fitted else engines()
+    measured = replace(terms, whole=_whole_engines(fitted))
     return Catalog({name: _accelerator(name, fitted) for name in _whole()}, models(), _setups(fitted), measured)
 
 
@@ -64,7 +65,7 @@ def accelerators() -> dict[str, Accelerator]:
 @cache
 def engines() -> Engines:
     """What is known about inference engines."""
-    return engines_of(_file("engines.yaml"))
+    return replace(engines_of(_file("engines.yaml")), whole=_whole_engines(_file("fitted.yaml")))
 
 
 def engines_of(section: Mapping[str, Any]) -> Engines:
@@ -159,6 +160,17 @@ def _kernels(name: str) -> str:
     entries = accelerator_entries()
     kin: str = next(iter(entries[name].get("coefficients", ())), name)
     return kin if entries.get(kin, {}).get("vendor") == entries[name].get("vendor") and operators(kin) else ""
+
+
+def _whole_engines(fitted: Mapping[str, Any]) -> tuple[WholeEngine, ...]:
+    """Versions of engines that were fitted as a whole: section `engine_versions`, bare values."""
+    return tuple(
+        WholeEngine(
+            when={key: tuple(values) for key, values in entry["when"].items()},
+            figures={key: float(figure["value"]) for key, figure in entry["figures"].items()},
+        )
+        for entry in fitted.get("engine_versions", {}).values()
+    )
 
 
 def _setups(fitted: Mapping[str, Any]) -> dict[str, dict[str, float]]:

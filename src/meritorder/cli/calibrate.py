@@ -111,15 +111,27 @@ def _agree(estimate: Estimate, yes: bool) -> bool:
     from meritorder.cli.output import console
     from meritorder.problems import InputError, Problem
 
-    tokens = f"{estimate.prompt_tokens:,} prompt and {estimate.output_tokens:,} output tokens"
-    price = f", {estimate.usd:,.2f} USD" if estimate.usd else ""
-    words = f"about {estimate.requests:,} requests, {tokens}, {estimate.seconds / 60:,.1f} min{price}"
-    console().print(words, markup=False, soft_wrap=True)
+    console().print(in_words(estimate), markup=False, soft_wrap=True)
     if yes:
         return True
     if not sys.stdin.isatty():
         raise InputError(Problem("asks before it costs anything", "merit calibrate", fix="agree with --yes"))
     return typer.confirm("go on?", default=True, err=True)
+
+
+def in_words(estimate: Estimate) -> str:
+    """`about 0.2 min sweep + 3 min check (225 + 1,540 requests), 25,511 prompt and 5,574 output tokens, 0.12 USD`."""
+    tokens = f"{estimate.prompt_tokens:,} prompt and {estimate.output_tokens:,} output tokens"
+    price = f", {estimate.usd:,.2f} USD" if estimate.usd else ""
+    times, requests = f"{_minutes(estimate.sweep_s)} sweep", f"{estimate.sweep_requests:,}"
+    if estimate.check_s:
+        times, requests = f"{times} + {_minutes(estimate.check_s)} check", f"{requests} + {estimate.check_requests:,}"
+    return f"about {times} ({requests} requests), {tokens}{price}"
+
+
+def _minutes(seconds: float) -> str:
+    minutes = f"{seconds / 60:,.1f}" if seconds >= 6 else f"{seconds / 60:.2g}"
+    return f"{minutes.removesuffix('.0')} min"
 
 
 def _keep(path: Path, profile: Mapping[str, Any]) -> None:
@@ -129,13 +141,14 @@ def _keep(path: Path, profile: Mapping[str, Any]) -> None:
 
 
 def _print(profile: dict[str, Any], path: Path, as_json: bool) -> None:
-    from meritorder.cli.calibrate_tables import print_calibration
+    from meritorder.cli.calibrate_tables import print_calibration, print_doubts
     from meritorder.cli.output import print_json
 
     if as_json:
         print_json({**profile, "written": str(path)})
     else:
         print_calibration(profile, path)
+    print_doubts(profile)
 
 
 def _check_options(url: str | None, log: Path | None, engine: str | None, inputs: Mapping[str, float]) -> None:

@@ -31,6 +31,16 @@ def print_calibration(profile: Mapping[str, Any], path: Path) -> None:
     notes.print(f"written: {path}; a pool names it with `measured: ./{path.name}`", markup=False, soft_wrap=True)
 
 
+def print_doubts(profile: Mapping[str, Any]) -> None:
+    """What speaks against the profile, on stderr."""
+    from rich.text import Text
+
+    from meritorder.cli.output import console
+
+    for doubt in profile["quality"].get("notes", ()):
+        console().print(Text(f"note: {doubt}", style="yellow"), soft_wrap=True)
+
+
 def _fit(profile: Mapping[str, Any]) -> object:
     from meritorder.cli.output import table
 

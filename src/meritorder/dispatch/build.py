@@ -91,7 +91,7 @@ def build_state(
         levels += table.max_sequences + 1
         words += (table.max_sequences >> 5) + 1
         p.pair_s, p.pair_j, p.mixed_kv_s = table.pair_s, table.pair_j, table.mixed_kv_s
-        p.request_s, p.prompt_token_s = pool.engine.request_overhead, pool.engine.prompt_token_overhead
+        p.request_s, p.prompt_token_s = replica.front_end_s(pool.engine)
         p.output_token_s = pool.engine.output_token_overhead
         p.usd_per_s = replica.usd_per_hour / 3600.0
         carbon_usd = site.kg_per_kwh * fleet.carbon_price_usd_per_kg

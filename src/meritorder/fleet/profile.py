@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from meritorder.fleet.document import Document, KeyPath
 from meritorder.fleet.extend import read_file
 from meritorder.fleet.measured import Profile
 from meritorder.fleet.wording import in_words
-from meritorder.problems import InputError, Problem
+from meritorder.problems import InputError, Problem, did_you_mean
 from meritorder.units import FROM_FILE
+
+_HEAD = 65_536  # bytes of a file that tell whether it is a profile
 
 
 def read_profile(path: Path) -> Document:
@@ -42,8 +45,11 @@ def with_profiles(document: Document) -> Document:
             continue
         place: KeyPath = ("pools", name, "measured")
         own = {key: value for key, value in measured.items() if key != "base"} if isinstance(measured, dict) else {}
+        path = Path(document.where(place).rpartition(":")[0]).parent / named
         try:
-            profile = read_profile(Path(document.where(place).rpartition(":")[0]).parent / named)
+            if _is_missing(path):
+                raise InputError(Problem("does not exist", str(path), fix=_instead(path)))
+            profile = read_profile(path)
         except InputError as error:
             at = document.where(place)
             told = [Problem(p.what, p.where, p.key or f"named by {at}", p.fix) for p in error.problems]
@@ -52,6 +58,30 @@ def with_profiles(document: Document) -> Document:
         _note_lines(document, profile, place, own)
         _fill_in_engine(document, profile, name, pool)
     return document
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        return not path.exists()
+    except (OSError, ValueError):  # whoever reads it says why it can't be
+        return False
+
+
+def _instead(path: Path) -> str:
+    """What to name instead of a profile that isn't there: one of its folder, never a file of another kind."""
+    if not path.parent.is_dir():
+        return f"there is no folder {path.parent}"
+    profiles = [file.name for file in path.parent.iterdir() if file.suffix in (".yaml", ".yml") and _is_profile(file)]
+    return did_you_mean(path.name, profiles) if profiles else f"`merit calibrate URL --output {path.name}` writes one"
+
+
+def _is_profile(file: Path) -> bool:
+    """Whether its outermost keys are those of a profile, as far as its first lines tell."""
+    try:
+        with file.open("rb") as lines:
+            return re.search(rb"^measured:", lines.read(_HEAD), re.MULTILINE) is not None
+    except OSError:
+        return False
 
 
 def _fill_in_engine(document: Document, profile: Document, name: str, pool: dict[str, Any]) -> None:

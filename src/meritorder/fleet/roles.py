@@ -14,18 +14,22 @@ Entries = Mapping[str, Mapping[str, Any]]
 
 def role_faults(data: Mapping[str, Any], pools: Entries, services: Entries, sites: Collection[str]) -> Iterator[Fault]:
     """Faults of roles and links."""
-    yield from _ends(data, pools, sites)
+    wrong = list(_ends(data, pools, sites))
+    yield from wrong
     prefill = [name for name, pool in pools.items() if pool.get("role") == "prefill"]
     decode = [name for name, pool in pools.items() if pool.get("role") == "decode"]
     reached = {name: [other for other in decode if _reaches(data, pools, name, other)] for name in prefill}
     for name, others in reached.items():
-        if not others:
-            what = "computes prompts that no pool can decode"
-            yield Fault(("pools", name, "role"), what, _wanted(pools, name, "decode", decode))
         for other in others:
             if len(links := links_between(data, name, other)) > 1:
                 what = f"is one of several links from {name} to {other}: {', '.join(links)}"
                 yield Fault(("links", links[1]), what, "keep one, or name the pools")
+    if wrong or _half_written(data):
+        return  # pools that lack a link may have that one: its fault is told, theirs may be none
+    for name, others in reached.items():
+        if not others:
+            what = "computes prompts that no pool can decode"
+            yield Fault(("pools", name, "role"), what, _wanted(pools, name, "decode", decode))
     for name in decode:
         if not any(name in others for others in reached.values()):
             what = "decodes, but no pool computes prompts for it"
@@ -48,6 +52,13 @@ def _wanted(pools: Entries, name: str, role: str, there: Collection[str]) -> str
     if same:
         return f"{', '.join(same)} with `role: {role}` is at another site: give a link under `links`"
     return f"add a pool with `role: {role}` and `model: {model}`, or leave `role` out"
+
+
+def _half_written(data: Mapping[str, Any]) -> bool:
+    """Whether a link lacks an end, which is told elsewhere."""
+    links = data.get("links")
+    entries = links.values() if isinstance(links, Mapping) else ()
+    return any(not (isinstance(link, Mapping) and {"prefill", "decode"} <= link.keys()) for link in entries)
 
 
 def _ends(data: Mapping[str, Any], pools: Entries, sites: Collection[str]) -> Iterator[Fault]:

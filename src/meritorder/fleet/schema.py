@@ -87,10 +87,14 @@ class Engine(Part):
         default=None,
         description="Most tokens (prompt + output) of a request; absent: the model's context, limited by KV.",
     )
-    request_overhead: Seconds = Field(
-        default=0.0, description="Front end's delay per request before the engine sees it."
+    request_overhead: Seconds | None = Field(
+        default=None,
+        description="Front end's delay per request before the engine sees it; absent: that of the engine by its "
+        "`name`, without one 0.",
     )
-    prompt_token_overhead: Seconds = Field(default=0.0, description="The same, per prompt token (tokenising).")
+    prompt_token_overhead: Seconds | None = Field(
+        default=None, description="The same, per prompt token (tokenising); absent: likewise."
+    )
     output_token_overhead: Seconds = Field(
         default=0.0, description="Front end's delay per produced token, on delivery."
     )

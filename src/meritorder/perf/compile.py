@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from meritorder.catalog.accelerator import Accelerator
-from meritorder.catalog.engine import EngineProfile, conditions
+from meritorder.catalog.engine import PROFILED, EngineProfile, Engines, conditions
+from meritorder.catalog.layers import LayerTimes, layer_times
 from meritorder.catalog.load import engines
 from meritorder.catalog.model import ModelSpec
 from meritorder.fleet.schema import Fleet, Pool
@@ -12,21 +13,24 @@ from meritorder.perf.measured import measured_table, outside
 from meritorder.perf.memory import memory
 from meritorder.perf.placement import NEUTRAL, Placement
 from meritorder.perf.power_cap import capped
+from meritorder.perf.profiled import engine_table
 from meritorder.perf.replica import Replica
 from meritorder.perf.speculative import machine_table
 from meritorder.perf.spill import tier_of
 from meritorder.problems import InputError, Problem
 
 
-def compile_replica(fleet: Fleet, pool_name: str) -> Replica:
-    """Compile one replica of pool `pool_name`.
+def compile_replica(fleet: Fleet, pool_name: str, known: Engines | None = None) -> Replica:
+    """Compile one replica of pool `pool_name`; `known`: engines of another fit than the catalog's.
 
     Raises InputError with key `pools.<name>` when the model can't be split like that or does not fit, saying
     how much memory is missing and what would fit.
     """
     pool = fleet.pools[pool_name]
     key = f"pools.{pool_name}"
-    return _measured(fleet, pool, key) if pool.measured is not None else _catalogued(fleet, pool, key)
+    if pool.measured is not None:
+        return _measured(fleet, pool, key)
+    return _catalogued(fleet, pool, key, known or engines())
 
 
 def _measured(fleet: Fleet, pool: Pool, key: str) -> Replica:
@@ -53,10 +57,12 @@ def _measured(fleet: Fleet, pool: Pool, key: str) -> Replica:
     )
 
 
-def _catalogued(fleet: Fleet, pool: Pool, key: str) -> Replica:
+def _catalogued(fleet: Fleet, pool: Pool, key: str, known: Engines) -> Replica:
     engine, model = pool.engine, fleet.models[pool.model]
     assert pool.accelerator is not None
     chip = fleet.accelerators[pool.accelerator]
+    times = _times(pool, model)
+    profile = _profile(pool, chip, model, known, times)
     place = Placement(
         chip=chip,
         model=model,
@@ -68,7 +74,7 @@ def _catalogued(fleet: Fleet, pool: Pool, key: str) -> Replica:
         token_budget=engine.token_budget,
         data=pool.data_parallel,
         expert=pool.expert_parallel,
-        engine=_profile(pool, chip, model),
+        engine=profile,
     )
     check_parallelism(place, pool.accelerator, key)
     held = memory(place, engine.memory_fraction, engine.kv_block_tokens)
@@ -76,6 +82,8 @@ def _catalogued(fleet: Fleet, pool: Pool, key: str) -> Replica:
         raise does_not_fit(place, engine.memory_fraction, engine.kv_block_tokens, pool, key)
     blocks = engine.kv_blocks or held.blocks
     table = machine_table(place, pool.speculation)
+    if times is not None and profile.profiled:
+        table = engine_table(times, place, table)
     saved = 0.0
     if pool.power_cap is not None:
         check_power_cap(place, pool.power_cap, pool.accelerator, key)
@@ -93,16 +101,38 @@ def _catalogued(fleet: Fleet, pool: Pool, key: str) -> Replica:
         max_w=(chip.max - saved) * place.chips,
         usd_per_hour=chip.usd_per_hour * place.chips if pool.usd_per_hour is None else pool.usd_per_hour,
         tier=tier_of(pool, chip, place.chips, model, place.kv_copies, key),
-        notes=(*chip.notes, *place.engine.notes),
+        notes=(*chip.notes, *profile.notes, *_front_end_notes(pool, profile)),
+        request_s=profile.first_token.request,
+        prompt_token_s=profile.first_token.prompt_token,
     )
 
 
-def _profile(pool: Pool, chip: Accelerator, model: ModelSpec) -> EngineProfile:
+def _times(pool: Pool, model: ModelSpec) -> LayerTimes | None:
+    """Kernels of the model that were profiled on the pool's GPU; None: none, or not in these formats and this split."""
+    plain = (pool.weights or model.weights, pool.kv, pool.pipeline, pool.speculation) == ("bf16", "fp16", 1, None)
+    times = layer_times().get((pool.accelerator or "", pool.model, pool.tensor)) if plain else None
+    if times is None or (times.layers, times.hidden, times.experts) != (model.layers, model.hidden, model.experts):
+        return None
+    return times if pool.data_parallel == 1 or pool.expert_parallel == pool.data_parallel else None
+
+
+def _profile(
+    pool: Pool, chip: Accelerator, model: ModelSpec, known: Engines, times: LayerTimes | None
+) -> EngineProfile:
     """What is known of the pool's engine in its version on this machine; neutral where it names none."""
     if not pool.engine.name or chip.kind != "gpu":
         return NEUTRAL
     told = conditions(pool.engine.name, pool.engine.version, chip, pool.model, pool.weights or model.weights)
-    return engines().profile(told)
+    return known.profile(told if times is None else {**told, "kernels": PROFILED})
+
+
+def _front_end_notes(pool: Pool, profile: EngineProfile) -> tuple[str, ...]:
+    """Where the front end's delay comes from, if the pool doesn't say it."""
+    first = profile.first_token
+    if pool.engine.request_overhead is not None or not first.request:
+        return ()
+    named = f"{profile.name} {profile.version}".strip()
+    return (f"request_overhead: {1e3 * first.request:.3g} ms, as fitted for {named}",)
 
 
 def _max_context(pool: Pool, of_model: int, kv_tokens: int, key: str) -> int:

@@ -14,8 +14,10 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from meritorder.catalog.model import ACTIVATION_BYTES
 from meritorder.perf import kernels, layers
 from meritorder.perf.energy import joules, limited
+from meritorder.perf.graphs import padded
 from meritorder.perf.kernels import Cost
 from meritorder.perf.placement import Placement
 from meritorder.perf.table import IterationTable
@@ -84,7 +86,8 @@ def total(place: Placement, work: Work) -> Cost:
 def step_work(place: Placement, tokens: Floats) -> Work:
     """What every token needs, be it prompt or decode: matrices, experts, collectives; and the engine itself."""
     chip, model = place.chip, place.model
-    batch = np.maximum(tokens / place.pipeline, 1.0)
+    computed = padded(place, tokens)
+    batch = np.maximum(computed / place.pipeline, 1.0)
     own = np.maximum(batch / place.data, 1.0)
     uneven = place.slowest_stage * place.pipeline
     dense = model.ffn_layers + model.bare_layers
@@ -103,7 +106,11 @@ def step_work(place: Placement, tokens: Floats) -> Work:
         _add(work, [_wait(place, "expert_layer", place.engine.expert_layer)], model.moe_layers * uneven)
     if dense:
         _add(work, layers.links(place, own, batch, experts=False), dense * uneven)
+    if place.engine.tensor_byte and place.tensor > 2:
+        _add(work, [_slow_links(place, tokens)], model.layers * uneven)
     layer = chip.gpu.layer if place.engine.layer is None else place.engine.layer
+    if place.weights == "fp8":
+        layer += place.engine.narrow_layer
     _add(work, [_wait(place, "layer", layer)], model.layers * uneven)
     _add(work, [("elementwise", kernels.elementwise(chip, own, model.hidden))], model.layers * uneven)
     _add(work, [layers.output(place, np.ones(1))], 1)
@@ -165,7 +172,8 @@ def prefill_work(place: Placement, tokens: Floats) -> Work:
         # A scan in chunks multiplies every token twice with the state, whose elements have four bytes.
         scan = own * model.state_bytes / place.tensor
         _add(work, [("state", kernels.prefill_attention(chip, scan))], 1)
-    slower = np.array([place.engine.mixed])
+    engine = place.engine
+    slower = engine.mixed + model.layers * (engine.prompt_layer + own * engine.prompt_token)
     _add(work, [("mixed", Cost(slower, joules(chip, slower, 0.0 * slower, 0.0 * slower, "mixed")))], 1)
     return work
 
@@ -183,6 +191,13 @@ def pair_work(place: Placement) -> Work:
 def _add(work: Work, found: Iterable[tuple[str, Cost]], times: float) -> None:
     for kind, cost in found:
         work[kind] = work[kind] + cost * times if kind in work else cost * times
+
+
+def _slow_links(place: Placement, tokens: Floats) -> tuple[str, Cost]:
+    """What the engine's two all-reduces of a layer take beyond the measured kernel."""
+    message = tokens / place.pipeline / place.data * (ACTIVATION_BYTES * place.model.hidden)
+    seconds = 2.0 * message * place.engine.tensor_byte
+    return "engine_link", Cost(seconds, joules(place.chip, seconds, 0.0 * seconds, 0.0 * seconds, "link"))
 
 
 def _wait(place: Placement, kind: str, seconds: float) -> tuple[str, Cost]:

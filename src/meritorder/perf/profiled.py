@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from meritorder.catalog.layers import LayerTimes, Point
+from meritorder.perf.placement import Placement
 from meritorder.perf.table import Floats, IterationTable
 
 
@@ -19,6 +20,32 @@ class Additions:
     attention: float  # factor on reading KV caches: sequences of unequal length
     link_fixed: float  # a collective of two GPUs, per call
     link_byte: float  # ... and per byte of the message
+
+
+def engine_table(times: LayerTimes, place: Placement, modelled: IterationTable) -> IterationTable:
+    """The table of a placement whose kernels were profiled; watts, which were not, as in the one `modelled`."""
+    engine = place.engine
+    added = Additions(
+        layer=engine.layer or 0.0,
+        prompt_layer=engine.prompt_layer,
+        attention=engine.factor("attention"),
+        link_fixed=engine.link_fixed,
+        link_byte=engine.link_byte,
+    )
+    table = profiled_table(times, added, place.max_sequences, place.token_budget, place.data)
+    return replace(
+        table,
+        step_j=_watts(modelled.step_j, modelled.step_s) * table.step_s,
+        prefill_j=_watts(modelled.prefill_j, modelled.prefill_s) * table.prefill_s,
+        decode_j=_watts(modelled.decode_j, modelled.decode_s) * table.decode_s,
+        decode_kv_j=_watts(modelled.decode_kv_j, modelled.decode_kv_s) * table.decode_kv_s,
+        pair_j=modelled.pair_j / modelled.pair_s * table.pair_s,
+        idle_w=modelled.idle_w,
+    )
+
+
+def _watts(joules: Floats, seconds: Floats) -> Floats:
+    return np.divide(joules, seconds, out=np.zeros_like(joules), where=seconds > 0)
 
 
 def profiled_table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from meritorder.fleet.schema import Engine
 from meritorder.perf.table import IterationTable
 
 
@@ -38,8 +39,15 @@ class Replica:
     usd_per_hour: float  # cost of owning or renting the whole replica, energy not included
     tier: Tier | None = None  # where cached prefixes go that the KV cache has no room for
     notes: tuple[str, ...] = ()  # what is guessed, extrapolated or a range
+    request_s: float = 0.0  # the engine's front end per request, where the pool gives no `request_overhead`
+    prompt_token_s: float = 0.0  # the same per prompt token, for `prompt_token_overhead`
 
     @property
     def kv_tokens(self) -> int:
         """Tokens of KV cache that fit."""
         return self.kv_blocks * self.block_tokens
+
+    def front_end_s(self, engine: Engine) -> tuple[float, float]:
+        """Seconds of the front end per request and per prompt token: the pool's own, or those of its engine."""
+        request, token = engine.request_overhead, engine.prompt_token_overhead
+        return (self.request_s if request is None else request, self.prompt_token_s if token is None else token)

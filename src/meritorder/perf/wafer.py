@@ -28,11 +28,14 @@ def wafer_table(place: Placement) -> IterationTable:
     prefill = prompt + np.minimum(latency, tokens * slot)
     decode = np.maximum(latency, sequences * decode_slot) - np.maximum(latency, sequences * least)
     # A lone sequence waits for every layer to read its KV cache, of many the fullest stage reads all.
-    kv = _kv_token_seconds(place) * np.maximum(1 / np.maximum(sequences, 1), place.slowest_stage)
+    cache = _kv_token_seconds(place)
+    kv = cache * np.maximum(1 / np.maximum(sequences, 1), place.slowest_stage)
     pair = pair_seconds(place)
 
-    # A slot costs the same joules whether the pipeline is full or not.
-    above_idle = (place.chip.max - place.chip.idle) * place.pipeline
+    # A slot costs the same joules whether the pipeline is full or not; so does a cached token, read by one wafer
+    # after the other.
+    one_wafer = place.chip.max - place.chip.idle
+    above_idle = one_wafer * place.pipeline
     return IterationTable(
         step_s=step,
         prefill_s=prefill,
@@ -42,7 +45,7 @@ def wafer_table(place: Placement) -> IterationTable:
         step_j=above_idle * tokens * least,
         prefill_j=above_idle * tokens * (slot - least),
         decode_j=above_idle * sequences * (decode_slot - least),
-        decode_kv_j=above_idle * kv,
+        decode_kv_j=np.full_like(kv, one_wafer * cache),
         pair_j=above_idle * pair,
         idle_w=place.chip.idle * place.pipeline,
     )

@@ -111,7 +111,6 @@ def token_parts(server: Server) -> dict[str, float]:
         for kind in {*both, *pairs}:
             added = chunks * (both.get(kind, 0.0) - alone.get(kind, 0.0)) + pairs.get(kind, 0.0) * server.prompt**2 / 2
             found[kind] = found.get(kind, 0.0) + share * added
-        found["mixed"] = found.get("mixed", 0.0) + share * chunks * (place.engine.mixed)
     return found
 
 

@@ -25,7 +25,7 @@ from meritorder.workload.trace import Trace, make_trace
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-VERSION = "vllm-0.15.1"
+VERSION = "0.15.1"
 BLOCK = 16
 # Random tokens, written out and tokenized again, are this many more (Llama-2's tokenizer; 1 % from prompt to prompt).
 LONGER, SPREAD = 1.047, 0.01

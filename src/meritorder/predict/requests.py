@@ -16,18 +16,15 @@ import numpy.typing as npt
 from meritorder.catalog.layers import LayerTimes, layer_times
 from meritorder.catalog.load import Catalog
 from meritorder.catalog.names import model_of
-from meritorder.perf.memory import memory
-from meritorder.perf.placement import Placement
-from meritorder.perf.profiled import Additions, profiled_table
-from meritorder.perf.replica import Replica
+from meritorder.fleet.schema import Engine, Pool
 from meritorder.predict.form import Answer, Progress, Row
-from meritorder.predict.vllm import BLOCK, Running, alone, serve
+from meritorder.predict.vllm import BLOCK, Running, running, serve
 from meritorder.problems import InputError
 from meritorder.workload.trace import make_trace
 
 Floats = npt.NDArray[np.float64]
 
-VERSION = "vllm-0.19"
+VERSION = "0.19.0"
 GPUS = {"RTXPRO6000": "rtx-pro-6000", "RTX4090": "rtx-4090"}
 TOKEN_BUDGET = 2048
 
@@ -81,15 +78,15 @@ def _run(run: str, rows: Sequence[Row], catalog: Catalog) -> list[Answer]:
     times = layer_times().get((*key, setting.tensor))
     if times is None:
         return [Answer({}, f"kernels of {label} on {setting.tensor} {gpu} were not profiled")] * len(rows)
-    running = engine(times, setting, catalog)
+    server = engine(times, setting, catalog)
     order = np.argsort([float(row["arrival_s"]) for row in rows], kind="stable")
     arrival, prompt, output = (
         np.array([float(rows[i][name]) for i in order]) for name in ("arrival_s", "input_tokens", "output_tokens")
     )
-    served = serve(running, make_trace(arrival, prompt, output, source=run))
+    served = serve(server, make_trace(arrival, prompt, output, source=run))
     # the iteration that ran when it came, at most one with a full budget
     unseen = np.minimum(served.queue_s, 0.5 * served.iteration_s)
-    longest = running.replica.table.seconds(0, 0, TOKEN_BUDGET, 0.5 * TOKEN_BUDGET**2)
+    longest = server.replica.table.seconds(0, 0, TOKEN_BUDGET, 0.5 * TOKEN_BUDGET**2)
     unseen = np.where(served.queue_s <= longest, served.queue_s, unseen)
     values = {
         "queue_ms": 1e3 * (served.queue_s - unseen),
@@ -105,37 +102,23 @@ def _run(run: str, rows: Sequence[Row], catalog: Catalog) -> list[Answer]:
 
 def engine(times: LayerTimes, setting: Setting, catalog: Catalog) -> Running:
     """The engine of a run; engines in step are one with the seats of all."""
-    setup = catalog.setups[VERSION]
-    added = Additions(
-        layer=setup["layer"],
-        prompt_layer=setup["prompt_layer"],
-        attention=setup["attention"],
-        link_fixed=setup["link_fixed"],
-        link_byte=setup["link_byte"],
-    )
-    seats, budget = setting.max_sequences * setting.ranks, TOKEN_BUDGET * setting.ranks
-    place = Placement(
-        chip=catalog.accelerators[times.accelerator],
-        model=catalog.models[times.model],
-        tensor=times.tensor * setting.ranks,
-        pipeline=1,
+    pool = Pool(
+        site="here",
+        accelerator=times.accelerator,
+        model=times.model,
+        replicas=1,
+        tensor=times.tensor,
+        data_parallel=setting.ranks,
+        expert_parallel=setting.ranks,
         weights="bf16",
-        kv="fp16",
-        max_sequences=seats,
-        token_budget=budget,
+        engine=Engine(
+            name="vllm",
+            version=VERSION,
+            max_sequences=setting.max_sequences * setting.ranks,
+            token_budget=TOKEN_BUDGET * setting.ranks,
+            kv_block_tokens=BLOCK,
+            kv_blocks=setting.kv_blocks,
+            request_overhead=0.0,
+        ),
     )
-    blocks = setting.kv_blocks or memory(place, 0.9, BLOCK).blocks
-    replica = Replica(
-        table=profiled_table(times, added, seats, budget, setting.ranks),
-        kv_blocks=blocks,
-        block_tokens=BLOCK,
-        max_context=min(place.model.max_context, blocks * BLOCK),
-        accelerators=place.chips,
-        weight_bytes=place.model.weight_bytes(place.weights),
-        kv_bytes_per_token=place.model.kv_bytes_per_token(place.kv) * place.kv_copies,
-        memory_bytes=place.chip.memory * place.chips,
-        max_w=place.chip.max * place.chips,
-        usd_per_hour=place.chip.usd_per_hour * place.chips,
-        notes=place.chip.notes,
-    )
-    return Running(alone(catalog, times.accelerator, times.model), replica, 0.0)
+    return running(pool, catalog.models[times.model], catalog)

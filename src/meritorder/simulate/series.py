@@ -50,8 +50,8 @@ def _way_in_s(result: Result, part: slice) -> Floats:
     sites = [result.fleet.sites[pool.site] for pool in pools]
     regions = result.trace.regions
     half_trip = np.array([[s.rtt.get(r, s.rtt.get("default", 0.0)) / 2 for r in regions] for s in sites], np.float64)
-    per_request = np.array([pool.engine.request_overhead for pool in pools], np.float64)
-    per_token = np.array([pool.engine.prompt_token_overhead for pool in pools], np.float64)
+    front = [replica.front_end_s(pool.engine) for pool, replica in zip(pools, result.replicas, strict=True)]
+    per_request, per_token = np.array(front, np.float64).T
     pool = result.pool[part]
     delay: Floats = per_token[pool] * result.trace.prompt_tokens[part]
     delay += per_request[pool] + half_trip[pool, result.trace.region[part]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -70,7 +71,8 @@ def _times(done: list[_Batch], log: Logged) -> None:
     gaps = [after.began - batch.ended for batch, after in pairwise(done)]
     busy = [gap for gap in gaps if gap <= _IDLE_S]
     usual = median(busy) if busy else 0.0
-    for batch, gap in zip(done, [*gaps, _IDLE_S + 1.0], strict=True):
+    # Nothing follows the last batch; where there is none, the infinite gap is left over.
+    for batch, gap in zip(done, [*gaps, math.inf], strict=False):
         tokens, pairs = 0, 0.0
         known = batch.began > 0.0
         for start, stop in batch.chunks.values():

@@ -9,13 +9,13 @@ from meritorder.calibrate.logs import Logged, even_pairs
 from meritorder.calibrate.rows import Iteration
 
 _DECODE = re.compile(
-    r"Decode batch.*?#running-req: (?P<running>\d+).*?#token: (?P<held>\d+).*?token usage: (?P<usage>[\d.]+)"
-    r".*?gen throughput \(token/s\): (?P<rate>[\d.]+)"
+    r"Decode batch.*?#running-req: (?P<running>\d+).*?#token: (?P<held>\d+).*?token usage: (?P<usage>\d+\.?\d*)"
+    r".*?gen throughput \(token/s\): (?P<rate>\d+\.?\d*)"
 )
 _PREFILL = re.compile(r"Prefill batch.*?#new-seq: (?P<new>\d+), #new-token: (?P<tokens>\d+)")
 _CACHED = re.compile(r"#cached-token: (\d+)")
 _QUEUE = re.compile(r"#queue-req: (\d+)")
-_INPUT = re.compile(r"input throughput \(token/s\): ([\d.]+)")
+_INPUT = re.compile(r"input throughput \(token/s\): (\d+\.?\d*)")
 _CACHE = re.compile(r"max_total_num_tokens=(\d+)")
 
 

@@ -12,8 +12,8 @@ from meritorder.calibrate.logs import Logged, even_pairs
 from meritorder.calibrate.rows import Iteration
 
 _LINE = re.compile(
-    r"iter = (?P<number>\d+),.*?(?<!_)rank = (?P<rank>\d+),.*?host_step_time = (?P<host>[\d.]+) ?ms, "
-    r"prev_device_step_time = (?P<device>[\d.]+ ?ms|N/A).*?states = \{(?P<states>[^}]*)\}"
+    r"iter = (?P<number>\d+),.*?(?<!_)rank = (?P<rank>\d+),.*?host_step_time = (?P<host>\d+\.?\d*) ?ms, "
+    r"prev_device_step_time = (?P<device>\d+\.?\d* ?ms|N/A).*?states = \{(?P<states>[^}]*)\}"
 )
 _STATE = re.compile(r"'(\w+)': (\d+)")
 
@@ -62,20 +62,27 @@ def _read_statistics(text: str, log: Logged) -> None:
         log.unread = log.unread or text
         return
     for entry in told if isinstance(told, list) else [told]:
-        batch: Any = entry.get("inflightBatchingStats") if isinstance(entry, dict) else None
-        latency = entry.get("iterLatencyMS") if isinstance(entry, dict) else None
-        if not isinstance(batch, dict) or not latency:
-            continue
-        prompts, tokens = int(batch.get("numContextRequests", 0)), int(batch.get("numCtxTokens", 0))
-        decoding = int(batch.get("numGenRequests", 0))
-        if not tokens + decoding:
-            continue
-        held = 0.0
-        cache = entry.get("kvCacheStats")
-        if isinstance(cache, dict) and cache.get("tokensPerBlock"):
-            size = int(cache["tokensPerBlock"])
-            log.kv_tokens = log.kv_tokens or int(cache.get("maxNumBlocks", 0)) * size or None
-            held = max(float(cache.get("usedNumBlocks", 0)) * size - tokens, 0.0) if decoding else 0.0
-        else:
-            log.kv_known = False
-        log.iterations.append((float(latency) / 1e3, Iteration(decoding, held, tokens, even_pairs(tokens, prompts))))
+        try:
+            _read_entry(entry, log)
+        except (TypeError, ValueError):  # a figure that is no number
+            log.unread = log.unread or text
+
+
+def _read_entry(entry: Any, log: Logged) -> None:
+    batch: Any = entry.get("inflightBatchingStats") if isinstance(entry, dict) else None
+    latency = entry.get("iterLatencyMS") if isinstance(entry, dict) else None
+    if not isinstance(batch, dict) or not latency:
+        return
+    prompts, tokens = int(batch.get("numContextRequests", 0)), int(batch.get("numCtxTokens", 0))
+    decoding = int(batch.get("numGenRequests", 0))
+    if not tokens + decoding:
+        return
+    held = 0.0
+    cache = entry.get("kvCacheStats")
+    if isinstance(cache, dict) and cache.get("tokensPerBlock"):
+        size = int(cache["tokensPerBlock"])
+        log.kv_tokens = log.kv_tokens or int(cache.get("maxNumBlocks", 0)) * size or None
+        held = max(float(cache.get("usedNumBlocks", 0)) * size - tokens, 0.0) if decoding else 0.0
+    else:
+        log.kv_known = False
+    log.iterations.append((float(latency) / 1e3, Iteration(decoding, held, tokens, even_pairs(tokens, prompts))))

@@ -11,7 +11,8 @@ from meritorder.calibrate.rows import Iteration
 _LINE = re.compile(
     r"Iteration\(\d+\): (?P<prompts>\d+) context requests?, (?P<tokens>\d+) context tokens?, "
     r"(?P<decoding>\d+) generation requests?, (?P<generated>\d+) generation tokens?, "
-    r"iteration elapsed time: (?P<ms>[\d.]+) ms(?P<dummy> \(dummy\))?(?:, \w+ KV cache usage: (?P<usage>[\d.]+)%)?"
+    r"iteration elapsed time: (?P<ms>\d+\.?\d*) ms(?P<dummy> \(dummy\))?"
+    r"(?:, \w+ KV cache usage: (?P<usage>\d+\.?\d*)%)?"
 )
 _CACHE = re.compile(r"KV cache size: ([\d,]+) tokens")
 

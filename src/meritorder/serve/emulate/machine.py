@@ -26,7 +26,7 @@ class Machine:
         self.meter = Meter(self.engine, replica)
         self._timeline = timeline
         self._network_s = network_s
-        self._request_s, self._prompt_token_s = settings.request_overhead, settings.prompt_token_overhead
+        self._request_s, self._prompt_token_s = replica.front_end_s(settings)
         self._output_token_s = settings.output_token_overhead
 
     def ask(self, job: Job, now: float) -> None:

@@ -43,6 +43,7 @@ class Oracle:
         self.state = start(fleet, replicas, dispatch, trace, seed)
         self.dispatcher = Dispatcher(self.state, seed)
         self.pools = list(fleet.pools.values())
+        self.front = [replica.front_end_s(pool.engine) for pool, replica in zip(self.pools, replicas, strict=True)]
         self.engines: list[Engine[Request]] = [
             Engine(pool, replica, trace.block_tokens)
             for pool, replica in zip(self.pools, replicas, strict=True)
@@ -165,8 +166,8 @@ class Oracle:
 
     def way_in(self, r: Request) -> float:
         """Seconds from the gateway to the engine."""
-        engine = self.pool(r).engine
-        return engine.request_overhead + engine.prompt_token_overhead * r.prompt + self.half_rtt(r)
+        request, token = self.front[self.state.replicas[r.replica].pool]
+        return request + token * r.prompt + self.half_rtt(r)
 
     def schedule(self, index: int, now: float) -> None:
         """Let an engine decide what it does next; whom it gives room is on its way."""
