@@ -142,7 +142,10 @@ def test_a_config_is_shown(tmp_path: Path, capsys: Capture) -> None:
     ("arguments", "what"),
     [
         (("show", "h1000"), 'there is no "h1000" in the catalog; did you mean "h100"'),
-        (("show", "nothing-like-it"), "see `merit catalog`"),
+        (
+            ("show", "nothing-like-it"),
+            'show: there is no "nothing-like-it" in the catalog; see `merit catalog`',
+        ),
         (("shwo", "h100"), 'nothing in the catalog fits "shwo h100"; did you mean "show"'),
         (("--kind", "moo"), 'nothing in the catalog has kind "moo"'),
         (("--min-memory", "huge"), '--min-memory: is "huge", not a quantity'),
@@ -151,3 +154,8 @@ def test_a_config_is_shown(tmp_path: Path, capsys: Capture) -> None:
 )
 def test_what_can_not_be_found_is_told(arguments: tuple[str, ...], what: str, capsys: Capture) -> None:
     assert what in refused(capsys, *arguments)
+
+
+def test_the_help_names_what_chooses(capsys: Capture) -> None:
+    text = told(capsys, "--help")
+    assert all(option in text for option in ("--models", "--accelerators", "--kind", "--vendor", "--min-memory"))

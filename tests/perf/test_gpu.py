@@ -149,3 +149,12 @@ def test_factors_of_an_engine_act_on_their_kind_alone(name, weights):
     one, two = gpu_table(plain), gpu_table(slow)
     assert np.allclose(two.decode_kv_s, 2 * one.decode_kv_s)
     assert np.array_equal(one.step_s, two.step_s)
+
+
+def test_the_fullest_stage_sets_the_pace_of_every_kernel():
+    full = models()["llama-3.1-70b"]  # 80 layers: 20 in each of four stages
+    even = Placement(accelerators()["b200"], full, 1, 4, "fp8", "fp8", 64, 1024)
+    uneven = replace(even, model=full.model_copy(update={"layers": 79}))
+    one, other = gpu_table(even), gpu_table(uneven)
+    for name in ("step_s", "prefill_s", "decode_s", "decode_kv_s", "pair_s"):
+        np.testing.assert_allclose(getattr(other, name), getattr(one, name), err_msg=name)

@@ -29,7 +29,12 @@ app.command("fit")(catalog_fit.command)
 
 @app.callback()
 def _catalog() -> None:
-    """List the machines and models that fleet files may name; show one with every figure and its source."""
+    """List the machines and models that fleet files may name; show one with every figure and its source.
+
+    `merit catalog WORDS` lists those in which all words occur.
+
+    To choose: --models, --accelerators, --kind, --vendor, --min-memory; see `merit catalog list --help`.
+    """
 
 
 @app.command("list")
@@ -150,24 +155,14 @@ def _model(name: str) -> dict[str, Any]:
     from pathlib import Path
 
     from meritorder.catalog.huggingface import read_config
-    from meritorder.catalog.load import models
-    from meritorder.catalog.names import model_of
+    from meritorder.catalog.load import accelerator_entries, models
     from meritorder.cli.catalog_facts import model_facts, model_provenance
+    from meritorder.cli.catalog_names import known_model, not_there
+    from meritorder.problems import InputError
 
     if name.endswith(".json"):
         return {**model_facts(name, read_config(Path(name))), "source": name, "published": {}}
-    known = name.lower() if name.lower() in models() else _named_otherwise(name, model_of)
+    known = known_model(name)
+    if known is None:
+        raise InputError(not_there(name, "", [*accelerator_entries(), *models()], "merit catalog show"))
     return {**model_facts(known, models()[known]), **model_provenance(known)}
-
-
-def _named_otherwise(name: str, model_of: Any) -> str:
-    from meritorder.catalog.load import accelerator_entries, models
-    from meritorder.problems import InputError, Problem, did_you_mean
-
-    try:
-        found: str = model_of(name)
-    except InputError:
-        fix = did_you_mean(name, [*accelerator_entries(), *models()])
-        fix = fix if fix.startswith("did") else "see `merit catalog`"
-        raise InputError(Problem(f'there is no "{name}" in the catalog', where="merit catalog show", fix=fix)) from None
-    return found

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from meritorder.perf.sizing import Size, Wish
 
 USUAL_CONTEXT = 8192
+READING = 5.0  # tok/s that people read
+_WHERE = "merit catalog fit"
 
 
 def command(
@@ -40,6 +42,7 @@ def command(
     from meritorder.fleet.speculation import Speculation
     from meritorder.perf.sizing import Wish, size_range
 
+    _check_order(model, accelerator)
     chip, shape = _machine(accelerator), _shape(model)
     context = min(USUAL_CONTEXT, shape.max_context) if context is None else context
     _check(shape, model, context, weights, kv)
@@ -78,6 +81,8 @@ def describe(
         "binds": told.binds,
         "chips_for_weights": told.least_chips,
         "tensor": told.tensor,
+        "data_parallel": told.data,
+        "expert_parallel": told.expert,
         "pipeline": told.pipeline,
         "replicas": told.replicas,
         "weight_bytes": wish.model.weight_bytes(wish.weights),
@@ -86,10 +91,11 @@ def describe(
         "ranges": {key: {"low": span.low, "high": span.high} for key, span in chip.ranges.items()},
     }
     if chip.kind == "wafer":
+        asked = 2 * chip.hop  # the request for a session and its first bytes cross the network
         facts["parked"] = {
             "sessions": int(chip.wafer.kv_node * told.chips // told.session_bytes),
-            "return_s": told.session_bytes / told.pipeline / chip.wafer.kv_node_link,
-            "return_s_one_link": told.session_bytes / chip.wafer.kv_node_link,
+            "return_s": asked + told.session_bytes / told.pipeline / chip.wafer.kv_node_link,
+            "return_s_one_link": asked + told.session_bytes / chip.wafer.kv_node_link,
         }
     return facts
 
@@ -100,25 +106,42 @@ def _speculation(speculation: Speculation | None) -> dict[str, Any] | None:
 
 def _machine(name: str) -> Accelerator:
     from meritorder.catalog.load import accelerators, incomplete
+    from meritorder.cli.catalog_names import not_there
     from meritorder.problems import InputError, Problem, did_you_mean
 
     known = accelerators()
-    if name in known:
-        return known[name]
-    if name in incomplete():
-        what = f"{name} can't be computed: {incomplete()[name]}"
-        raise InputError(Problem(what, key="ACCELERATOR", fix=did_you_mean(name, known)))
-    raise InputError(Problem(f'there is no accelerator "{name}"', key="ACCELERATOR", fix=did_you_mean(name, known)))
+    if name.lower() in known:
+        return known[name.lower()]
+    if name.lower() in incomplete():
+        what = f"{name} can't be computed: nobody has published its {incomplete()[name.lower()]}"
+        raise InputError(Problem(what, _WHERE, fix=did_you_mean(name, known)))
+    raise InputError(not_there(name, "accelerator", known, _WHERE))
 
 
 def _shape(name: str) -> ModelSpec:
     from meritorder.catalog.huggingface import read_config
     from meritorder.catalog.load import models
-    from meritorder.catalog.names import model_of
+    from meritorder.cli.catalog_names import known_model, not_there
+    from meritorder.problems import InputError
 
     if name.endswith(".json"):
         return read_config(Path(name))
-    return models()[name if name in models() else model_of(name)]
+    known = known_model(name)
+    if known is None:
+        raise InputError(not_there(name, "model", models(), _WHERE))
+    return models()[known]
+
+
+def _check_order(model: str, accelerator: str) -> None:
+    """Raises InputError where the two are given the other way round."""
+    from meritorder.catalog.load import accelerator_entries
+    from meritorder.cli.catalog_names import known_model
+    from meritorder.problems import InputError, Problem
+
+    is_model = accelerator.endswith(".json") or known_model(accelerator) is not None
+    if model.lower() in accelerator_entries() and is_model:
+        fix = f"`merit catalog fit {accelerator} {model}`"
+        raise InputError(Problem(f"{model} and {accelerator} are the wrong way round", _WHERE, fix=fix))
 
 
 def _check(shape: ModelSpec, model: str, context: int, weights: str, kv: str) -> None:
@@ -150,11 +173,9 @@ def _print(facts: dict[str, Any], chip: Accelerator) -> None:
         value, low, high = (write(figure[key]) for key in ("value", "low", "high"))
         return value, "" if low == high else f"{low} to {high}"
 
-    layout = f"{facts['replicas']} x {facts['pipeline']} " + ("wafers" if chip.kind == "wafer" else "stages")
-    layout += f" of {facts['tensor']}" if facts["tensor"] > 1 else ""
     rows = [
         ("chips", *spanned("chips", lambda n: f"{n:,}")),
-        ("as", f"{layout}, {facts['chips_for_weights']} needed for the weights alone", ""),
+        ("as", f"{_layout(facts, chip)}; {facts['chips_for_weights']:,} needed for the weights alone", ""),
         ("what binds", facts["binds"], ""),
         ("weights", f"{show(facts['weight_bytes'], 'B', 3)} {facts['weights']}", ""),
         ("KV cache of a session", show(facts["session_bytes"], "B", 3), ""),
@@ -163,8 +184,8 @@ def _print(facts: dict[str, Any], chip: Accelerator) -> None:
         ("tok/s of a lone user", *spanned("tok_s_per_user_alone", lambda v: f"{v:,.0f}")),
         ("tok/s of a user, all decoding", *spanned("tok_s_per_user", lambda v: f"{v:,.1f}")),
         ("tok/s in all", *spanned("tok_s_total", lambda v: f"{v:,.0f}")),
-        ("power, idle", *spanned("idle_w", power)),
-        ("power, at most", *spanned("max_w", power)),
+        ("power, all chips idle", *spanned("idle_w", power)),
+        ("power, all chips at most", *spanned("max_w", power)),
         ("USD/h without energy", *spanned("usd_per_hour", lambda v: f"{v:,.2f}")),
     ]
     if "parked" in facts:
@@ -178,8 +199,25 @@ def _print(facts: dict[str, Any], chip: Accelerator) -> None:
     for row in rows:
         shown.add_row(*row)
     results().print(shown)
+    if facts["tok_s_per_user"]["value"] < READING:
+        words = (
+            f"these chips hold {facts['sessions']:,} sessions, but with all of them decoding at once a user gets less "
+            f"than the {READING:.0f} tok/s that people read; fewer at once are faster, and so are more chips"
+        )
+        console().print(Text(f"note: {words}", style="dim"), soft_wrap=True)
     if facts["ranges"]:
         words = (
             f"ranges of {facts['accelerator']}: {', '.join(facts['ranges'])}; `merit catalog show` has their sources"
         )
         console().print(Text(f"note: {words}", style="dim"), soft_wrap=True)
+
+
+def _layout(facts: dict[str, Any], chip: Accelerator) -> str:
+    """How the chips are shared out, in words."""
+    if chip.kind == "wafer":
+        return f"{facts['replicas']:,} x {facts['pipeline']} wafers"
+    words = f"{facts['replicas']:,} x "
+    words += f"{facts['pipeline']} stages of " if facts["pipeline"] > 1 else ""
+    words += f"tensor {facts['tensor']}"
+    words += f" x data {facts['data_parallel']}" if facts["data_parallel"] > 1 else ""
+    return words + (f", expert {facts['expert_parallel']}" if facts["expert_parallel"] > 1 else "")

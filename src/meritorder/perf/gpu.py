@@ -89,7 +89,7 @@ def step_work(place: Placement, tokens: Floats) -> Work:
     computed = padded(place, tokens)
     batch = np.maximum(computed / place.pipeline, 1.0)
     own = np.maximum(batch / place.data, 1.0)
-    uneven = place.slowest_stage * place.pipeline
+    uneven = place.uneven
     dense = model.ffn_layers + model.bare_layers
     work: Work = {}
     _add(work, layers.full_attention(place, own), model.full_layers * uneven)
@@ -132,12 +132,12 @@ def decode_work(place: Placement, sequences: Floats) -> Work:
     if model.sparse_tokens:  # shorter sequences read less; the whole choice keeps the table affine
         chosen = own * model.sparse_tokens
         fixed = Cost(fixed.seconds + token.seconds * chosen, fixed.joules + token.joules * chosen)
-    _add(work, [("attention", fixed)], model.full_layers)
+    _add(work, [("attention", fixed)], model.full_layers * place.uneven)
     if model.window_layers:
-        _add(work, [("attention", layers.window_decode(place, own))], model.window_layers)
+        _add(work, [("attention", layers.window_decode(place, own))], model.window_layers * place.uneven)
     if model.state_bytes:
         state = own * model.state_bytes * 2 / place.tensor
-        _add(work, [("state", kernels.decode_attention(chip, state, "fp16"))], 1)
+        _add(work, [("state", kernels.decode_attention(chip, state, "fp16"))], place.uneven)
     host = chip.gpu.host_sequence if place.engine.host_sequence is None else place.engine.host_sequence
     sampling = host * own * place.pipeline
     drawn = joules(chip, sampling, 0.0 * own, 0.0 * own, "sequence")
@@ -153,7 +153,7 @@ def kv_work(place: Placement, sequences: Floats) -> Work:
         token = kernels.decode_attention(chip, np.full_like(own, float(model.index_dim)), "fp8")
     else:
         _, token = layers.decode_attention(place, own)
-    return {"attention": token * (model.full_layers / place.data / place.pipeline)}
+    return {"attention": token * (model.full_layers * place.slowest_stage / place.data)}
 
 
 def prefill_work(place: Placement, tokens: Floats) -> Work:
@@ -165,15 +165,15 @@ def prefill_work(place: Placement, tokens: Floats) -> Work:
     if model.sparse_tokens:
         chosen = own * model.sparse_tokens
         fixed = Cost(fixed.seconds + pair.seconds * chosen, fixed.joules + pair.joules * chosen)
-    _add(work, [("prefill", fixed)], model.full_layers)
+    _add(work, [("prefill", fixed)], model.full_layers * place.uneven)
     if model.window_layers:
-        _add(work, [("prefill", layers.window_prefill(place, own))], model.window_layers)
+        _add(work, [("prefill", layers.window_prefill(place, own))], model.window_layers * place.uneven)
     if model.linear_layers:
         # A scan in chunks multiplies every token twice with the state, whose elements have four bytes.
         scan = own * model.state_bytes / place.tensor
-        _add(work, [("state", kernels.prefill_attention(chip, scan))], 1)
+        _add(work, [("state", kernels.prefill_attention(chip, scan))], place.uneven)
     engine = place.engine
-    slower = engine.mixed + model.layers * (engine.prompt_layer + own * engine.prompt_token)
+    slower = engine.mixed + model.layers * place.uneven * (engine.prompt_layer + own * engine.prompt_token)
     _add(work, [("mixed", Cost(slower, joules(chip, slower, 0.0 * slower, 0.0 * slower, "mixed")))], 1)
     return work
 
@@ -185,7 +185,7 @@ def pair_work(place: Placement) -> Work:
         pair = kernels.prefill_attention(chip, np.array([model.index_pair_flops]))
     else:
         _, pair = layers.prefill_attention(place, np.ones(1))
-    return {"prefill": pair * (model.full_layers / place.data / place.pipeline)}
+    return {"prefill": pair * (model.full_layers * place.slowest_stage / place.data)}
 
 
 def _add(work: Work, found: Iterable[tuple[str, Cost]], times: float) -> None:

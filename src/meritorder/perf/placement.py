@@ -55,6 +55,11 @@ class Placement:
         return math.ceil(layers / self.pipeline) / layers if self.pipeline <= layers else 1 / self.pipeline
 
     @property
+    def uneven(self) -> float:
+        """How much longer than a mean stage the fullest one takes: it sets the pace of all."""
+        return self.slowest_stage * self.pipeline
+
+    @property
     def kv_copies(self) -> float:
         """How often a token's KV cache is stored in its stage: with more chips than KV heads, heads are copied."""
         return self.kv_heads_per_chip * self.tensor / self.model.kv_heads
