@@ -57,6 +57,7 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: zipfile.ZipFile) -> No
         (r"meritorder/fleet/.*schema.*\.json", "the fleet file's JSON Schema"),
         (r"meritorder/report/.+\.(css|js|html|j2)", "the report's page"),
         (r"meritorder-.+\.dist-info/licenses/LICENSE", "the licence"),
+        (r"meritorder-.+\.dist-info/licenses/NOTICE", "the notice about others' measurements"),
     ],
 )
 def test_the_wheel_holds_what_is_not_code(wheel: zipfile.ZipFile, pattern: str, what: str) -> None:
@@ -80,10 +81,20 @@ def test_the_wheel_knows_its_command_and_python(wheel: zipfile.ZipFile) -> None:
     assert "License-Expression: Apache-2.0" in metadata
 
 
+def test_the_notice_holds_the_licence_of_what_is_a_substantial_portion(wheel: zipfile.ZipFile) -> None:
+    """LLMServingSim's profiles are in the catalog: its copyright line and permission go with them."""
+    name = next(name for name in wheel.namelist() if name.endswith("/licenses/NOTICE"))
+    notice = wheel.read(name).decode()
+    assert "Copyright (c) 2024, CASYS Lab at KAIST" in notice
+    assert "The above copyright notice and this permission notice shall be included" in notice
+    for source in ("AISimulate", "ML.ENERGY", "MLCommons", "Splitwise"):
+        assert source in notice
+
+
 def test_the_source_archive_builds_on_its_own(sdist: tarfile.TarFile) -> None:
     """It holds the sources, the examples and the licence."""
     names = {name.split("/", 1)[1] for name in sdist.getnames() if "/" in name}
-    assert {"pyproject.toml", "LICENSE", "README.md", "src/meritorder/__init__.py"} <= names
+    assert {"pyproject.toml", "LICENSE", "NOTICE", "README.md", "src/meritorder/__init__.py"} <= names
     assert any(name.startswith("examples/") and name.endswith(".yaml") for name in names)
 
 

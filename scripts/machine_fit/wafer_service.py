@@ -34,6 +34,7 @@ START = np.array([0.8, 2.5e-4, 3.0, 2.0, 3e-4, 1.15])
 LOW = np.array([0.3, 2e-5, 1.0, 1.0, 2e-5, 0.8])
 HIGH = np.array([1.5, 8e-4, 6.0, 6.0, 1e-3, 2.0])
 WIDTH = np.array([0.5, 1.0, 0.5, 0.5, 0.5, 0.2])
+COMPUTE = (0.03, 0.12)  # shares of the dense FLOP/s that are likely in prompts
 
 
 @dataclass(frozen=True)
@@ -52,15 +53,19 @@ def fit_service(data: Data, fitted: Fitted, array: WaferCoefficients) -> None:
     base = accelerators()["cs-3"]
     kept = {name: getattr(array, name) for name in ("hop_cycles", "message_cycles", "shift_cycles", "step_cycles")}
     kept |= {"mac_cycles": array.mac_cycles, "cycle": array.cycle, "core_reserve": array.core_reserve}
-    chip = base.model_copy(update={"wafer": base.wafer.model_copy(update=kept)})
-    intercept, slope = _prompt_line(data)
+    unknown = {"compute": float(np.sqrt(np.prod(COMPUTE))), "token_floor": 0.0}
+    chip = base.model_copy(update={"wafer": base.wafer.model_copy(update={**kept, **unknown})})
+    prompts = _prompt_line(data)
     speeds = published(data)
-    x = _solve(chip, speeds, intercept)
+    x = _solve(chip, speeds, prompts)
     chip = _with(chip, x)
     errors = np.array([np.exp(abs(_error(chip, x, speed))) - 1 for speed in speeds])
     note = f"{len(speeds)} published speeds, median error {np.median(errors):.0%}, worst {errors.max():.0%}"
-    line = f"CS-3 service, Llama 3.3 70B: {intercept * 1e3:.2f} ms + {slope * 1e6:.1f} us per prompt token"
-    compute = _compute(data, chip)
+    line, compute = "no prompt times", chip.wafer.compute
+    if prompts:
+        base_ms, token_us = prompts[0] * 1e3, prompts[1] * 1e6
+        line = f"CS-3 service, Llama 3.3 70B: {base_ms:.2f} ms + {token_us:.1f} us per prompt token"
+        compute = _compute(data, chip)
     chip = chip.model_copy(update={"wafer": chip.wafer.model_copy(update={"compute": compute})})
     floor = _floor(data, chip)
     chip = chip.model_copy(update={"wafer": chip.wafer.model_copy(update={"token_floor": floor})})
@@ -73,7 +78,7 @@ def fit_service(data: Data, fitted: Fitted, array: WaferCoefficients) -> None:
         fitted.add(machine, "software", float(x[0]), source, low, note=f"{line}; {note}")
         fitted.add(machine, "pass_fixed", seconds(x[1] * times), source, "low", note=note)
         fitted.add(machine, "token_floor", seconds(floor * times), source, "low", note="one call of gpt-oss-120b")
-        fitted.add(machine, "compute", compute, source, "low", low=0.03, high=0.12, note=line)
+        fitted.add(machine, "compute", compute, source, "low", low=COMPUTE[0], high=COMPUTE[1], note=line)
         _ranges(fitted, machine)
     names = ("accepted", "accepted_experts", "draft", "vendor_claim")
     for name, value in zip(names, x[2:], strict=True):
@@ -136,20 +141,24 @@ def _error(chip: Accelerator, x: Floats, speed: Speed) -> float:
     return float(np.log(speed.token_s / token) + np.log(x[5]) * speed.vendor)
 
 
-def _solve(chip: Accelerator, speeds: list[Speed], intercept: float) -> Floats:
+def _solve(chip: Accelerator, speeds: list[Speed], prompts: tuple[float, float] | None) -> Floats:
     tested = models()[TESTED]
 
     def residuals(x: Floats) -> Floats:
         tuned = _with(chip, x)
         errors = [np.sqrt(speed.weight) * _error(tuned, x, speed) / 0.2 for speed in speeds]
-        through = pipeline_latency(service_placement(tuned, tested))
-        return np.array([*errors, np.log(through / intercept) / 0.03, *(np.log(x / START) / WIDTH)])
+        if prompts:
+            through = pipeline_latency(service_placement(tuned, tested))
+            errors.append(np.log(through / prompts[0]) / 0.03)
+        return np.array([*errors, *(np.log(x / START) / WIDTH)])
 
     return np.asarray(least_squares(residuals, START, bounds=(LOW, HIGH), x_scale=START, diff_step=1e-4).x)
 
 
-def _prompt_line(data: Data) -> tuple[float, float]:
-    """Seconds of a prompt on the CS-3 service, `a + b tokens`, weighted for relative errors."""
+def _prompt_line(data: Data) -> tuple[float, float] | None:
+    """Seconds of a prompt on the CS-3 service, `a + b tokens`, weighted for relative errors; None: not measured."""
+    if not data.rows(TEST):
+        return None
     tokens, took = columns(data.rows(TEST), "prompt_tokens", "server_prompt_ms")
     slope, base = np.polyfit(tokens, took / 1e3, 1, w=1 / took)
     return float(base), float(slope)
@@ -166,10 +175,10 @@ def _compute(data: Data, chip: Accelerator) -> float:
 
 
 def _floor(data: Data, chip: Accelerator) -> float:
-    """Seconds per prompt token of models with few active parameters, the pipeline's latency taken off."""
+    """Seconds per prompt token of models with few active parameters, the pipeline's latency taken off; 0: unknown."""
     times = []
     for row in data.rows("wafer_api_timings_calib.csv"):
         if row["provider"] == "Cerebras" and row["model"] == "gpt-oss-120b":
             through = pipeline_latency(service_placement(chip, models()[model_of(row["model"])]))
             times.append((float(row["prompt_s"]) - through) / float(row["prompt_tokens"]))
-    return float(np.median(times)) if times else chip.wafer.token_floor
+    return float(np.median(times)) if times else 0.0

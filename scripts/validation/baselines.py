@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 Floats = npt.NDArray[np.float64]
 LEAST = 20  # rows that a baseline must have to learn from
+_DATE = re.compile(r"(\d{4})-(\d\d)(-\d\d)?")
 
 
 def roofline(known: Sequence[Bounds], truth: Floats, unknown: Sequence[Bounds]) -> Floats:
@@ -57,14 +59,14 @@ def trees(known: Sequence[Row], truth: Floats, unknown: Sequence[Row], columns: 
     """Gradient-boosted trees (scikit-learn, 400 of them) on the bare columns; they learn the logarithm."""
     numeric = [name for name in columns if all(_is_number(row[name]) for row in (*known, *unknown))]
     named = [name for name in columns if name not in numeric]
-    numeric = [name for name in numeric if len({float(row[name]) for row in known if row[name]}) > 1]
+    numeric = [name for name in numeric if len({_number(row[name]) for row in known if row[name]}) > 1]
     encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1)
     words = [[row[name] for name in named] for row in known]
     if named:
         encoder.fit(words)
 
     def table(rows: Sequence[Row]) -> Floats:
-        figures = np.array([[float(row[name] or "nan") for name in numeric] for row in rows], dtype=np.float64)
+        figures = np.array([[_number(row[name]) for name in numeric] for row in rows], dtype=np.float64)
         if not named:
             return figures
         codes = encoder.transform([[row[name] for name in named] for row in rows])
@@ -78,9 +80,15 @@ def trees(known: Sequence[Row], truth: Floats, unknown: Sequence[Row], columns: 
         return np.asarray(np.exp(model.predict(table(unknown))))
 
 
+def _number(text: str) -> float:
+    """A number, or the months of a date, in which rows of other days are comparable; NaN where there is nothing."""
+    date = _DATE.fullmatch(text)
+    return 12.0 * int(date[1]) + int(date[2]) if date else float(text or "nan")
+
+
 def _is_number(text: str) -> bool:
     try:
-        float(text or "nan")
+        _number(text)
     except ValueError:
         return False
     return True

@@ -7,6 +7,7 @@ from typing import Any
 
 from scripts.fit_machines import committed
 from scripts.machine_fit.data import Data, Row
+from scripts.machine_fit.memory import fit_memory
 from scripts.machine_fit.vllm import RUNS, fit_vllm
 from scripts.validation import bounds
 from scripts.validation.study import Bounds, Fold, Metric, Study, by_value
@@ -14,9 +15,9 @@ from scripts.validation.study import Bounds, Fold, Metric, Study, by_value
 from meritorder.catalog.accelerator import Accelerator
 from meritorder.catalog.load import catalog
 from meritorder.catalog.model import ModelSpec
-from meritorder.catalog.names import model_of
+from meritorder.catalog.names import machine_of, model_of
 from meritorder.predict.open_loop import OPEN_LOOP
-from meritorder.predict.vllm import GPUS, WEIGHTS
+from meritorder.predict.vllm import WEIGHTS
 
 OUTCOMES = frozenset({*OPEN_LOOP.adds, "gpu_kv_blocks", "cpu_kv_blocks"})
 REMARK = (
@@ -62,15 +63,16 @@ def folds(rows: Sequence[Row]) -> list[Fold]:
 
 
 def refit(data: Data) -> Mapping[str, Any]:
-    """The part `vllm` fitted to the models that are left; everything else as committed."""
+    """The part `vllm` and the memory reserve fitted to the models that are left; everything else as committed."""
     fitted = committed()
+    fit_memory(data, fitted)
     fit_vllm(data, fitted)
     return fitted.document()
 
 
 def _machine(row: Row) -> tuple[Accelerator, ModelSpec, str, int]:
     known = catalog()
-    chip, model = known.accelerators[GPUS[row["gpu"]]], known.models[model_of(row["model"])]
+    chip, model = known.accelerators[machine_of(row["gpu"])], known.models[model_of(row["model"])]
     return chip, model, WEIGHTS[row["precision"]], int(row["tp"])
 
 

@@ -52,4 +52,4 @@ def refit(data: Data) -> Mapping[str, Any]:
     """All surfaces fitted to what is left."""
     fitted = Fitted()
     fit_kernel_power(data, fitted)
-    return laid_over(fitted)
+    return laid_over(fitted, without=["kernel-power"])

@@ -59,7 +59,7 @@ def refit(data: Data) -> Mapping[str, Any]:
     """The benchmark's engine and the power of the boards fitted to what is left."""
     fitted = Fitted()
     fit_boards(data, fitted)
-    return laid_over(fitted)
+    return laid_over(fitted, without=["mlenergy"])
 
 
 def _bounds(row: Row) -> Bounds:

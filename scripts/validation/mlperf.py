@@ -49,4 +49,4 @@ def refit(data: Data) -> Mapping[str, Any]:
     """The factors of tuned engines fitted to what is left."""
     fitted = Fitted()
     fit_mlperf(data, fitted)
-    return laid_over(fitted)
+    return laid_over(fitted, without=["mlperf"])

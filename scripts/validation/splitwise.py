@@ -51,7 +51,7 @@ def refit(data: Data) -> Mapping[str, Any]:
     """The engine and the clock under a cap fitted to what is left."""
     fitted = Fitted()
     fit_splitwise(data, fitted)
-    return laid_over(fitted)
+    return laid_over(fitted, without=["splitwise"])
 
 
 def _server(row: Row) -> tuple[Accelerator, ModelSpec, str, int]:

@@ -25,6 +25,26 @@ def test_check_shows_the_links_and_what_is_assumed(capsys: pytest.CaptureFixture
     assert facts["services"]["ultrafast"]["fast_enough"] == ["reader", "wafer"]
 
 
+@pytest.mark.parametrize("link", ["", "links: {x: {prefill: reader, decode: writer, bandwidth: 1 GB/s}}\n"])
+def test_check_says_what_port_a_measured_machine_is_taken_to_have(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], link: str
+) -> None:
+    fleet = tmp_path / "fleet.yaml"
+    fleet.write_text(
+        "sites: {a: {usd_per_kwh: 0.1 USD/kWh, kg_per_kwh: 300 g/kWh}}\npools:\n"
+        "  reader: {site: a, accelerator: b200, model: llama-3.1-8b, replicas: 1, role: prefill}\n"
+        "  writer: {site: a, measured: {host_s: 0.01, kv_tokens: 90000}, model: llama-3.1-8b, replicas: 1, role: decode}\n"
+        f"{link}services: {{all: {{model: llama-3.1-8b}}}}\n"
+    )
+    assert run(["check", str(fleet), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    (row,) = facts["links"]
+    said = [
+        note for note in facts["notes"] if note.startswith("writer is taken to have a network port of 50 GB/s a chip")
+    ]
+    assert (row["bandwidth"], len(said)) == ((1e9, 0) if link else (50e9, 1))
+
+
 @pytest.mark.parametrize("verb", ["serve", "emulate"])
 def test_what_runs_live_refuses_roles(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([verb, str(EXAMPLE)]) == 2

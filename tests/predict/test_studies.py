@@ -99,6 +99,13 @@ def test_trees_learn_what_they_are_shown_and_survive_the_unknown():
     assert np.isfinite(other).all()
 
 
+def test_trees_read_dates_as_months():
+    rows = [{"measured": f"20{year}-{month:02}-17"} for year in (24, 25) for month in range(1, 13)] * 5
+    truth = np.array([12.0 * int(row["measured"][:4]) + int(row["measured"][5:7]) - 24280.0 for row in rows])
+    (between,) = baselines.trees(rows, truth, [{"measured": "2025-06-03"}], ["measured"])
+    assert between == pytest.approx(12.0 * 2025 + 6 - 24280.0, rel=0.1)
+
+
 def test_the_interval_draws_whole_groups():
     spread = np.array([0.1] * 50 + [0.3] * 50)
     alone = Errors(spread, 0, tuple(str(i) for i in range(100))).interval("mean")

@@ -13,6 +13,8 @@ from meritorder.catalog.ranges import Span, unknown_keys
 from meritorder.catalog.wafer import WaferCoefficients
 from meritorder.units import Bytes, BytesPerSecond, FlopPerSecond, Seconds, UsdPerHour, Watts
 
+USUAL_SCALE_OUT = 50e9  # bytes a second: a port of 400 Gbit/s for each chip, where nothing else is known
+
 
 class Roofline(BaseModel):
     """A kernel's time: `fixed + (memory^blend + compute^blend)^(1 / blend)`, a roofline with a soft corner."""
@@ -50,10 +52,12 @@ class GpuCoefficients(BaseModel):
     allreduce_fixed: Seconds = Field(default=3.3e-6, description="floor a of an all-reduce, a + b (n - 1)")
     allreduce_per_chip: Seconds = Field(default=1e-7, description="slope b of the floor with each further chip")
     allreduce_bandwidth: float = Field(default=0.65, gt=0, le=2, description="share of the link that it reaches")
-    layer: Seconds = Field(default=5e-6, description="norms, rotary embedding, activations and gaps of one layer")
+    layer: Seconds | None = Field(default=None, description="norms and gaps of a layer; absent: the engine's")
     layer_traffic: float = Field(default=16.0, ge=0, description="bytes they move per token and unit of hidden width")
-    host: Seconds = Field(default=1e-3, description="engine time of an iteration that the chip waits for")
-    host_sequence: Seconds = Field(default=1e-5, description="engine time per decoding sequence and iteration")
+    host: Seconds | None = Field(
+        default=None, description="time of an iteration that the chip waits for its host; absent: the engine's"
+    )
+    host_sequence: Seconds | None = Field(default=None, description="the same per decoding sequence")
     memory_reserve: Bytes = Field(default=2e9, description="memory kept for context, graphs and activations")
     power: PowerCoefficients = PowerCoefficients()
 
@@ -87,7 +91,7 @@ class Accelerator(BaseModel):
     domain: int = Field(default=1, ge=1, description="chips that the scale-up link joins")
     hop: Seconds = Field(default=5e-6, description="latency from one pipeline stage to the next")
     scale_out: BytesPerSecond = Field(
-        default=50e9, gt=0, description="network out of the scale-up domain per chip, one direction"
+        default=USUAL_SCALE_OUT, gt=0, description="network out of the scale-up domain per chip, one direction"
     )
     idle: Watts
     typical: Watts

@@ -52,7 +52,8 @@ def describe(fleet: Fleet, replicas: Mapping[str, Replica]) -> dict[str, Any]:
         "warnings": _warnings(fleet, pools, services),
         "ranges": uncertain(fleet),
         "notes": list(dict.fromkeys(note for replica in replicas.values() for note in replica.notes))
-        + _conversions(fleet, replicas),
+        + _conversions(fleet, replicas)
+        + _ports(fleet, replicas),
     }
 
 
@@ -130,6 +131,19 @@ def _conversions(fleet: Fleet, replicas: Mapping[str, Replica]) -> list[str]:
             what = f"KV caches of {row['prefill']} ({said[0]}) are converted for {row['decode']} ({said[1]})"
             notes.append(f"{what}: they cross the link in the latter's format, and converting them is taken to be free")
     return notes
+
+
+def _ports(fleet: Fleet, replicas: Mapping[str, Replica]) -> list[str]:
+    """What is assumed of measured machines whose KV caches go over no link of the fleet file."""
+    from meritorder.catalog.accelerator import USUAL_SCALE_OUT
+    from meritorder.units import show
+
+    ends = [row[role] for row in _link_facts(fleet, replicas) if not row["link"] for role in ("prefill", "decode")]
+    measured = [name for name in dict.fromkeys(ends) if fleet.pools[name].measured is not None]
+    port = show(USUAL_SCALE_OUT, "B/s", 3)
+    return [
+        f"{name} is taken to have a network port of {port} a chip; if it has another, give a link" for name in measured
+    ]
 
 
 def _service_facts(service: Service, fleet: Fleet, pools: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

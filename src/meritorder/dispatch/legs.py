@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from meritorder.catalog.accelerator import USUAL_SCALE_OUT
 from meritorder.dispatch.records import Records, records
 from meritorder.dispatch.state import CHOICE, SERVICE
 from meritorder.fleet.links import Path, path_between
@@ -62,8 +63,8 @@ def paths_of(fleet: Fleet, replicas: Sequence[Replica]) -> dict[tuple[str, str],
 
 
 def _port(fleet: Fleet, pool: Pool) -> float:
-    """Bytes a second that one chip of a pool sends or takes; a measured machine has one of 400 Gbit/s."""
-    return fleet.accelerators[pool.accelerator].scale_out if pool.accelerator is not None else 50e9
+    """Bytes a second that one chip of a pool sends or takes; nobody says it of a measured machine."""
+    return fleet.accelerators[pool.accelerator].scale_out if pool.accelerator is not None else USUAL_SCALE_OUT
 
 
 def _lay(way: Records, path: Path, fleet: Fleet, pool: Pool, links: list[str]) -> None:
