@@ -6,10 +6,15 @@ import math
 from dataclasses import dataclass
 
 from meritorder.catalog.accelerator import Accelerator
-from meritorder.catalog.engine import EngineProfile
+from meritorder.catalog.engine import EngineProfile, Engines
 from meritorder.catalog.model import ModelSpec
 
 NEUTRAL = EngineProfile()
+
+
+def unnamed_engine(chip: Accelerator, known: Engines) -> EngineProfile:
+    """The engine where none is named: an average one; a machine whose own host time is known runs its own software."""
+    return known.average() if chip.kind == "gpu" and chip.gpu.host is None else NEUTRAL
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from meritorder.catalog.accelerator import Accelerator
+from meritorder.catalog.load import engines
 from meritorder.catalog.model import ModelSpec
 from meritorder.catalog.ranges import ends, leans_on_ranges
 from meritorder.fleet.schema import Engine
 from meritorder.fleet.speculation import Speculation
 from meritorder.perf.memory import memory
-from meritorder.perf.placement import Placement
+from meritorder.perf.placement import Placement, unnamed_engine
 from meritorder.perf.speculative import machine_table
 from meritorder.perf.wafer import pipeline_latency, token_slot
 from meritorder.problems import InputError, Problem
@@ -94,7 +95,8 @@ def size_range(chip: Accelerator, wish: Wish) -> tuple[Size, Size, Size]:
 
 def _placements(chip: Accelerator, wish: Wish) -> Iterator[Placement]:
     """Ways to lay the model out, smallest replicas first: wafers in a row; GPUs of one link, then stages of those."""
-    plain = Placement(chip, wish.model, 1, 1, wish.weights, wish.kv, 1, ENGINE.token_budget)
+    engine = unnamed_engine(chip, engines())
+    plain = Placement(chip, wish.model, 1, 1, wish.weights, wish.kv, 1, ENGINE.token_budget, engine=engine)
     if chip.kind == "wafer":
         yield from (replace(plain, pipeline=wafers) for wafers in range(1, MOST_STAGES + 1))
         return
