@@ -31,8 +31,8 @@ def check_parallelism(place: Placement, name: str, key: str) -> None:
     if place.stage_chips % place.expert or model.experts % place.expert:
         what = f"is {place.expert}: {place.stage_chips} chips hold {model.experts} experts of a layer"
         problems.append(Problem(what, key=f"{key}.expert_parallel", fix="give a divisor of both, 1 for a dense model"))
-    if chip.kind == "gpu" and place.pipeline > model.layers:
-        what = f"is {place.pipeline}, but the model has {model.layers} layers"
+    if place.pipeline > model.layers:
+        what = f"is {place.pipeline}, but the model has {model.layers} layers, and a stage holds whole layers"
         problems.append(Problem(what, key=f"{key}.pipeline", fix=f"give at most {model.layers}"))
     if problems:
         raise InputError(problems)

@@ -57,7 +57,7 @@ class Placement:
     def slowest_stage(self) -> float:
         """Share of the model that the fullest stage holds: layers don't divide evenly."""
         layers = self.model.layers
-        return math.ceil(layers / self.pipeline) / layers if self.pipeline <= layers else 1 / self.pipeline
+        return math.ceil(layers / self.pipeline) / layers
 
     @property
     def uneven(self) -> float:
