@@ -93,6 +93,21 @@ def test_experts_that_do_not_divide_are_refused(split):
         _replica(**split)
 
 
+@pytest.mark.parametrize(
+    ("told", "key"),
+    [
+        ({"engine": Engine(version="0.5.9")}, "pools.p.engine.version"),
+        ({"accelerator": "cs-3", "engine": Engine(name="vllm"), "pipeline": 5}, "pools.p.engine.name"),
+        ({"expert_parallel": 8, "tensor": 8}, "pools.p.expert_parallel"),
+    ],
+)
+def test_what_has_no_effect_is_refused(told, key):
+    with pytest.raises(InputError) as refused:
+        _replica(model="llama-3.1-70b", **told)
+    assert [problem.key for problem in refused.value.problems] == [key]
+    assert all(problem.fix for problem in refused.value.problems)
+
+
 def test_a_stage_stays_within_the_link():
     with pytest.raises(InputError, match="data_parallel"):
         _replica(tensor=8, data_parallel=2)

@@ -8,7 +8,7 @@ from meritorder.catalog.layers import LayerTimes, layer_times
 from meritorder.catalog.load import engines
 from meritorder.catalog.model import ModelSpec
 from meritorder.fleet.schema import Fleet, Pool
-from meritorder.perf.fit import check_parallelism, check_power_cap, does_not_fit
+from meritorder.perf.fit import check_parallelism, check_pool, check_power_cap, does_not_fit
 from meritorder.perf.measured import measured_table, outside
 from meritorder.perf.memory import memory
 from meritorder.perf.placement import Placement, unnamed_engine
@@ -27,6 +27,8 @@ def compile_replica(fleet: Fleet, pool_name: str, known: Engines | None = None) 
     """
     pool = fleet.pools[pool_name]
     key = f"pools.{pool_name}"
+    kind = "measured" if pool.accelerator is None else fleet.accelerators[pool.accelerator].kind
+    check_pool(pool, kind, fleet.models[pool.model].experts, key)
     if pool.measured is not None:
         return _measured(fleet, pool, key)
     return _catalogued(fleet, pool, key, known or engines())

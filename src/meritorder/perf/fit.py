@@ -38,6 +38,22 @@ def check_parallelism(place: Placement, name: str, key: str) -> None:
         raise InputError(problems)
 
 
+def check_pool(pool: Pool, kind: str, experts: int, key: str) -> None:
+    """Raise InputError where the pool says what would have no effect on its machine: "gpu", "wafer" or "measured"."""
+    problems = []
+    if pool.engine.name and kind != "gpu":
+        what = "is for GPUs of the catalog, not " + ("a wafer" if kind == "wafer" else "a measured machine")
+        problems.append(Problem(what, key=f"{key}.engine.name", fix="leave name and version out"))
+    elif pool.engine.version and not pool.engine.name:
+        what, fix = "is given without the engine's name", "add `name`: vllm, sglang or trtllm"
+        problems.append(Problem(what, key=f"{key}.engine.version", fix=fix if kind == "gpu" else "leave it out"))
+    if pool.expert_parallel > 1 and not experts:
+        what = f"is {pool.expert_parallel}, but {pool.model} has no experts"
+        problems.append(Problem(what, key=f"{key}.expert_parallel", fix="leave it out"))
+    if problems:
+        raise InputError(problems)
+
+
 def check_power_cap(place: Placement, limit: float, name: str, key: str) -> None:
     """Raise InputError where the chip can't run at that power limit; `name`: the accelerator's."""
     idle, most = place.chip.board
