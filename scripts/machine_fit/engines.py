@@ -35,12 +35,8 @@ STEADY = 1000
 CACHED = ("vllm", "llama-3.1-8b")
 
 
-def fit_engines(data: Data, again: bool = False) -> dict[str, Any]:
-    """What `engines.yaml` holds.
-
-    First tokens need the waits of simulated servers: those of the servers just fitted, or (`again`, in
-    cross-validation, where they change little and take long) those of the catalog's.
-    """
+def fit_engines(data: Data) -> dict[str, Any]:
+    """What `engines.yaml` holds; first tokens need the waits of simulated servers, those just fitted."""
     known = catalog()
     runs = [(row, point(row)) for row in data.rows(FILE)]
     runs = [(row, run) for row, run in runs if usable(row, run)]
@@ -52,7 +48,7 @@ def fit_engines(data: Data, again: bool = False) -> dict[str, Any]:
         [Sample(told(run, known), _parts(run), seconds(row, "silicon_tpot_ms")) for row, run in runs],
         BASE, TOKEN_LEVELS, "all", 0.15, _lane, 0.5,
     )  # fmt: skip
-    simulated = known.engines if again else engines_of({"base": BASE, "versions": versions, "terms": tokens.entries})
+    simulated = engines_of({"base": BASE, "versions": versions, "terms": tokens.entries})
     first = _first(runs, known, simulated)
     return document(versions, tokens, first, len(runs))
 
@@ -96,17 +92,11 @@ def _first(runs: list[tuple[Row, Point]], known: Catalog, simulated: Engines) ->
     return fit_terms(samples, FIRST_BASE, FIRST_LEVELS, "first_all", 0.3, _lane, 0.4)
 
 
-_WAITS: dict[tuple[Point, int], dict[str, float]] = {}
-
-
 def _waits(run: Point, simulated: Engines) -> dict[str, float]:
     known = catalog()
-    key = (run, id(simulated))
-    if key not in _WAITS:
-        loop = server(run, known, simulated.profile(told(run, known), run.month))
-        parts = first_token_parts(loop, server_table(loop))
-        _WAITS[key] = {f"first_{name}": parts[name] for name in FIRST_TOKEN}
-    return _WAITS[key]
+    loop = server(run, known, simulated.profile(told(run, known), run.month))
+    parts = first_token_parts(loop, server_table(loop))
+    return {f"first_{name}": parts[name] for name in FIRST_TOKEN}
 
 
 def _lane(when: Mapping[str, str]) -> str:

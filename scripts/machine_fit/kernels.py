@@ -16,6 +16,7 @@ from scripts.machine_fit.surface import Problem
 
 from meritorder.catalog.accelerator import Accelerator
 from meritorder.catalog.load import accelerators
+from meritorder.catalog.names import SYSTEMS
 from meritorder.catalog.operators import Operator
 from meritorder.files import write_text
 from meritorder.perf.operators.efficiency import factor
@@ -26,7 +27,6 @@ from meritorder.predict.operators import (
     FORMATS,
     GEMM,
     PREFILL_ATTENTION,
-    SYSTEMS,
     OperatorForm,
 )
 

@@ -11,10 +11,11 @@ from scripts.machine_fit.write import Fitted, seconds
 
 from meritorder.catalog.accelerator import Accelerator, Roofline
 from meritorder.catalog.load import accelerators
+from meritorder.catalog.names import SYSTEMS
 from meritorder.catalog.operators import Operators
 from meritorder.perf import kernels
 from meritorder.perf.operators.experts import ExpertLayer
-from meritorder.predict.operators import FORMATS, SYSTEMS, expert_layer
+from meritorder.predict.operators import FORMATS, expert_layer
 
 BITS = {"bfloat16": 16, "fp8": 8, "nvfp4": 4}
 EXPERT_BITS = {"bfloat16": 16, "fp8_block": 8, "nvfp4": 4}

@@ -10,7 +10,8 @@ from meritorder.catalog.accelerator import Accelerator
 from meritorder.catalog.formats import WEIGHT_BITS
 from meritorder.catalog.load import accelerators
 from meritorder.catalog.model import ModelSpec
-from meritorder.predict.operators import FORMATS, SYSTEMS, expert_layer, message_bytes
+from meritorder.catalog.names import SYSTEMS
+from meritorder.predict.operators import FORMATS, expert_layer, message_bytes
 
 
 def iteration(

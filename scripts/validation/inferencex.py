@@ -60,14 +60,13 @@ REMARKS = {
 KNOWN = (
     "What all rows know in every fold: which runs speculate is read off their outcomes, as no column says so; what "
     "handing over between prefill and decode takes and how prompts clump together were set by eye from 22 rows of "
-    "GB200 racks; the waits in times to first token are those of servers with the engines of the catalog, while the "
-    "factors on them are fitted to the fold."
+    "GB200 racks."
 )
 
 
 def refit(data: Data) -> Mapping[str, Any]:
     """The committed coefficients with engines fitted to the rows that are left."""
-    return {**laid_over(Fitted()), "engines": fit_engines(data, again=True)}
+    return {**laid_over(Fitted()), "engines": fit_engines(data)}
 
 
 def group(row: Row) -> str:

@@ -86,13 +86,14 @@ def test_machines_without_data_say_from_whom_they_borrow():
 def test_a_machine_uses_the_first_fit_that_has_a_coefficient():
     source = {"title": "a fit", "date": "2026-11"}
     figure = {"value": "7 us", "source": "fit", "confidence": "high"}
+    nine = {**figure, "value": "9 us"}
     fit = {
         "sources": {"fit": source},
-        "accelerators": {"l40s": {"layer": figure}, "h100": {"layer": {**figure, "value": "9 us"}, "host": figure}},
+        "accelerators": {"l40s": {"prefill_fixed": figure}, "h100": {"prefill_fixed": nine, "decode_fixed": figure}},
     }
     found = figures("l40s", fit)
-    assert (found["gpu.layer"].value, found["gpu.host"].value) == ("7 us", "7 us")
-    assert figures("h100", fit)["gpu.layer"].value == "9 us"
+    assert (found["gpu.prefill_fixed"].value, found["gpu.decode_fixed"].value) == ("7 us", "7 us")
+    assert figures("h100", fit)["gpu.prefill_fixed"].value == "9 us"
 
 
 @pytest.mark.parametrize("name", models())

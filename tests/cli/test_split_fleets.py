@@ -33,7 +33,8 @@ def test_check_says_what_port_a_measured_machine_is_taken_to_have(
     fleet.write_text(
         "sites: {a: {usd_per_kwh: 0.1 USD/kWh, kg_per_kwh: 300 g/kWh}}\npools:\n"
         "  reader: {site: a, accelerator: b200, model: llama-3.1-8b, replicas: 1, role: prefill}\n"
-        "  writer: {site: a, measured: {host_s: 0.01, kv_tokens: 90000}, model: llama-3.1-8b, replicas: 1, role: decode}\n"
+        "  writer: {site: a, role: decode, model: llama-3.1-8b, replicas: 1, "
+        "measured: {host_s: 0.01, kv_tokens: 90000}}\n"
         f"{link}services: {{all: {{model: llama-3.1-8b}}}}\n"
     )
     assert run(["check", str(fleet), "--json"]) == 0

@@ -110,6 +110,7 @@ def test_too_few_wafers():
         ("accelerator: h100, tensor: 16", "pools.one.tensor"),
         ("accelerator: h100, tensor: 3", "pools.one.tensor"),
         ("accelerator: h100, tensor: 2, pipeline: 81", "pools.one.pipeline"),
+        ("accelerator: cs-3, pipeline: 100", "pools.one.pipeline"),
         ("accelerator: cs-3, tensor: 2, pipeline: 4", "pools.one.tensor"),
         ("accelerator: h100, tensor: 4, engine: {max_context: 200000}", "pools.one.engine.max_context"),
         ("accelerator: cs-3, pipeline: 4, engine: {max_context: 131072}", "pools.one.engine.max_context"),

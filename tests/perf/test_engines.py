@@ -6,6 +6,7 @@ from meritorder.catalog.engine import nearest_version
 from meritorder.catalog.load import accelerators, engines, models
 from meritorder.fleet.schema import Engine, Fleet, Pool, Service, Site
 from meritorder.perf.compile import compile_replica
+from meritorder.perf.placement import NEUTRAL, unnamed_engine
 from meritorder.problems import InputError
 
 
@@ -92,6 +93,38 @@ def test_experts_that_do_not_divide_are_refused(split):
         _replica(**split)
 
 
+@pytest.mark.parametrize(
+    ("told", "key"),
+    [
+        ({"engine": Engine(version="0.5.9")}, "pools.p.engine.version"),
+        ({"accelerator": "cs-3", "engine": Engine(name="vllm"), "pipeline": 5}, "pools.p.engine.name"),
+        ({"expert_parallel": 8, "tensor": 8}, "pools.p.expert_parallel"),
+    ],
+)
+def test_what_has_no_effect_is_refused(told, key):
+    with pytest.raises(InputError) as refused:
+        _replica(model="llama-3.1-70b", **told)
+    assert [problem.key for problem in refused.value.problems] == [key]
+    assert all(problem.fix for problem in refused.value.problems)
+
+
 def test_a_stage_stays_within_the_link():
     with pytest.raises(InputError, match="data_parallel"):
         _replica(tensor=8, data_parallel=2)
+
+
+def test_a_pool_without_engine_has_an_average_one_between_those_measured():
+    unnamed = _replica(model="llama-3.1-70b", tensor=8).table.seconds(32, 32e3)
+    named = [
+        _replica(model="llama-3.1-70b", tensor=8, engine=Engine(name=name)).table.seconds(32, 32e3)
+        for name in engines().versions
+    ]
+    assert 0.8 * min(named) < unnamed < 1.2 * max(named)
+    assert engines().average().host > 0
+
+
+def test_a_machine_with_software_of_its_own_keeps_its_times():
+    chip = accelerators()["groq-lpu"]
+    assert chip.gpu.host == pytest.approx(50e-6)
+    assert unnamed_engine(chip, engines()) == NEUTRAL
+    assert unnamed_engine(accelerators()["h100"], engines()) == engines().average()

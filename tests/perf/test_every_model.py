@@ -1,6 +1,7 @@
 """Every model of the catalog, of whatever kind, compiles on a GPU machine and on a wafer."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,6 +34,7 @@ def test_longer_contexts_and_fuller_batches_take_longer(name):
 
 @pytest.mark.parametrize("name", FOUND.models)
 def test_eight_b300_hold_every_model(name):
-    held = memory(placed(name, "b300"), 0.9, 16)
-    assert held.missing == 0 or FOUND.models[name].heads % 8
-    assert held.blocks * 16 > 10_000 or FOUND.models[name].heads % 8
+    place = placed(name, "b300")
+    held = memory(replace(place, pipeline=8 // place.tensor), 0.9, 16)
+    assert held.missing == 0
+    assert held.blocks * 16 > 10_000

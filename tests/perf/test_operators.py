@@ -136,7 +136,7 @@ def test_no_more_experts_are_touched_than_there_are_nor_than_rows(layer, tokens)
 @settings(max_examples=30, deadline=None)
 def test_collectives_take_no_less_with_more_bytes(name, chips):
     chip, sizes = accelerators()[name], np.geomspace(256, 2**30, 60)
-    for collective in (kernels.all_reduce, kernels.all_gather, kernels.reduce_scatter, kernels.all_to_all):
+    for collective in (kernels.all_reduce, kernels.all_gather, kernels.reduce_scatter):
         seconds = collective(chip, sizes, chips).seconds
         assert (np.diff(seconds) >= -1e-15).all()
         assert seconds[0] > 0

@@ -47,7 +47,7 @@ class FirstToken(BaseModel):
 
 
 class EngineProfile(BaseModel):
-    """One engine in one version on one machine; every default is neutral: the machine's own figures hold.
+    """One engine in one version on one machine; every default is neutral: kernels alone.
 
     A factor multiplies the time that the operator models give for a kind of kernel: engines ship other kernels than
     those that were measured, and wrap them in quantising, routing and copying that the measurement leaves out.
@@ -57,9 +57,9 @@ class EngineProfile(BaseModel):
 
     name: str = ""
     version: str = ""
-    host: Seconds | None = Field(default=None, description="engine time of an iteration; absent: the machine's own")
-    host_sequence: Seconds | None = Field(default=None, description="the same per decoding sequence")
-    layer: Seconds | None = Field(default=None, description="norms, rotary embedding and gaps of a layer")
+    host: Seconds = Field(default=0.0, description="engine time of an iteration")
+    host_sequence: Seconds = Field(default=0.0, description="the same per decoding sequence")
+    layer: Seconds = Field(default=0.0, description="norms, rotary embedding and gaps of a layer")
     expert_layer: Seconds = Field(default=0.0, description="routing and gaps of an expert layer, on top")
     linear_layer: Seconds = Field(default=0.0, description="convolution, gates and gaps of a linear layer, on top")
     mixed: Seconds = Field(default=0.0, description="more of an iteration that holds prompt tokens")
@@ -148,12 +148,19 @@ class Engines:
                     return one.profile({**conditions, "version": version}, tuple(notes))
         if not known:
             notes.append(f"{engine}: no data of this engine, coefficients of an average one")
+        return _profile(self._products(conditions), engine, version, tuple(notes))
+
+    def average(self) -> EngineProfile:
+        """What all engines share, for one that nobody named; what its front end takes isn't known."""
+        return _profile(self._products({}), "", "", ()).model_copy(update={"first_token": FirstToken()})
+
+    def _products(self, conditions: Mapping[str, str]) -> dict[str, float]:
         found = dict(self.base)
         for term in self.terms:
             if all(conditions.get(key) == value for key, value in term.when.items()):
                 for kind, factor in term.factors.items():
                     found[kind] = found.get(kind, 1.0) * factor
-        return _profile(found, engine, version, tuple(notes))
+        return found
 
 
 def conditions(engine: str, version: str, chip: Accelerator, model: str, weights: str, **more: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`model_of`: the catalog's name of a model that others call by a Hugging Face id or by a label of their own."""
+"""`model_of`, `machine_of`: the catalog's names of models and machines that others call by ids and labels of theirs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from difflib import get_close_matches
 from functools import cache
 
-from meritorder.catalog.load import models
+from meritorder.catalog.load import accelerators, models
 from meritorder.problems import InputError, Problem
 
 # Parts of a name that say how a model was tuned, packed or run, not which shape it has.
@@ -31,6 +31,31 @@ _ALIASES = {
     "glm4.7355ba32b": "glm-4.7",
     "kimik2.61ta32b": "kimi-k2.6",
 }
+
+# GPUs as operator and serving tables call them.
+SYSTEMS = {
+    "a100_sxm": "a100",
+    "h100_sxm": "h100",
+    "h200_sxm": "h200",
+    "b200_sxm": "b200",
+    "b300_sxm": "b300",
+    "gb200": "gb200",
+    "gb300": "gb300",
+    "l40s": "l40s",
+}
+_LABELS = {"a100-80gb": "a100", "rtxpro6000": "rtx-pro-6000", "rtx4090": "rtx-4090", **SYSTEMS}
+
+
+def machine_of(label: str) -> str:
+    """The catalog's name of the GPU called `label` ("b200_sxm", "A100-80GB"). Raises InputError for anything else."""
+    plain = label.strip().lower()
+    name = _LABELS.get(plain, plain)
+    found = accelerators().get(name)
+    if found is None:
+        raise InputError(Problem(f"the catalog can't simulate {label!r}", fix="`merit catalog` lists all machines"))
+    if found.kind != "gpu":
+        raise InputError(Problem(f"{label!r} is no GPU", fix="this table is about GPUs; see `merit catalog`"))
+    return name
 
 
 def model_of(label: str) -> str:

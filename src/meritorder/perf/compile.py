@@ -8,10 +8,10 @@ from meritorder.catalog.layers import LayerTimes, layer_times
 from meritorder.catalog.load import engines
 from meritorder.catalog.model import ModelSpec
 from meritorder.fleet.schema import Fleet, Pool
-from meritorder.perf.fit import check_parallelism, check_power_cap, does_not_fit
+from meritorder.perf.fit import check_parallelism, check_pool, check_power_cap, does_not_fit
 from meritorder.perf.measured import measured_table, outside
 from meritorder.perf.memory import memory
-from meritorder.perf.placement import NEUTRAL, Placement
+from meritorder.perf.placement import Placement, unnamed_engine
 from meritorder.perf.power_cap import capped
 from meritorder.perf.profiled import engine_table
 from meritorder.perf.replica import Replica
@@ -28,6 +28,8 @@ def compile_replica(fleet: Fleet, pool_name: str, known: Engines | None = None) 
     """
     pool = fleet.pools[pool_name]
     key = f"pools.{pool_name}"
+    kind = "measured" if pool.accelerator is None else fleet.accelerators[pool.accelerator].kind
+    check_pool(pool, kind, fleet.models[pool.model].experts, key)
     if pool.measured is not None:
         return _measured(fleet, pool, key)
     return _catalogued(fleet, pool, key, known or engines())
@@ -119,9 +121,9 @@ def _times(pool: Pool, model: ModelSpec) -> LayerTimes | None:
 def _profile(
     pool: Pool, chip: Accelerator, model: ModelSpec, known: Engines, times: LayerTimes | None
 ) -> EngineProfile:
-    """What is known of the pool's engine in its version on this machine; neutral where it names none."""
-    if not pool.engine.name or chip.kind != "gpu":
-        return NEUTRAL
+    """What is known of the pool's engine in its version on this machine."""
+    if not pool.engine.name:
+        return unnamed_engine(chip, known)
     told = conditions(pool.engine.name, pool.engine.version, chip, pool.model, pool.weights or model.weights)
     return known.profile(told if times is None else {**told, "kernels": PROFILED})
 

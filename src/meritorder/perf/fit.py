@@ -31,9 +31,25 @@ def check_parallelism(place: Placement, name: str, key: str) -> None:
     if place.stage_chips % place.expert or model.experts % place.expert:
         what = f"is {place.expert}: {place.stage_chips} chips hold {model.experts} experts of a layer"
         problems.append(Problem(what, key=f"{key}.expert_parallel", fix="give a divisor of both, 1 for a dense model"))
-    if chip.kind == "gpu" and place.pipeline > model.layers:
-        what = f"is {place.pipeline}, but the model has {model.layers} layers"
+    if place.pipeline > model.layers:
+        what = f"is {place.pipeline}, but the model has {model.layers} layers, and a stage holds whole layers"
         problems.append(Problem(what, key=f"{key}.pipeline", fix=f"give at most {model.layers}"))
+    if problems:
+        raise InputError(problems)
+
+
+def check_pool(pool: Pool, kind: str, experts: int, key: str) -> None:
+    """Raise InputError where the pool says what would have no effect on its machine: "gpu", "wafer" or "measured"."""
+    problems = []
+    if pool.engine.name and kind != "gpu":
+        what = "is for GPUs of the catalog, not " + ("a wafer" if kind == "wafer" else "a measured machine")
+        problems.append(Problem(what, key=f"{key}.engine.name", fix="leave name and version out"))
+    elif pool.engine.version and not pool.engine.name:
+        what, fix = "is given without the engine's name", "add `name`: vllm, sglang or trtllm"
+        problems.append(Problem(what, key=f"{key}.engine.version", fix=fix if kind == "gpu" else "leave it out"))
+    if pool.expert_parallel > 1 and not experts:
+        what = f"is {pool.expert_parallel}, but {pool.model} has no experts"
+        problems.append(Problem(what, key=f"{key}.expert_parallel", fix="leave it out"))
     if problems:
         raise InputError(problems)
 

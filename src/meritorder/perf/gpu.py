@@ -108,13 +108,13 @@ def step_work(place: Placement, tokens: Floats) -> Work:
         _add(work, layers.links(place, own, batch, experts=False), dense * uneven)
     if place.engine.tensor_byte and place.tensor > 2:
         _add(work, [_slow_links(place, tokens)], model.layers * uneven)
-    layer = chip.gpu.layer if place.engine.layer is None else place.engine.layer
+    layer = place.engine.layer if chip.gpu.layer is None else chip.gpu.layer
     if place.weights == "fp8":
         layer += place.engine.narrow_layer
     _add(work, [_wait(place, "layer", layer)], model.layers * uneven)
     _add(work, [("elementwise", kernels.elementwise(chip, own, model.hidden))], model.layers * uneven)
     _add(work, [layers.output(place, np.ones(1))], 1)
-    host = chip.gpu.host if place.engine.host is None else place.engine.host
+    host = place.engine.host if chip.gpu.host is None else chip.gpu.host
     _add(work, [("host", _idle(host + chip.hop * (place.pipeline - 1)))], 1)
     return work
 
@@ -138,7 +138,7 @@ def decode_work(place: Placement, sequences: Floats) -> Work:
     if model.state_bytes:
         state = own * model.state_bytes * 2 / place.tensor
         _add(work, [("state", kernels.decode_attention(chip, state, "fp16"))], place.uneven)
-    host = chip.gpu.host_sequence if place.engine.host_sequence is None else place.engine.host_sequence
+    host = place.engine.host_sequence if chip.gpu.host_sequence is None else chip.gpu.host_sequence
     sampling = host * own * place.pipeline
     drawn = joules(chip, sampling, 0.0 * own, 0.0 * own, "sequence")
     _add(work, [("sequence", Cost(sampling, drawn))], 1)

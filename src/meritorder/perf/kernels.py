@@ -121,11 +121,6 @@ def reduce_scatter(chip: Accelerator, message: Floats, chips: int) -> Cost:
     return _one_way(chip, "reduce_scatter", message, chips)
 
 
-def all_to_all(chip: Accelerator, message: Floats, chips: int) -> Cost:
-    """Every chip sends parts of its `message` bytes to all others: experts' tokens on their way out or back."""
-    return _one_way(chip, "alltoall", message, chips)
-
-
 def elementwise(chip: Accelerator, tokens: Floats, hidden: int) -> Cost:
     """The memory traffic of norms, rotary embedding and activations of one layer; their floor is `layer`."""
     moved = tokens * hidden * chip.gpu.layer_traffic

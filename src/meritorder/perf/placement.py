@@ -6,10 +6,15 @@ import math
 from dataclasses import dataclass
 
 from meritorder.catalog.accelerator import Accelerator
-from meritorder.catalog.engine import EngineProfile
+from meritorder.catalog.engine import EngineProfile, Engines
 from meritorder.catalog.model import ModelSpec
 
 NEUTRAL = EngineProfile()
+
+
+def unnamed_engine(chip: Accelerator, known: Engines) -> EngineProfile:
+    """The engine where none is named: an average one; a machine whose own host time is known runs its own software."""
+    return known.average() if chip.kind == "gpu" and chip.gpu.host is None else NEUTRAL
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class Placement:
     def slowest_stage(self) -> float:
         """Share of the model that the fullest stage holds: layers don't divide evenly."""
         layers = self.model.layers
-        return math.ceil(layers / self.pipeline) / layers if self.pipeline <= layers else 1 / self.pipeline
+        return math.ceil(layers / self.pipeline) / layers
 
     @property
     def uneven(self) -> float:

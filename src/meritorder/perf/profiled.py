@@ -26,7 +26,7 @@ def engine_table(times: LayerTimes, place: Placement, modelled: IterationTable) 
     """The table of a placement whose kernels were profiled; watts, which were not, as in the one `modelled`."""
     engine = place.engine
     added = Additions(
-        layer=engine.layer or 0.0,
+        layer=engine.layer,
         prompt_layer=engine.prompt_layer,
         attention=engine.factor("attention"),
         link_fixed=engine.link_fixed,

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from meritorder.catalog.accelerator import Accelerator
+from meritorder.catalog.load import engines
 from meritorder.catalog.model import ModelSpec
 from meritorder.catalog.ranges import ends, leans_on_ranges
 from meritorder.fleet.schema import Engine
 from meritorder.fleet.speculation import Speculation
+from meritorder.perf.layouts import held_layouts, most_chips
 from meritorder.perf.memory import memory
-from meritorder.perf.placement import Placement
+from meritorder.perf.placement import Placement, unnamed_engine
 from meritorder.perf.speculative import machine_table
 from meritorder.perf.wafer import pipeline_latency, token_slot
 from meritorder.problems import InputError, Problem
 from meritorder.units import show
 
-MOST_STAGES = 4096  # as in fleet files
 ENGINE = Engine()
+ACTIVATIONS = 0.1  # of a chip's memory at most
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,11 @@ class Wish:
 
 @dataclass(frozen=True)
 class Size:
-    """The fewest chips of one kind that hold a `Wish`, as `replicas` of `tensor x pipeline` chips."""
+    """The fewest chips of one kind that hold a `Wish`, as `replicas` of `tensor x data x pipeline` chips."""
 
     tensor: int
+    data: int  # copies of attention, each with its own sessions
+    expert: int  # groups of chips that hold different experts
     pipeline: int
     replicas: int
     least_chips: int  # for the weights and one short session
@@ -54,7 +57,7 @@ class Size:
     @property
     def chips(self) -> int:
         """Chips in all."""
-        return self.tensor * self.pipeline * self.replicas
+        return self.tensor * self.data * self.pipeline * self.replicas
 
     @property
     def binds(self) -> str:
@@ -63,56 +66,51 @@ class Size:
 
 
 def size(chip: Accelerator, wish: Wish) -> Size:
-    """The fewest chips for a wish; of equal numbers, the fewest replicas. Raises InputError where it can't be held."""
-    best: tuple[int, int, Placement, int] | None = None
-    least = 0
-    for place in _placements(chip, wish):
-        fit = _sessions(place, wish)
-        if fit is None:
-            continue
-        least = least or place.chips
-        if fit:
-            replicas = math.ceil(wish.sessions / fit)
-            if best is None or (replicas * place.chips, replicas) < best[:2]:
-                best = (replicas * place.chips, replicas, place, fit)
-            if replicas == 1:
-                break  # more chips of one replica are more chips
-    if best is None:
-        raise _too_large(chip, wish)
-    _, replicas, place, fit = best
-    return _described(place, wish, replicas, fit, least)
+    """The fewest chips for a wish; of equal numbers, the fastest for its users. InputError where it can't be held."""
+    engine = unnamed_engine(chip, engines())
+    plain = Placement(chip, wish.model, 1, 1, wish.weights, wish.kv, 1, _token_budget(chip, wish.model), engine=engine)
+    held = held_layouts(plain, ENGINE.memory_fraction, lambda place: _sessions(place, wish.context))
+    if not held:
+        raise _too_large(plain, wish)
+    short = held_layouts(plain, ENGINE.memory_fraction, lambda place: _sessions(place, 1))
+    least = min(place.chips for place, _ in short)
+    counted = [(math.ceil(wish.sessions / fit), place, fit) for place, fit in held]
+    fewest = min(replicas * place.chips for replicas, place, _ in counted)
+    ties = [
+        _described(place, wish, replicas, fit, least)
+        for replicas, place, fit in counted
+        if replicas * place.chips == fewest
+    ]
+    return max(ties, key=lambda one: (one.user_loaded, -one.replicas))
 
 
 def size_range(chip: Accelerator, wish: Wish) -> tuple[Size, Size, Size]:
     """The size with the figures as they are, and at the unfavourable and the favourable end of the chip's ranges."""
-    told = size(chip, wish)
-    if not leans_on_ranges(chip):
-        return told, told, told
-    bad, good = ends(chip)
-    return told, size(bad, wish), size(good, wish)
+    told, (bad, good) = size(chip, wish), ends(chip)
+    if leans_on_ranges(chip):
+        return told, size(bad, wish), size(good, wish)
+    return told, _priced(told, bad), _priced(told, good)
 
 
-def _placements(chip: Accelerator, wish: Wish) -> Iterator[Placement]:
-    """Ways to lay the model out, smallest replicas first: wafers in a row; GPUs of one link, then stages of those."""
-    plain = Placement(chip, wish.model, 1, 1, wish.weights, wish.kv, 1, ENGINE.token_budget)
-    if chip.kind == "wafer":
-        yield from (replace(plain, pipeline=wafers) for wafers in range(1, MOST_STAGES + 1))
-        return
-    tensors = [2**n for n in range(chip.domain.bit_length()) if 2**n <= chip.domain and wish.model.heads % 2**n == 0]
-    tensors = [tensor for tensor in tensors if tensor <= 8] or [1]  # more than eight: collectives set the pace
-    yield from (replace(plain, tensor=tensor) for tensor in tensors)
-    for stages in range(2, wish.model.layers + 1):
-        yield replace(plain, tensor=tensors[-1], pipeline=stages)
+def _priced(told: Size, chip: Accelerator) -> Size:
+    """The same size with the power and price of `chip`."""
+    chips = told.chips
+    return replace(told, idle_w=chip.idle * chips, max_w=chip.max * chips, usd_per_hour=chip.usd_per_hour * chips)
 
 
-def _sessions(place: Placement, wish: Wish) -> int | None:
-    """Sessions whose KV caches fit beside the weights of one replica; None where the weights don't."""
-    one = memory(place, ENGINE.memory_fraction, 1)
-    if one.missing:
-        return None
-    more = memory(replace(place, max_sequences=2), ENGINE.memory_fraction, 1)
-    window = more.reserve - one.reserve  # what a session holds however long it is
-    return int((one.usable - one.weights - one.reserve + window) // (one.block * wish.context + window))
+def _token_budget(chip: Accelerator, model: ModelSpec) -> int:
+    """The engine's own; smaller powers of two on chips that it would fill with activations (Groq's 230 MB)."""
+    most = ACTIVATIONS * chip.memory / (4.0 * model.hidden)
+    return ENGINE.token_budget if most >= ENGINE.token_budget else 2 ** max(0, int(math.log2(most)))
+
+
+def _sessions(place: Placement, context: int) -> int:
+    """Sessions of `context` tokens whose KV caches fit beside the weights of one replica."""
+    empty = memory(replace(place, max_sequences=0), ENGINE.memory_fraction, 1)
+    one_each = memory(replace(place, max_sequences=place.data), ENGINE.memory_fraction, 1)
+    window = one_each.reserve - empty.reserve  # what a session holds however long it is
+    free = empty.usable - empty.weights - empty.reserve
+    return max(0, int(free // (empty.block * context + window))) * place.data
 
 
 def _described(place: Placement, wish: Wish, replicas: int, fit: int, least: int) -> Size:
@@ -124,6 +122,8 @@ def _described(place: Placement, wish: Wish, replicas: int, fit: int, least: int
     held = model.kv_bytes_per_token(wish.kv) * wish.context + model.window_kv_bytes(wish.kv) + model.state_bytes
     return Size(
         tensor=place.tensor,
+        data=place.data,
+        expert=place.expert,
         pipeline=place.pipeline,
         replicas=replicas,
         least_chips=least,
@@ -146,7 +146,11 @@ def _micro_batches(place: Placement) -> int:
     return max(place.pipeline, math.ceil(pipeline_latency(place) / slot))
 
 
-def _too_large(chip: Accelerator, wish: Wish) -> InputError:
+def _too_large(plain: Placement, wish: Wish) -> InputError:
     size_of = show(wish.model.weight_bytes(wish.weights), "B", 3)
-    what = f"{size_of} of weights and a session of {wish.context:,} tokens don't fit on any number of {chip.title}"
+    most, layers = most_chips(plain), wish.model.layers
+    what = (
+        f"{size_of} of weights and a session of {wish.context:,} tokens don't fit on {most:,} {plain.chip.title}, "
+        f"the most of one replica: {layers} stages of a layer each, on up to {most // layers:,} chips"
+    )
     return InputError(Problem(what, key="MODEL", fix="give a shorter --context or narrower --weights"))

@@ -36,6 +36,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 TOKEN_BUDGET = 8192
 MEMORY_SHARE = 0.95
 BLOCK = 16
+FEWEST = 4  # requests in memory: where our count holds fewer, it is wrong, as the runs were made
 # The common start is a tenth of the requests of a run.
 WAVES = 10
 MOST_REQUESTS = 5000
@@ -58,7 +59,7 @@ class Server:
     @property
     def batch(self) -> float:
         """Sequences that decode at a time. Where memory holds hardly any by our count, that is wrong, not the run."""
-        return min(self.clients, self.fits) if self.fits >= 4 else self.clients
+        return min(self.clients, self.fits) if self.fits >= FEWEST else self.clients
 
 
 def told(point: Point, catalog: Catalog) -> dict[str, str]:
@@ -164,7 +165,7 @@ def simulated_ttft(server: Server, table: IterationTable) -> Floats:
     clients = round(server.clients)
     needed = math.ceil((server.prompt + server.output) * 1.3 / BLOCK) * 2
     blocks = max(int(server.fits * (server.prompt + server.output / 2) / BLOCK), needed)
-    if server.fits < 4:
+    if server.fits < FEWEST:
         blocks = needed * clients
     replica = Replica(table, blocks, BLOCK, 1 << 30, 1, 0.0, 0.0, 0.0, 0.0, 0.0)
     chip, model = server.place.chip, server.place.model

@@ -11,8 +11,11 @@ from meritorder.catalog.formats import WEIGHT_BITS
 from meritorder.catalog.load import Catalog
 from meritorder.catalog.names import model_of
 from meritorder.perf.energy import board_watts
+from meritorder.perf.fit import check_parallelism
 from meritorder.perf.gpu import gpu_table
 from meritorder.perf.placement import Placement
+from meritorder.predict.cells import choice, number, whole
+from meritorder.predict.each import together
 from meritorder.predict.form import Answer, Progress, Row
 from meritorder.predict.steady import Loop, Steady, steady
 from meritorder.problems import InputError, Problem
@@ -36,21 +39,14 @@ class EnergyForm:
 
     def predict(self, rows: Sequence[Row], catalog: Catalog, progress: Progress) -> list[Answer]:
         """An answer for each row, in order; rows on the same server are answered together."""
-        answers = [Answer()] * len(rows)
-        servers: dict[tuple[str, ...], list[int]] = {}
-        for number, row in enumerate(rows):
-            try:
-                placement(row, catalog), lengths(row, catalog.setups[BENCH])
-                servers.setdefault(server(row), []).append(number)
-            except InputError as error:
-                answers[number] = Answer({}, str(error))
-                progress(1)
-        for numbers in servers.values():
-            found = _answers([rows[n] for n in numbers], placement(rows[numbers[0]], catalog), catalog)
-            for number, answer in zip(numbers, found, strict=True):
-                answers[number] = answer
-            progress(len(numbers))
-        return answers
+
+        def readable(row: Row) -> tuple[str, ...]:
+            place = placement(row, catalog)
+            check_parallelism(place, row["gpu_model"], "row")
+            lengths(row, catalog.setups[BENCH])
+            return server(row)
+
+        return together(rows, progress, readable, lambda _, same: _answers(same, placement(same[0], catalog), catalog))
 
 
 ENERGY = EnergyForm()
@@ -64,21 +60,23 @@ def server(row: Row) -> tuple[str, ...]:
 
 def placement(row: Row, catalog: Catalog) -> Placement:
     """How the row's model lies on its chips: attention over all of them, or as many copies as the row says."""
-    machine = _known(MACHINES, row["gpu_model"], "gpu_model")
-    weights = _known(WEIGHTS, row["weight_precision"], "weight_precision")
-    data = int(row.get("data_parallel") or 1)
+    machine = choice(row, "gpu_model", MACHINES)
+    weights = choice(row, "weight_precision", WEIGHTS)
+    chips, data = whole(row, "num_gpus"), whole(row, "data_parallel", empty=1)
+    if chips % data:
+        raise InputError(Problem(f"is {data}, no divisor of {chips} GPUs", key="data_parallel", fix="give one"))
     chip, model = catalog.accelerators[machine], catalog.models[model_of(row["model_id"])]
     return Placement(
         chip=chip,
         model=model,
-        tensor=int(row["num_gpus"]) // data,
+        tensor=chips // data,
         pipeline=1,
         weights=weights,
         kv="fp16",
         max_sequences=SEQUENCES,
         token_budget=BUDGET,
         data=data,
-        expert=int(row.get("expert_parallel") or 1),
+        expert=whole(row, "expert_parallel", empty=1),
         engine=engine(catalog.setups[f"{BENCH}-{machine}"], chip.compute_bits(WEIGHT_BITS[weights]), model.layers),
     )
 
@@ -107,8 +105,9 @@ def lengths(row: Row, bench: Mapping[str, float]) -> tuple[float, float, float]:
     if prompt is None:
         known = ", ".join(sorted(key.removeprefix("prompt-") for key in bench))
         raise InputError(Problem(f"no task called {row['task']!r}", key="task", fix=f"known: {known}"))
-    batch = min(float(row.get("avg_batch_size") or row["max_num_seqs"]), float(SEQUENCES))
-    return batch, prompt, float(row.get("avg_output_len") or bench[f"output-{row['task']}"])
+    seats = whole(row, "max_num_seqs", most=SEQUENCES)
+    batch = number(row, "avg_batch_size", empty=seats, most=SEQUENCES)
+    return batch, prompt, number(row, "avg_output_len", empty=bench.get(f"output-{row['task']}"))
 
 
 def loop(rows: Sequence[Row], place: Placement, bench: Mapping[str, float], setup: Mapping[str, float]) -> Loop:
@@ -142,9 +141,3 @@ def _values(place: Placement, loops: Loop, found: Steady, i: int) -> dict[str, f
         "j_per_output_token": energy,
         "j_per_request": energy * float(loops.output[i]),
     }
-
-
-def _known(names: Mapping[str, str], label: str, key: str) -> str:
-    if label not in names:
-        raise InputError(Problem(f"no data of {label!r}", key=key, fix=f"known: {', '.join(sorted(names))}"))
-    return names[label]

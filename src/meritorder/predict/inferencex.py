@@ -6,36 +6,22 @@ both are set on the same chips (`tp 64, moe 8 x 8` are 8 chips), NVIDIA's own ro
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from meritorder.catalog.names import machine_of, model_of
+from meritorder.predict.cells import choice, number, text, whole
 from meritorder.predict.form import Row
+from meritorder.problems import InputError, Problem, said
 
-MODELS = {
-    "Qwen/Qwen3-235B-A22B-FP8": "qwen3-235b-a22b",
-    "Qwen/Qwen3-32B": "qwen3-32b",
-    "nvidia/Qwen3-32B-NVFP4": "qwen3-32b",
-    "Qwen/Qwen3.5-397B-A17B": "qwen3.5-397b-a17b",
-    "meta-llama/Llama-3.1-8B-Instruct": "llama-3.1-8b",
-    "meta-llama/Llama-3.1-8B": "llama-3.1-8b",
-    "nvidia/Llama-3.1-8B-Instruct-FP8": "llama-3.1-8b",
-    "meta-llama/Llama-3.1-70B": "llama-3.1-70b",
-    "meta-llama/Llama-3.1-70B-Instruct": "llama-3.1-70b",
-    "deepseek-ai/DeepSeek-R1": "deepseek-r1",
-    "nvidia/DeepSeek-R1-NVFP4": "deepseek-r1",
-    "deepseek-ai/DeepSeek-V3": "deepseek-v3",
-    "nvidia/DeepSeek-V3.1-NVFP4": "deepseek-v3.1",
-    "openai/gpt-oss-120b": "gpt-oss-120b",
-    "MiniMaxAI/MiniMax-M2.5": "minimax-m2.5",
-    "moonshotai/Kimi-K2.5": "kimi-k2.5",
-    "zhipuai/GLM-5": "glm-5",
-}
-SYSTEMS = {"h100_sxm": "h100", "h200_sxm": "h200", "b200_sxm": "b200", "b300_sxm": "b300", "a100_sxm": "a100"}
 PRECISIONS = {"": "bf16", "bf16": "bf16", "fp8": "fp8", "fp4": "fp4", "int4": "int4"}
 
 # InferenceX draws lengths evenly from 80 to 100 % of the nominal ones.
 SHORTEST, LONGEST = 0.8, 1.0
 # A server has eight; "aggregated" rows with more are disaggregated racks.
 SERVER_CHIPS = 8
+# Beyond these nothing was ever run, and a loop has a line for each client.
+MOST_CLIENTS, MOST_TOKENS = 100_000, 10_000_000
 
 
 @dataclass(frozen=True)
@@ -83,19 +69,23 @@ class Point:
 
 
 def point(row: Row) -> Point:
-    """The row's operating point. Raises KeyError with what is not known: a model, a system, a precision."""
-    model, machine = MODELS[row["model_path"]], SYSTEMS.get(row["system"], row["system"])
-    weights = "mxfp4" if model.startswith("gpt-oss") else PRECISIONS[row.get("precision", "")]
+    """The row's operating point. Raises InputError for what is not known: a model, a system, a precision, a number."""
+    model, machine = model_of(text(row, "model_path")), machine_of(text(row, "system"))
+    precision = choice(row, "precision", PRECISIONS)
+    weights = "mxfp4" if model.startswith("gpt-oss") else precision
+    month = row.get("measured", "")[:7]
+    if month and not re.fullmatch(r"\d{4}-\d{2}", month):
+        raise InputError(Problem(f"is {said(row['measured'])}", key="measured", fix="give a date, 2026-04-22"))
     common: dict[str, object] = {
-        "engine": row["backend"],
-        "version": row.get("backend_version", "") or row.get("measured", "")[:7],
+        "engine": text(row, "backend"),
+        "version": row.get("backend_version", "") or month,
         "machine": machine,
         "model": model,
         "weights": weights,
         "kv": "fp8" if _narrow_cache(row, weights) else "fp16",
-        "prompt": float(row["isl"]),
-        "output": float(row["osl"]),
-        "month": row.get("measured", "")[:7],
+        "prompt": float(whole(row, "isl", most=MOST_TOKENS)),
+        "output": float(whole(row, "osl", least=2, most=MOST_TOKENS)),
+        "month": month,
         "drawn": row.get("origin", "inferencex") == "inferencex",
     }
     if row.get("mode") == "disagg":
@@ -110,16 +100,28 @@ def _narrow_cache(row: Row, weights: str) -> bool:
     return weights in ("fp8", "fp4") or (weights == "mxfp4" and row["system"] in ("b200_sxm", "b300_sxm", "gb200"))
 
 
-def _number(row: Row, name: str) -> int:
-    return int(float(row.get(name) or 0))
+def _sizes(row: Row, *names: str) -> list[int]:
+    """Sizes of which an empty cell or 0 says that there is no such split."""
+    return [max(1, whole(row, name, least=0, empty=1)) for name in names]
+
+
+def _clients(row: Row, name: str) -> float:
+    """Requests under way; 0: the row doesn't say."""
+    return number(row, name, least=0, most=MOST_CLIENTS, empty=0.0)
+
+
+def _known(clients: float) -> float:
+    if not clients:
+        fix = "give concurrency, or the batch size of a copy of attention"
+        raise InputError(Problem("is empty, and so is the batch size", key="concurrency", fix=fix))
+    return clients
 
 
 def _together(row: Row) -> tuple[Split, int, float]:
-    tensor, pipeline, data, moe_tensor, moe_expert = (
-        max(1, _number(row, name)) for name in ("tp_size", "pp_size", "attention_dp_size", "moe_tp_size", "moe_ep_size")
-    )
-    rank = float(row.get("batch_size") or 0)
-    asked = float(row.get("concurrency") or 0)
+    tensor = whole(row, "tp_size")
+    pipeline, data, moe_tensor, moe_expert = _sizes(row, "pp_size", "attention_dp_size", "moe_tp_size", "moe_ep_size")
+    rank, asked = _clients(row, "batch_size"), _clients(row, "concurrency")
+    _known(asked or rank)
     if row.get("origin", "inferencex") == "inferencex":
         split = squared(tensor, data, moe_tensor, moe_expert, pipeline)
         return split, 1, asked or rank * split.data
@@ -166,16 +168,15 @@ def _apart(row: Row, common: dict[str, object]) -> Point:
     splits = []
     for side in ("prefill", "decode"):
         names = ("tp_size", "attention_dp_size", "moe_tp_size", "moe_ep_size", "pp_size")
-        sizes = [max(1, _number(row, f"{side}_{name}")) for name in names]
-        splits.append(squared(*sizes))
+        splits.append(squared(*_sizes(row, *(f"{side}_{name}" for name in names))))
     prefill, decode = splits
-    workers = max(1, _number(row, "decode_num_workers"))
-    batch = float(row.get("decode_batch_size") or 0) * decode.data * workers
+    (workers,) = _sizes(row, "decode_num_workers")
+    batch = _clients(row, "decode_batch_size") * decode.data * workers
     return Point(
         **common,  # type: ignore[arg-type]
         split=decode,
         workers=workers,
-        concurrency=float(row.get("concurrency") or 0) or batch,
+        concurrency=_known(_clients(row, "concurrency") or batch),
         prefill=prefill,
-        prefill_workers=max(1, _number(row, "prefill_num_workers")),
+        prefill_workers=_sizes(row, "prefill_num_workers")[0],
     )

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from meritorder.catalog.load import Catalog
+from meritorder.perf.fit import check_parallelism
 from meritorder.predict.closed_loop import (
+    FEWEST,
     Server,
     first_token_parts,
     first_token_seconds,
@@ -16,8 +18,10 @@ from meritorder.predict.closed_loop import (
     token_seconds,
     told,
 )
+from meritorder.predict.each import each
 from meritorder.predict.form import Answer, Progress, Row
 from meritorder.predict.inferencex import Point, point
+from meritorder.problems import InputError
 
 TTFT, TPOT = "silicon_ttft_ms", "silicon_tpot_ms"
 
@@ -40,28 +44,25 @@ class InferenceXForm:
 
     def predict(self, rows: Sequence[Row], catalog: Catalog, progress: Progress) -> list[Answer]:
         """An answer for each row."""
-        answers = []
-        for row in rows:
-            answers.append(_answer(row, catalog))
-            progress(1)
-        return answers
+        return each(rows, progress, lambda row: _answer(row, catalog))
 
 
 INFERENCEX = InferenceXForm()
 
 
 def _answer(row: Row, catalog: Catalog) -> Answer:
-    try:
-        run = point(row)
-    except KeyError as unknown:
-        return Answer({}, f"{unknown.args[0]} is not in the catalog")
-    if run.machine not in catalog.accelerators:
-        return Answer({}, f"no machine {run.machine} in the catalog")
+    run = point(row)
     first, token, notes = _times(run, catalog)
     if run.machine in SISTERS:
         first_there, token_there, _ = _times(replace(run, machine=SISTERS[run.machine]), catalog)
         first, token = (first * first_there) ** 0.5, (token * token_there) ** 0.5
         notes.append(f"no runs on {run.machine}: the mean of its own kernels and those of {SISTERS[run.machine]}")
+    context = catalog.models[run.model].max_context
+    if run.prompt + run.output > context:
+        notes.append(f"prompt and output are longer than the model's context of {context} tokens")
+    if run.prefill is not None and row.get("mode") != "disagg":
+        workers = "worker" if run.prefill_workers == 1 else "workers"
+        notes.append(f"a rack of unknown layout: taken {run.prefill_workers} prompt {workers} of four chips")
     if run.prefill is not None:
         notes.append("disaggregated: speculative decoding unknown, taken as off")
         if row.get("mode") == "disagg" and not row.get("decode_num_workers"):
@@ -74,12 +75,26 @@ def _times(run: Point, catalog: Catalog) -> tuple[float, float, list[str]]:
     profile = catalog.engines.profile(told(run, catalog), run.month)
     loop = server(run, catalog, profile)
     notes = list(profile.notes)
-    if loop.fits < loop.clients:
+    notes += _layout(run, loop)
+    if loop.fits < FEWEST:
+        notes.append("by our count memory holds hardly any request: taken as if it held all")
+    elif loop.fits < loop.clients:
         notes.append(f"memory holds {loop.fits:.0f} of {loop.clients:.0f} concurrent requests by our count")
     if run.prefill is not None:
         return *_apart(run, loop, catalog), notes
     first = first_token_seconds(profile, first_token_parts(loop, server_table(loop)))
     return first, token_seconds(loop), notes
+
+
+def _layout(run: Point, loop: Server) -> list[str]:
+    """What speaks against the split. A server's must be possible; how racks were split is not told well enough."""
+    try:
+        check_parallelism(loop.place, run.machine, "row")
+    except InputError as error:
+        if run.prefill is None:
+            raise
+        return [f"split as the row says: {'; '.join(str(problem) for problem in error.problems)}"]
+    return []
 
 
 def _apart(run: Point, loop: Server, catalog: Catalog) -> tuple[float, float]:

@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from meritorder.catalog.accelerator import Accelerator
 from meritorder.catalog.load import Catalog
+from meritorder.predict.cells import number
+from meritorder.predict.each import each
 from meritorder.predict.form import Answer, Progress, Row
 from meritorder.problems import InputError, Problem
 
@@ -41,14 +43,12 @@ class KernelPowerForm:
     def predict(self, rows: Sequence[Row], catalog: Catalog, progress: Progress) -> list[Answer]:
         """An answer for each row, in order."""
         chip = catalog.accelerators["b200"]
-        answers = []
-        for row in rows:
-            try:
-                answers.append(Answer({"power_w": watts(features(row, chip), catalog.setups[surface(row)])}))
-            except InputError as error:
-                answers.append(Answer({}, str(error)))
-            progress(1)
-        return answers
+
+        def answer(row: Row) -> Answer:
+            number(row, "power_limit_w")
+            return Answer({"power_w": watts(features(row, chip), catalog.setups[surface(row)])})
+
+        return each(rows, progress, answer)
 
 
 KERNEL_POWER = KernelPowerForm()
@@ -65,7 +65,7 @@ def surface(row: Row) -> str:
 def dimensions(row: Row) -> dict[str, float]:
     """The sizes in a shape such as `m256_n512_k64`."""
     found = {name: float(size) for name, size in re.findall(r"([a-z]+)(\d+)", row["shape"])}
-    if set(found) != set(SHAPES[row["op"]]):
+    if set(found) != set(SHAPES[row["op"]]) or not all(found.values()):
         raise InputError(
             Problem(f"can't read {row['shape']!r}", key="shape", fix=f"give {'_'.join(SHAPES[row['op']])}")
         )

@@ -13,10 +13,12 @@ from meritorder.catalog.load import Catalog
 from meritorder.perf.gpu import gpu_table
 from meritorder.perf.memory import memory
 from meritorder.perf.placement import Placement
+from meritorder.predict.cells import choice, whole
+from meritorder.predict.each import each
 from meritorder.predict.form import Answer, Progress, Row
 from meritorder.predict.steady import Loop, steady
 from meritorder.predict.wall_power import wall_watts
-from meritorder.problems import InputError, Problem
+from meritorder.problems import InputError, Problem, said
 
 SETUP = "mlperf"  # factors of tuned engines over the model of this project
 MACHINES = (
@@ -71,17 +73,15 @@ class MlperfForm:
     def predict(self, rows: Sequence[Row], catalog: Catalog, progress: Progress) -> list[Answer]:
         """An answer for each row, in order."""
         points: dict[tuple[str, ...], Point] = {}
-        answers = []
-        for row in rows:
-            try:
-                key = machine(row), benchmark(row), row["scenario"], row["weight_dtype"]
-                if key not in points:
-                    points[key] = operating_point(row, catalog)
-                answers.append(_answer(row, points[key], catalog))
-            except InputError as error:
-                answers.append(Answer({}, str(error)))
-            progress(1)
-        return answers
+
+        def answer(row: Row) -> Answer:
+            whole(row, "accelerators_total")
+            key = machine(row), benchmark(row), scenario(row), row["weight_dtype"]
+            if key not in points:
+                points[key] = operating_point(row, catalog)
+            return _answer(row, points[key], catalog)
+
+        return each(rows, progress, answer)
 
 
 MLPERF = MlperfForm()
@@ -104,6 +104,11 @@ def benchmark(row: Row) -> str:
     return name
 
 
+def scenario(row: Row) -> str:
+    """`Offline`, `Server` or `Interactive`."""
+    return choice(row, "scenario", {name: name for name in ("Offline", "Server", "Interactive")})
+
+
 def operating_point(row: Row, catalog: Catalog) -> Point:
     """The replica with the most tokens/s per chip within the scenario's limit, over tensor degrees and batches."""
     name, task = machine(row), TASKS[benchmark(row)]
@@ -120,7 +125,7 @@ def operating_point(row: Row, catalog: Catalog) -> Point:
 
 def _fastest(row: Row, catalog: Catalog, name: str, task: Task, tensor: int, limit: float) -> Point | None:
     chip, model = catalog.accelerators[name], catalog.models[task.model]
-    if tensor > min(chip.domain, int(float(row["accelerators_total"]))):
+    if tensor > min(chip.domain, whole(row, "accelerators_total")):
         return None
     weights = WEIGHTS.get(row["weight_dtype"], "fp8" if chip.flops_8 else "bf16")
     kv = "fp8" if chip.flops_8 else "fp16"
@@ -145,7 +150,7 @@ def _fastest(row: Row, catalog: Catalog, name: str, task: Task, tensor: int, lim
 def terms(row: Row) -> tuple[str, ...]:
     """The factors that apply to a row: scenario, engine, benchmark, pairs of them, and the number format."""
     engine, name, scenario = (
-        "tensorrt" if "TensorRT" in row["engine"] else "other",
+        "tensorrt" if "TensorRT" in row.get("engine", "") else "other",
         benchmark(row),
         row["scenario"].lower(),
     )
@@ -159,7 +164,7 @@ def factor(row: Row, setup: Mapping[str, float]) -> float:
 
 
 def _answer(row: Row, point: Point, catalog: Catalog) -> Answer:
-    chips = float(row["accelerators_total"])
+    chips = whole(row, "accelerators_total")
     tuned = factor(row, catalog.setups[SETUP])
     values = {"tokens_per_s": point.speed / point.chips * chips * tuned}
     chip = point.place.chip
@@ -168,8 +173,10 @@ def _answer(row: Row, point: Point, catalog: Catalog) -> Answer:
         # a limit on latency chips wait too: half of what is lost against Offline, a guess.
         full = factor({**row, "scenario": "Offline"}, catalog.setups[SETUP])
         drawn = min(point.joules / point.chips, chip.max - chip.idle) * min(1.0, tuned / full) ** 0.5
-        values["power_result"] = wall_watts(chip, drawn, int(chips), row["system"])
+        values["power_result"] = wall_watts(chip, drawn, chips, row["system"])
     notes = [] if machine(row) in ("b200", "h200", "h100", "mi300x", "mi325x") else ["kernels or factors of a relative"]
+    if row["weight_dtype"] not in WEIGHTS:
+        notes.append(f"weight_dtype {said(row['weight_dtype'])} taken as {point.place.weights}")
     if "power_result" in values:
         notes.append("host, fans and losses are assumptions")
     return Answer(values, "; ".join(notes))

@@ -11,15 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
 
 from meritorder.catalog.load import Catalog
+from meritorder.predict.cells import choice, number, text, whole
+from meritorder.predict.each import together
 from meritorder.predict.form import Answer, Progress, Row
-from meritorder.predict.vllm import Served, Server, serve, server
-from meritorder.problems import InputError
+from meritorder.predict.vllm import WEIGHTS, Served, Server, serve, server
+from meritorder.problems import InputError, Problem
 from meritorder.workload.trace import Trace, make_trace
 
 Floats = npt.NDArray[np.float64]
@@ -27,8 +28,10 @@ Ints = npt.NDArray[np.int64]
 
 VERSION = "0.15.1"
 BLOCK = 16
+MOST_SEATS, MOST_TOKENS = 65536, 1 << 20  # of an engine: its iteration table has a line for each
 # Random tokens, written out and tokenized again, are this many more (Llama-2's tokenizer; 1 % from prompt to prompt).
 LONGER, SPREAD = 1.047, 0.01
+ALL = "all"  # the stage of the row about all of them
 PAUSE_S = 120.0  # between stages: the server runs empty
 
 
@@ -52,27 +55,19 @@ class OpenLoopForm:
 
     def predict(self, rows: Sequence[Row], catalog: Catalog, progress: Progress) -> list[Answer]:
         """Every run is simulated once; its rows are cut out of it."""
-        answers = [Answer()] * len(rows)
-        order = sorted(range(len(rows)), key=lambda i: rows[i]["exp"])
-        for _, numbers in groupby(order, key=lambda i: rows[i]["exp"]):
-            run = list(numbers)
-            for number, answer in zip(run, _run([rows[i] for i in run], catalog), strict=True):
-                answers[number] = answer
-            progress(len(run))
-        return answers
+        return together(rows, progress, lambda row: text(row, "exp"), lambda _, run: _run(run, catalog))
 
 
 OPEN_LOOP = OpenLoopForm()
 
 
 def _run(rows: Sequence[Row], catalog: Catalog) -> list[Answer]:
-    stages = sorted((row for row in rows if row["rate_rps"]), key=lambda row: row["stage"])
+    stages = sorted((row for row in rows if row["rate_rps"] or row["stage"] != ALL), key=lambda row: row["stage"])
     if not stages:
         return [Answer({}, "no stage of this run says its rate")] * len(rows)
-    try:
-        replica = server(asked(stages[0]), catalog, VERSION)
-    except InputError as error:
-        return [Answer({}, "; ".join(str(problem) for problem in error.problems))] * len(rows)
+    for row in rows:
+        _check(row)
+    replica = server(asked(stages[0]), catalog, VERSION)
     load = requests(stages)
     served = serve(replica, load.trace)
     of_stage = {stage["stage"]: load.stage == index for index, stage in enumerate(stages)}
@@ -82,18 +77,30 @@ def _run(rows: Sequence[Row], catalog: Catalog) -> list[Answer]:
     ]
 
 
+def _check(row: Row) -> None:
+    """Raise InputError where a row, on which the load of all rows of its run depends, can't be read."""
+    text(row, "stage")
+    number(row, "output_len_mean_est", empty=2.0)
+    if row["stage"] != ALL and number(row, "rate_rps") * number(row, "duration_s") < 1:
+        what = f"is {row['rate_rps']}: no request in {row['duration_s']} s"
+        raise InputError(Problem(what, key="rate_rps", fix="give a higher rate, or a longer duration_s"))
+
+
 def asked(row: Row) -> Server:
     """The server that a row describes."""
+    seats = whole(row, "max_num_seqs", most=MOST_SEATS)
     return Server(
         model=row["model"],
         gpu=row["gpu"],
-        tensor=int(float(row["tp"])),
-        replicas=int(float(row.get("dp") or 1)),
-        precision=row.get("precision") or "FP16",
-        max_sequences=int(row["max_num_seqs"]),
-        token_budget=int(row["max_num_batched_tokens"]),
-        memory_fraction=float(row.get("gpu_mem_util") or 0.9),
-        longest=int(2 * float(row["question_len"])) + int(row["system_prompt_len"]) + int(row["output_len_nominal"]),
+        tensor=whole(row, "tp"),
+        replicas=whole(row, "dp", empty=1),
+        weights=choice({"precision": row.get("precision") or "FP16"}, "precision", WEIGHTS),
+        max_sequences=seats,
+        token_budget=whole(row, "max_num_batched_tokens", least=seats, most=MOST_TOKENS),
+        memory_fraction=number(row, "gpu_mem_util", most=1.0, empty=0.9),
+        longest=2 * whole(row, "question_len")
+        + whole(row, "system_prompt_len", least=0)
+        + whole(row, "output_len_nominal", least=2),
     )
 
 
@@ -101,18 +108,18 @@ def requests(stages: Sequence[Row], seed: int = 0) -> Load:
     """The load of a run: its stages one after the other, prompts in turn."""
     random = np.random.default_rng(seed)
     first = stages[0]
-    groups, users = int(first["n_system_prompts"]), int(first["users_per_system_prompt"])
-    system = int(int(first["system_prompt_len"]) * LONGER)
-    nominal = int(first["system_prompt_len"]) + int(first["question_len"])
+    groups, users = whole(first, "n_system_prompts"), whole(first, "users_per_system_prompt")
+    system = int(whole(first, "system_prompt_len", least=0) * LONGER)
+    nominal = whole(first, "system_prompt_len", least=0) + whole(first, "question_len")
     lengths = np.rint(nominal * (LONGER + SPREAD * random.standard_normal(groups * users))).astype(int)
     known = list(_blocks(lengths, system // BLOCK, users))
     turn = random.permutation(groups * users)
     arrivals, numbers, prompts, begin = [], [], [], 0.0
-    for number, row in enumerate(stages):
-        duration, n = float(row["duration_s"]), int(float(row["rate_rps"]) * float(row["duration_s"]))
+    for place, row in enumerate(stages):
+        duration, n = number(row, "duration_s"), int(number(row, "rate_rps") * number(row, "duration_s"))
         gaps = random.exponential(1.0, n)
         arrivals.append(begin + np.cumsum(gaps) * (duration / gaps.sum()))
-        numbers.append(np.full(n, number))
+        numbers.append(np.full(n, place))
         prompts.append(turn[np.arange(n) % len(turn)])
         begin += duration + PAUSE_S
     prompt = np.concatenate(prompts)
@@ -120,7 +127,9 @@ def requests(stages: Sequence[Row], seed: int = 0) -> Load:
     trace = make_trace(
         np.concatenate(arrivals),
         lengths[prompt],
-        np.concatenate([np.full(len(n), int(s["output_len_nominal"])) for n, s in zip(numbers, stages, strict=True)]),
+        np.concatenate(
+            [np.full(len(n), whole(s, "output_len_nominal", least=2)) for n, s in zip(numbers, stages, strict=True)]
+        ),
         blocks=np.concatenate(blocks),
         block_start=np.cumsum([0, *map(len, blocks)]),
         block_tokens=BLOCK,
@@ -132,9 +141,9 @@ def requests(stages: Sequence[Row], seed: int = 0) -> Load:
 def _blocks(lengths: Ints, system: int, users: int) -> Iterable[Ints]:
     """Ids of the full prefix blocks of each prompt; `users` prompts in a row share `system` blocks."""
     following = system * -(-len(lengths) // users)
-    for number, length in enumerate(lengths):
+    for place, length in enumerate(lengths):
         own = max(int(length) // BLOCK - system, 0)
-        yield np.r_[number // users * system + np.arange(system), following + np.arange(own)]
+        yield np.r_[place // users * system + np.arange(system), following + np.arange(own)]
         following += own
 
 

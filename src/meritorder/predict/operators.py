@@ -11,28 +11,20 @@ import numpy.typing as npt
 
 from meritorder.catalog.accelerator import Accelerator
 from meritorder.catalog.load import Catalog
+from meritorder.catalog.names import machine_of
 from meritorder.catalog.operators import Operator
 from meritorder.perf.operators.attention import Heads, decode_seconds, prefill_seconds
 from meritorder.perf.operators.collectives import collective_seconds
 from meritorder.perf.operators.efficiency import outside
 from meritorder.perf.operators.experts import ExpertLayer, expert_seconds, shape
 from meritorder.perf.operators.gemm import gemm_seconds
+from meritorder.predict.cells import choice, number, text, whole
+from meritorder.predict.each import together
 from meritorder.predict.form import Answer, Progress, Row
+from meritorder.problems import InputError, Problem
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Times: TypeAlias = Callable[[Accelerator, Operator, Sequence[Row]], tuple[Floats, dict[str, Floats]]]
-
-# System names of the tables -> accelerators of the catalog.
-SYSTEMS = {
-    "a100_sxm": "a100",
-    "h100_sxm": "h100",
-    "h200_sxm": "h200",
-    "b200_sxm": "b200",
-    "b300_sxm": "b300",
-    "gb200": "gb200",
-    "gb300": "gb300",
-    "l40s": "l40s",
-}
 
 # Formats of the tables -> end of a kernel's name, bits of the arithmetic, bytes of a stored weight or cached element.
 FORMATS = {
@@ -46,41 +38,45 @@ FORMATS = {
 # Nemotron 3 (squared ReLU instead of a gated unit): hidden and inner width of its experts; engines that gated them too.
 UNGATED = {(2688.0, 1856.0), (2048.0, 5120.0)}
 GATED_ALL = {"vllm 0.14.0"}
+MESSAGES = {"int8": 1.0, "half": 2.0, "bfloat16": 2.0, "float16": 2.0}  # bytes of an element of a collective
 LIBRARIES = {"nccl": "nccl", "vllm_graph": "graph", "vllm_eager": "eager"}
 
 
 @dataclass(frozen=True)
 class OperatorForm:
-    """One kind of operator table; `kernel` names a row's kernel, `times` gives seconds and places on the map."""
+    """One kind of operator table; `kernel` names a row's kernel, `times` gives seconds and places on the map.
+
+    `sizes`: the columns with numbers.
+    """
 
     name: str
     needs: frozenset[str]
     kernel: Callable[[Row], str]
     times: Times
+    sizes: tuple[str, ...]
     adds: tuple[str, ...] = ("latency_ms",)
 
     def predict(self, rows: Sequence[Row], catalog: Catalog, progress: Progress) -> list[Answer]:
         """All rows of one kernel on one machine together."""
-        answers: list[Answer] = [Answer()] * len(rows)
-        together: dict[tuple[str, str], list[int]] = {}
-        for number, row in enumerate(rows):
-            together.setdefault((row["system"], self.kernel(row)), []).append(number)
-        for (system, kernel), members in together.items():
-            chip = catalog.accelerators.get(SYSTEMS.get(system, system))
-            fit = chip.operators.get(kernel) if chip else None
-            if chip is None or fit is None:
-                why = f"{system} is not in the catalog" if chip is None else f"no measurements of {kernel} on {system}"
-                found = [Answer({}, why)] * len(members)
-            else:
-                seconds, places = self.times(chip, fit, [rows[number] for number in members])
-                found = [
-                    Answer({"latency_ms": float(took) * 1e3}, _note(fit, {key: at[i] for key, at in places.items()}))
-                    for i, took in enumerate(seconds)
-                ]
-            for number, answer in zip(members, found, strict=True):
-                answers[number] = answer
-            progress(len(members))
-        return answers
+
+        def key(row: Row) -> tuple[str, str]:
+            for name in self.sizes:
+                number(row, name)
+            return machine_of(text(row, "system")), self.kernel(row)
+
+        def answers(of: tuple[str, str], same: Sequence[Row]) -> list[Answer]:
+            machine, kernel = of
+            chip = catalog.accelerators[machine]
+            fit = chip.operators.get(kernel)
+            if fit is None:
+                return [Answer({}, f"no measurements of {kernel} on {machine}")] * len(same)
+            seconds, places = self.times(chip, fit, same)
+            return [
+                Answer({"latency_ms": float(took) * 1e3}, _note(fit, {key: at[i] for key, at in places.items()}))
+                for i, took in enumerate(seconds)
+            ]
+
+        return together(rows, progress, key, answers)
 
 
 def _note(fit: Operator, place: Mapping[str, float]) -> str:
@@ -118,10 +114,10 @@ def _attention(phase: str) -> Times:
 def expert_layer(row: Row) -> ExpertLayer:
     """The layer of a row of an expert table; newer engines know that Nemotron's experts have no gate."""
     names = ("hidden_size", "inter_size", "topk", "num_experts", "moe_tp_size", "moe_ep_size")
-    hidden, inner, top, count, tensor, spread = (float(row[name]) for name in names)
-    ungated = (hidden, inner) in UNGATED and row["engine"] not in GATED_ALL
+    hidden, inner, top, count, tensor, spread = (number(row, name) for name in names)
+    ungated = (hidden, inner) in UNGATED and row.get("engine") not in GATED_ALL
     return ExpertLayer(
-        hidden, inner, top, count, tensor, spread, 2 if ungated else 3, skewed=row["distribution"] != "balanced"
+        hidden, inner, top, count, tensor, spread, 2 if ungated else 3, skewed=text(row, "distribution") != "balanced"
     )
 
 
@@ -141,9 +137,7 @@ def _experts(chip: Accelerator, fit: Operator, rows: Sequence[Row]) -> tuple[Flo
 
 def message_bytes(rows: Sequence[Row]) -> Floats:
     """Bytes of the messages of a collectives table, which counts elements of the row's type."""
-    return np.asarray(
-        columns(rows, "message_size")[0] * np.array([1.0 if row["dtype"] == "int8" else 2.0 for row in rows])
-    )
+    return np.asarray(columns(rows, "message_size")[0] * np.array([choice(row, "dtype", MESSAGES) for row in rows]))
 
 
 def _collective(chip: Accelerator, fit: Operator, rows: Sequence[Row]) -> tuple[Floats, dict[str, Floats]]:
@@ -152,36 +146,55 @@ def _collective(chip: Accelerator, fit: Operator, rows: Sequence[Row]) -> tuple[
     return seconds, {"message": message, "chips": chips}
 
 
-_HEADS = {"batch_size", "num_heads", "num_key_value_heads", "head_dim", "kv_cache_dtype"}
+def _expert_kernel(row: Row) -> str:
+    layer = expert_layer(row)
+    if layer.top > layer.count:
+        raise InputError(Problem(f"is {row['topk']} of {row['num_experts']} experts", key="topk", fix="give fewer"))
+    return f"experts_{choice(row, 'moe_dtype', FORMATS)[0]}"
+
+
+def _collective_kernel(row: Row) -> str:
+    whole(row, "num_gpus", least=2)
+    choice(row, "dtype", MESSAGES)
+    return f"{text(row, 'op_name')}_{choice(row, 'variant', LIBRARIES)}"
+
+
+_HEAD_SIZES = ("batch_size", "num_heads", "num_key_value_heads", "head_dim")
+_HEADS = {*_HEAD_SIZES, "kv_cache_dtype"}
 
 GEMM = OperatorForm(
     "GEMM",
     frozenset({"system", "gemm_dtype", "m", "n", "k"}),
-    lambda row: f"gemm_{FORMATS[row['gemm_dtype']][0]}",
+    lambda row: f"gemm_{choice(row, 'gemm_dtype', FORMATS)[0]}",
     _gemm,
+    ("m", "n", "k"),
 )
 PREFILL_ATTENTION = OperatorForm(
     "prefill attention",
     frozenset({"system", "isl", *_HEADS}),
-    lambda row: f"prefill_{FORMATS[row['kv_cache_dtype']][0]}",
+    lambda row: f"prefill_{choice(row, 'kv_cache_dtype', FORMATS)[0]}",
     _attention("prefill"),
+    ("isl", *_HEAD_SIZES),
 )
 DECODE_ATTENTION = OperatorForm(
     "decode attention",
     frozenset({"system", "ctx", *_HEADS}),
-    lambda row: f"decode_{FORMATS[row['kv_cache_dtype']][0]}",
+    lambda row: f"decode_{choice(row, 'kv_cache_dtype', FORMATS)[0]}",
     _attention("decode"),
+    ("ctx", *_HEAD_SIZES),
 )
 EXPERTS = OperatorForm(
     "expert layers",
     frozenset({"system", "moe_dtype", "num_tokens", "hidden_size", "inter_size", "topk", "num_experts"}),
-    lambda row: f"experts_{FORMATS[row['moe_dtype']][0]}",
+    _expert_kernel,
     _experts,
+    ("num_tokens", "hidden_size", "inter_size", "topk", "num_experts"),
 )
 COLLECTIVES = OperatorForm(
     "collectives",
     frozenset({"system", "variant", "op_name", "dtype", "num_gpus", "message_size"}),
-    lambda row: f"{row['op_name']}_{LIBRARIES[row['variant']]}",
+    _collective_kernel,
     _collective,
+    ("message_size",),
 )
 OPERATOR_FORMS = (GEMM, PREFILL_ATTENTION, DECODE_ATTENTION, EXPERTS, COLLECTIVES)

@@ -15,17 +15,17 @@ import numpy.typing as npt
 
 from meritorder.catalog.layers import LayerTimes, layer_times
 from meritorder.catalog.load import Catalog
-from meritorder.catalog.names import model_of
+from meritorder.catalog.names import machine_of, model_of
 from meritorder.fleet.schema import Engine, Pool
+from meritorder.predict.cells import number, text, whole
+from meritorder.predict.each import together
 from meritorder.predict.form import Answer, Progress, Row
 from meritorder.predict.vllm import BLOCK, Running, running, serve
-from meritorder.problems import InputError
 from meritorder.workload.trace import make_trace
 
 Floats = npt.NDArray[np.float64]
 
 VERSION = "0.19.0"
-GPUS = {"RTXPRO6000": "rtx-pro-6000", "RTX4090": "rtx-4090"}
 TOKEN_BUDGET = 2048
 
 
@@ -56,13 +56,7 @@ class RequestsForm:
 
     def predict(self, rows: Sequence[Row], catalog: Catalog, progress: Progress) -> list[Answer]:
         """Every run is simulated once."""
-        answers = [Answer()] * len(rows)
-        for run in dict.fromkeys(row["run"] for row in rows):
-            numbers = [i for i, row in enumerate(rows) if row["run"] == run]
-            for number, answer in zip(numbers, _run(run, [rows[i] for i in numbers], catalog), strict=True):
-                answers[number] = answer
-            progress(len(numbers))
-        return answers
+        return together(rows, progress, lambda row: text(row, "run"), lambda run, same: _run(run, same, catalog))
 
 
 REQUESTS = RequestsForm()
@@ -70,18 +64,16 @@ REQUESTS = RequestsForm()
 
 def _run(run: str, rows: Sequence[Row], catalog: Catalog) -> list[Answer]:
     gpu, _, label = run.partition("/")
-    try:
-        key = GPUS.get(gpu, gpu), model_of(label)
-    except InputError as error:
-        return [Answer({}, "; ".join(str(problem) for problem in error.problems))] * len(rows)
+    key = machine_of(gpu), model_of(label)
     setting = SETTINGS.get(key, Setting())
     times = layer_times().get((*key, setting.tensor))
     if times is None:
         return [Answer({}, f"kernels of {label} on {setting.tensor} {gpu} were not profiled")] * len(rows)
     server = engine(times, setting, catalog)
-    order = np.argsort([float(row["arrival_s"]) for row in rows], kind="stable")
-    arrival, prompt, output = (
-        np.array([float(rows[i][name]) for i in order]) for name in ("arrival_s", "input_tokens", "output_tokens")
+    order = np.argsort([number(row, "arrival_s", least=0) for row in rows], kind="stable")
+    arrival = np.array([number(rows[i], "arrival_s", least=0) for i in order])
+    prompt, output = (
+        np.array([float(whole(rows[i], name)) for i in order]) for name in ("input_tokens", "output_tokens")
     )
     served = serve(server, make_trace(arrival, prompt, output, source=run))
     # the iteration that ran when it came, at most one with a full budget
@@ -95,8 +87,8 @@ def _run(run: str, rows: Sequence[Row], catalog: Catalog) -> list[Answer]:
         "e2e_ms": 1e3 * (served.e2e_s - unseen),
     }
     answers = [Answer()] * len(rows)
-    for at, number in enumerate(order):
-        answers[number] = Answer({name: float(column[at]) for name, column in values.items()}, times.note)
+    for at, place in enumerate(order):
+        answers[place] = Answer({name: float(column[at]) for name, column in values.items()}, times.note)
     return answers
 
 

@@ -9,10 +9,13 @@ from meritorder.catalog.accelerator import Accelerator
 from meritorder.catalog.load import Catalog
 from meritorder.catalog.names import model_of
 from meritorder.perf.energy import board_watts
+from meritorder.perf.fit import check_parallelism
 from meritorder.perf.gpu import gpu_table
 from meritorder.perf.placement import Placement
 from meritorder.perf.power_cap import capped
 from meritorder.perf.table import IterationTable
+from meritorder.predict.cells import whole
+from meritorder.predict.each import each
 from meritorder.predict.form import Answer, Progress, Row
 from meritorder.problems import InputError, Problem
 
@@ -48,17 +51,14 @@ class SplitwiseForm:
     def predict(self, rows: Sequence[Row], catalog: Catalog, progress: Progress) -> list[Answer]:
         """An answer for each row, in order."""
         tables: dict[tuple[str, str, str], tuple[Placement, IterationTable]] = {}
-        answers = []
-        for row in rows:
+
+        def answer(row: Row) -> Answer:
             key = row["model"], row["hardware"], row["tensor_parallel"]
-            try:
-                if key not in tables:
-                    tables[key] = server(*key, catalog)
-                answers.append(_answer(row, *tables[key], catalog))
-            except InputError as error:
-                answers.append(Answer({}, str(error)))
-            progress(1)
-        return answers
+            if key not in tables:
+                tables[key] = server(*key, catalog)
+            return _answer(row, *tables[key], catalog)
+
+        return each(rows, progress, answer)
 
 
 SPLITWISE = SplitwiseForm()
@@ -74,8 +74,10 @@ def machine(hardware: str) -> str:
 
 def server(model: str, hardware: str, tensor: str, catalog: Catalog) -> tuple[Placement, IterationTable]:
     """The row's server and its iteration table, power cap included."""
+    chips = whole({"tensor_parallel": tensor}, "tensor_parallel")
     chip: Accelerator = catalog.accelerators[machine(hardware)]
-    place = Placement(chip, catalog.models[model_of(model)], int(tensor), 1, "fp16", "fp16", 64, TOKENS)
+    place = Placement(chip, catalog.models[model_of(model)], chips, 1, "fp16", "fp16", 64, TOKENS)
+    check_parallelism(place, machine(hardware), "row")
     table = gpu_table(place)
     return place, capped(table, place, CAP * chip.board[1]) if hardware.endswith(CAPPED) else table
 
@@ -98,7 +100,7 @@ def seconds(
 
 def batch_of(row: Row) -> Batch:
     """The row's batch."""
-    return Batch(int(row["batch_size"]), int(row["prompt_size"]), int(row["token_size"]))
+    return Batch(*(whole(row, name) for name in ("batch_size", "prompt_size", "token_size")))
 
 
 def work(batch: Batch, table: IterationTable) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -16,19 +16,17 @@ import numpy.typing as npt
 
 from meritorder.catalog.load import Catalog
 from meritorder.catalog.model import ModelSpec, Precision
-from meritorder.catalog.names import model_of
+from meritorder.catalog.names import machine_of, model_of
 from meritorder.fleet.dispatch import LeastRequest
 from meritorder.fleet.schema import Engine, Fleet, Pool, Service, Site
 from meritorder.perf.compile import compile_replica
 from meritorder.perf.replica import Replica
 from meritorder.perf.table import IterationTable
-from meritorder.problems import InputError, Problem
 from meritorder.simulate.run import simulate
 from meritorder.workload.trace import Trace
 
 Floats = npt.NDArray[np.float64]
 
-GPUS = {"H100": "h100", "H200": "h200", "A100-80GB": "a100", "A100": "a100", "L40S": "l40s", "B200": "b200"}
 WEIGHTS: dict[str, Precision] = {"FP16": "bf16", "BF16": "bf16", "FP8": "fp8"}
 BLOCK = 16
 
@@ -41,7 +39,7 @@ class Server:
     gpu: str
     tensor: int
     replicas: int
-    precision: str
+    weights: Precision
     max_sequences: int
     token_budget: int
     memory_fraction: float
@@ -73,16 +71,14 @@ class Served:
 
 def server(asked: Server, catalog: Catalog, version: str) -> Running:
     """The replica of a server. Raises InputError where its model or GPU is unknown, or the model does not fit."""
-    name, gpu = model_of(asked.model), GPUS.get(asked.gpu)
-    if gpu is None:
-        raise InputError(Problem(f"the GPU {asked.gpu!r} is unknown", fix=f"known are {', '.join(GPUS)}"))
+    name, gpu = model_of(asked.model), machine_of(asked.gpu)
     pool = Pool(
         site="here",
         accelerator=gpu,
         model=name,
         tensor=asked.tensor,
         replicas=asked.replicas,
-        weights=WEIGHTS[asked.precision],
+        weights=asked.weights,
         engine=Engine(
             name="vllm",
             version=version,

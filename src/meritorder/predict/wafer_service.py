@@ -9,8 +9,9 @@ from meritorder.catalog.load import Catalog
 from meritorder.catalog.model import ModelSpec
 from meritorder.catalog.names import model_of
 from meritorder.perf.wafer_service import answer_seconds, prompt_seconds, service_placement, user_seconds, vendor_share
+from meritorder.predict.cells import number, text
+from meritorder.predict.each import each
 from meritorder.predict.form import Answer, Progress, Row
-from meritorder.problems import InputError
 
 PROVIDER, MACHINE, SERVICE = "Cerebras", "cs-3", "cerebras-service"
 TESTED = "llama-3.3-70b"
@@ -29,18 +30,14 @@ class WaferServiceForm:
 
     def predict(self, rows: Sequence[Row], catalog: Catalog, progress: Progress) -> list[Answer]:
         """An answer for each row."""
-        answers = []
-        for row in rows:
-            answers.append(self.answer(row, catalog))
-            progress(1)
-        return answers
+        return each(rows, progress, lambda row: self.answer(row, catalog))
 
 
 def _test(row: Row, catalog: Catalog) -> Answer:
     """Llama 3.3 70B by kind of prompt: what is asked decides how well drafts are accepted."""
     service = catalog.setups[SERVICE]
     place = service_placement(catalog.accelerators[MACHINE], catalog.models[TESTED])
-    prompt, output = float(row["prompt_tokens"]), float(row["completion_tokens"])
+    prompt, output = number(row, "prompt_tokens"), number(row, "completion_tokens")
     pace = service[PACES.get(row["prompt_type"], "pace_analysis")]
     answered = output * user_seconds(place, service) / pace + prompt * service["start"]
     values = {"server_prompt_ms": prompt_seconds(place, prompt) * 1e3, "server_decode_tok_s": output / answered}
@@ -53,7 +50,7 @@ def _call(row: Row, catalog: Catalog) -> Answer:
         return found
     service = catalog.setups[SERVICE]
     place = service_placement(catalog.accelerators[MACHINE], found)
-    prompt, output = float(row["prompt_tokens"]), float(row["completion_tokens"])
+    prompt, output = number(row, "prompt_tokens"), number(row, "completion_tokens")
     values = {"prompt_s": prompt_seconds(place, prompt), "completion_s": answer_seconds(place, service, prompt, output)}
     return Answer(values, "one call, load unknown")
 
@@ -74,10 +71,7 @@ def _hosted(row: Row, catalog: Catalog) -> ModelSpec | Answer:
     """The shape of the row's model on CS-3, or why there is no answer."""
     if row["provider"] != PROVIDER:
         return Answer({}, f"{row['provider']}: only services on CS-3 are modelled")
-    try:
-        return catalog.models[model_of(row["model"])]
-    except InputError as error:
-        return Answer({}, str(error))
+    return catalog.models[model_of(text(row, "model"))]
 
 
 WAFER_TEST = WaferServiceForm(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -159,8 +159,8 @@ def pool_table(run: Run) -> str:
             bar(row["kv_occupancy"]),
             share(row["hit_ratio"]),
             count(row["preemptions"]),
-            f"{seconds(row['ttft_s']['p50'])} <small>p99 {seconds(row['ttft_s']['p99'])}</small>",
-            f"{seconds(row['tpot_s']['p50'])} <small>p99 {seconds(row['tpot_s']['p99'])}</small>",
+            _median_and_p99(row["ttft_s"]),
+            _median_and_p99(row["tpot_s"]),
             watts(row["mean_w"]),
             number(row["energy_j_per_output_token"]),
             number(row["usd_per_mtok"]),
@@ -179,6 +179,11 @@ def pool_table(run: Run) -> str:
 def _described(row: dict[str, Any]) -> str:
     """A pool's machine, site and, where it has one, role."""
     return f"{row['machine']} at {row['site']}" + (f", {row['role']}" if row["role"] != "both" else "")
+
+
+def _median_and_p99(times: Mapping[str, float | None]) -> str:
+    """Both, or that there are none: a pool that only computes prompts makes no further tokens."""
+    return seconds(times["p50"]) + (f" <small>p99 {seconds(times['p99'])}</small>" if times["p99"] is not None else "")
 
 
 def transfer_table(run: Run) -> str:
@@ -248,4 +253,7 @@ def routing_table(run: Run) -> str:
             reasons = sorted(cell["reasons"].items(), key=lambda item: -item[1])
             why = ", ".join(f"{safe(reason)} {share(n / cell['requests'])}" for reason, n in reasons)
             rows.append([safe(service), safe(pool), count(cell["requests"]), bar(cell["requests"] / total), why])
-    return table("Where requests went.", ["Service", "Pool", ">Requests", "Of the service", "Why"], rows)
+    caption = "Where requests went."
+    if run.summary["transfers"]:
+        caption += " Pools that only compute prompts hand them on: the KV caches sent stand below."
+    return table(caption, ["Service", "Pool", ">Requests", "Of the service", "Why"], rows)
