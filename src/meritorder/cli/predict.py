@@ -39,16 +39,15 @@ def command(
 
         answers = answered(form, rows.rows, catalog(), more)
     write_table(target, rows, form, answers)
-    whole = sum(all(name in answer.values for name in form.adds) for answer in answers)
     none = sum(not answer.values for answer in answers)
     noted = sum(bool(answer.note) for answer in answers)
     seconds = perf_counter() - began
     if as_json:
-        facts = {"table": form.name, "rows": len(answers), "complete": whole, "unanswered": none, "noted": noted}
+        facts = {"table": form.name, "rows": len(answers), "unanswered": none, "noted": noted}
         print_json({**facts, "columns": list(form.adds), "seconds": seconds, "out": str(target)})
         return
     shown = table(f"{form.name}: {source} -> {target}", ("rows", ">number", "what"))
-    shown.add_row("answered", str(len(answers) - none), f"{whole} of them in all columns: {', '.join(form.adds)}")
+    shown.add_row("answered", str(len(answers) - none), ", ".join(form.adds))
     shown.add_row("unanswered", str(none), "empty cells; the note says why")
     shown.add_row(
         "with a note", str(noted), "out of the range of the data, borrowed coefficients, or figures known as ranges"

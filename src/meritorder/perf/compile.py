@@ -8,6 +8,7 @@ from meritorder.catalog.layers import LayerTimes, layer_times
 from meritorder.catalog.load import engines
 from meritorder.catalog.model import ModelSpec
 from meritorder.fleet.schema import Fleet, Pool
+from meritorder.perf.doubts import doubts
 from meritorder.perf.fit import check_parallelism, check_pool, check_power_cap, does_not_fit
 from meritorder.perf.measured import measured_table, outside
 from meritorder.perf.memory import memory
@@ -91,11 +92,12 @@ def _catalogued(fleet: Fleet, pool: Pool, key: str, known: Engines) -> Replica:
         check_power_cap(place, pool.power_cap, pool.accelerator, key)
         table = capped(table, place, pool.power_cap)
         saved = max(0.0, chip.board[1] - pool.power_cap)
+    context = _max_context(pool, model.max_context, blocks * engine.kv_block_tokens, key)
     return Replica(
         table=table,
         kv_blocks=blocks,
         block_tokens=engine.kv_block_tokens,
-        max_context=_max_context(pool, model.max_context, blocks * engine.kv_block_tokens, key),
+        max_context=context,
         accelerators=place.chips,
         weight_bytes=model.weight_bytes(place.weights),
         kv_bytes_per_token=model.kv_bytes_per_token(place.kv) * place.kv_copies,
@@ -103,7 +105,7 @@ def _catalogued(fleet: Fleet, pool: Pool, key: str, known: Engines) -> Replica:
         max_w=(chip.max - saved) * place.chips,
         usd_per_hour=chip.usd_per_hour * place.chips if pool.usd_per_hour is None else pool.usd_per_hour,
         tier=tier_of(pool, chip, place.chips, model, place.kv_copies, key),
-        notes=(*chip.notes, *profile.notes, *_front_end_notes(pool, profile)),
+        notes=(*chip.notes, *profile.notes, *doubts(place, context), *_front_end_notes(pool, profile)),
         request_s=profile.first_token.request,
         prompt_token_s=profile.first_token.prompt_token,
     )

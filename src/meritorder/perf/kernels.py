@@ -48,7 +48,7 @@ def gemm(
     """
     moved = n * k * weight_bytes + tokens * (k * bits / 8 + n * ACTIVATION_BYTES)
     flops = 2.0 * tokens * n * k
-    fit = _measured(chip, "gemm", bits, blocks)
+    fit = measured_kernel(chip, "gemm", bits, blocks)
     if fit is None:
         return _roofline(chip, chip.gpu.gemm(bits), moved, flops, tokens * k * chip.gpu.gemm(bits).traffic, bits)
     wide, long = np.array(float(n)), np.array(float(k))
@@ -63,7 +63,7 @@ def experts(
 
     Seconds are those of the fullest group, joules those of a mean chip, which waits for it.
     """
-    fit = _measured(chip, "experts", bits, blocks, weight_bytes)
+    fit = measured_kernel(chip, "experts", bits, blocks, weight_bytes)
     if fit is None:
         work = _expert_work(tokens, layer, layer.spread, weight_bytes)
         seconds = _roofline(chip, chip.gpu.experts(bits), *work, 0.0 * tokens, bits).seconds
@@ -151,7 +151,7 @@ def _stored(weight_bytes: float) -> Kind:
     return "experts_16" if weight_bytes >= 2 else "experts_8" if weight_bytes >= 1 else "experts_4"
 
 
-def _measured(
+def measured_kernel(
     chip: Accelerator, kernel: str, bits: int, blocks: bool = False, weight_bytes: float = 2.0
 ) -> Operator | None:
     """The measured kernel of this arithmetic, the nearest in storage first; None: the chip has none."""

@@ -26,11 +26,11 @@ Kernels: TypeAlias = Iterator[tuple[str, Cost]]
 def matrix(place: Placement, precision: str, tokens: Floats, n: float, k: float) -> tuple[str, Cost]:
     """A product of `tokens` rows with a `[k, n]` matrix stored in `precision`."""
     bits = place.chip.compute_bits(WEIGHT_BITS[precision])
-    cost = kernels.gemm(place.chip, tokens, n, k, WEIGHT_BYTES[precision], bits, _blocks(place, precision))
+    cost = kernels.gemm(place.chip, tokens, n, k, WEIGHT_BYTES[precision], bits, block_scales(place, precision))
     return f"gemm_{bits}", cost
 
 
-def _blocks(place: Placement, precision: str) -> bool:
+def block_scales(place: Placement, precision: str) -> bool:
     """Whether 8-bit weights have a scale per block: mixtures are published so (DeepSeek, Qwen, MiniMax, GLM)."""
     return precision == "fp8" and place.model.experts > 0
 
@@ -105,7 +105,7 @@ def mixture(place: Placement, tokens: Floats) -> Kernels:
     own = np.maximum(tokens / place.data, 1.0)
     yield (
         f"experts_{bits}",
-        kernels.experts(chip, tokens, layer, WEIGHT_BYTES[place.weights], bits, _blocks(place, place.weights)),
+        kernels.experts(chip, tokens, layer, WEIGHT_BYTES[place.weights], bits, block_scales(place, place.weights)),
     )
     yield "gemm_16", kernels.gemm(chip, own, model.experts, model.hidden, 2.0, 16)
     if model.shared_width:

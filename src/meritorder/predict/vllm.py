@@ -29,6 +29,8 @@ Floats = npt.NDArray[np.float64]
 
 WEIGHTS: dict[str, Precision] = {"FP16": "bf16", "BF16": "bf16", "FP8": "fp8"}
 BLOCK = 16
+NOT_TIMES = ("idle", "typical", "max", "usd_per_hour")
+FITTED_ON = ("h100", "rtx-pro-6000")  # machines whose runs the engine's times were fitted to
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,11 @@ class Running:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What its times lean on."""
-        return self.replica.notes
+        """What its times lean on; doubts about watts and prices don't concern them."""
+        machine = self.fleet.pools["server"].accelerator
+        aside = tuple(f"{machine}: {figure} " for figure in NOT_TIMES)
+        notes = [note for note in self.replica.notes if not note.startswith((*aside, "request_overhead"))]
+        return (*notes, *(() if machine in FITTED_ON else (f"engine times are those of vLLM on {FITTED_ON[0]}",)))
 
 
 @dataclass(frozen=True)
