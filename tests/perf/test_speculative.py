@@ -75,8 +75,9 @@ def test_power_lies_between_idle_and_maximum(speculation, chip, batch, prompt, c
     table = machine_table(place, speculation)
     work = (batch, batch * cached, prompt, prompt * cached)
     watts = table.idle_w + table.joules(*work) / table.seconds(*work)
-    # prompts beside checked drafts are added, not computed together: not exact to the last percents
-    assert place.chip.idle * place.chips <= watts <= place.chip.max * place.chips * 1.03
+    # prompts beside checked drafts are added, not computed together: their watts can pass the maximum by some percents
+    most = 1.06 if batch and prompt else 1.0 + 1e-9
+    assert place.chip.idle * place.chips <= watts <= place.chip.max * place.chips * most
 
 
 def test_the_tables_keep_their_sizes():
