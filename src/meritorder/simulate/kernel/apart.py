@@ -13,8 +13,8 @@ from meritorder.dispatch.update import answered, ended, learn, room_for, sent_on
 from meritorder.simulate.kernel.blocks import blocks_for, give_back, unit_blocks
 from meritorder.simulate.kernel.event_heap import add_event, send_follow_ups
 from meritorder.simulate.kernel.interrupt import interrupt
-from meritorder.simulate.kernel.landing import pick_up, put_down, start_transfer, stop_wanting, want
-from meritorder.simulate.kernel.lists import remove_running
+from meritorder.simulate.kernel.landing import start_transfer
+from meritorder.simulate.kernel.lists import link, remove_running, unlink
 from meritorder.simulate.kernel.memory import (
     ASK,
     CAME,
@@ -79,7 +79,7 @@ def ask(fleet: FleetState, sim: SimState, request: int, time: float) -> int:
     h.room = room_for(fleet, h.leg, prompt, output)
     sent_on(fleet, h.decoder, h.leg, prompt, h.room)
     q.status = WANTING
-    want(sim, h.decoder, request)
+    link(sim, sim.wanting[h.decoder], request, NOBODY)
     return wake(fleet, sim, h.decoder, time)
 
 
@@ -120,7 +120,7 @@ def land(fleet: FleetState, sim: SimState, request: int, time: float) -> int:
         q.queued = time
         answered(fleet, h.decoder, 0)
         q.status = LANDED
-        put_down(sim, h.decoder, request)
+        link(sim, sim.landed[h.decoder], request, NOBODY)
     else:
         give_up_room(fleet, sim, request)
     return wake(fleet, sim, h.decoder, time)
@@ -142,10 +142,10 @@ def let_go(fleet: FleetState, sim: SimState, request: int, was: int, time: float
     about(fleet, h.decoder)
     ended(fleet, h.decoder, h.leg, 0, h.room, 0, was == LANDED)
     if was == WANTING:
-        stop_wanting(sim, h.decoder, request)
+        unlink(sim, sim.wanting[h.decoder], request)
         interrupt(fleet, sim, h.decoder, time)
     elif was == LANDED:
-        pick_up(sim, h.decoder, request)
+        unlink(sim, sim.landed[h.decoder], request)
         give_up_room(fleet, sim, request)
         interrupt(fleet, sim, h.decoder, time)
     elif was != MOVING:

@@ -2,78 +2,21 @@
 
 from __future__ import annotations
 
-from meritorder.compiled import compiled, inlined
+from meritorder.compiled import compiled
 from meritorder.dispatch.state import FleetState
 from meritorder.simulate.kernel import finish_heap
 from meritorder.simulate.kernel.blocks import blocks_for, take, unit_blocks
 from meritorder.simulate.kernel.event_heap import add_event, way_in_s
-from meritorder.simulate.kernel.lists import append_running
+from meritorder.simulate.kernel.lists import link, unlink
 from meritorder.simulate.kernel.memory import (
     AT_ENGINE,
     DECODING,
     IN_TRANSIT,
     LAND,
     MOVING,
-    NOBODY,
     RELEASE,
     SimState,
 )
-
-
-@inlined
-def want(sim: SimState, replica: int, request: int) -> None:
-    """Queue a request that wants room for its KV cache."""
-    a = sim.apart[replica]
-    q = sim.requests[request]
-    q.next, q.previous = NOBODY, a.last_wanting
-    if a.last_wanting >= 0:
-        sim.requests[a.last_wanting].next = request
-    else:
-        a.wanting = request
-    a.last_wanting = request
-
-
-@inlined
-def stop_wanting(sim: SimState, replica: int, request: int) -> None:
-    """Take a request out of that queue."""
-    a = sim.apart[replica]
-    q = sim.requests[request]
-    if q.previous >= 0:
-        sim.requests[q.previous].next = q.next
-    else:
-        a.wanting = q.next
-    if q.next >= 0:
-        sim.requests[q.next].previous = q.previous
-    else:
-        a.last_wanting = q.previous
-
-
-@inlined
-def put_down(sim: SimState, replica: int, request: int) -> None:
-    """Queue a request whose KV cache has come."""
-    a = sim.apart[replica]
-    q = sim.requests[request]
-    q.next, q.previous = NOBODY, a.last_landed
-    if a.last_landed >= 0:
-        sim.requests[a.last_landed].next = request
-    else:
-        a.landed = request
-    a.last_landed = request
-
-
-@inlined
-def pick_up(sim: SimState, replica: int, request: int) -> None:
-    """Take a request out of that queue."""
-    a = sim.apart[replica]
-    q = sim.requests[request]
-    if q.previous >= 0:
-        sim.requests[q.previous].next = q.next
-    else:
-        a.landed = q.next
-    if q.next >= 0:
-        sim.requests[q.next].previous = q.previous
-    else:
-        a.last_landed = q.previous
 
 
 @compiled
@@ -109,19 +52,19 @@ def give_room(fleet: FleetState, sim: SimState, replica: int, taken: int) -> Non
     Nobody gets any while a preempted request waits. Whose prompt is not computed yet is sent to where it will be.
     `taken`: blocks that those who decode have already taken for the coming iteration.
     """
-    e, a = sim.engines[replica], sim.apart[replica]
+    e, a, wanting = sim.engines[replica], sim.apart[replica], sim.wanting[replica]
     pool = fleet.replicas[replica].pool
     p = fleet.pools[pool]
     ahead = -taken
     if e.decoding > 0:
         ahead += sim.phases[replica * sim.clock[0].phases + e.due]
-    while a.wanting >= 0 and e.waiting == 0 and e.running + a.reserved < p.max_sequences:
-        i = a.wanting
+    while wanting.head >= 0 and e.waiting == 0 and e.running + a.reserved < p.max_sequences:
+        i = wanting.head
         q = sim.requests[i]
         blocks = blocks_for(sim.prompt[i], p.block_tokens)
         if blocks > e.free - ahead:
             break
-        stop_wanting(sim, replica, i)
+        unlink(sim, wanting, i)
         take(sim, replica, blocks, unit_blocks(fleet, sim, pool))
         a.reserved += 1
         if q.generated == 0:
@@ -134,12 +77,12 @@ def give_room(fleet: FleetState, sim: SimState, replica: int, taken: int) -> Non
 @compiled
 def seat_landed(fleet: FleetState, sim: SimState, replica: int) -> None:
     """Let requests whose KV cache has come decode, while there are seats."""
-    e, a = sim.engines[replica], sim.apart[replica]
+    e, a, landed = sim.engines[replica], sim.apart[replica], sim.landed[replica]
     p = fleet.pools[fleet.replicas[replica].pool]
-    while a.landed >= 0 and e.running < p.max_sequences:
-        i = a.landed
+    while landed.head >= 0 and e.running < p.max_sequences:
+        i = landed.head
         q = sim.requests[i]
-        pick_up(sim, replica, i)
+        unlink(sim, landed, i)
         a.reserved -= 1
         q.status = DECODING
         q.finish_it = e.iteration + sim.output[i] - q.generated
@@ -147,21 +90,5 @@ def seat_landed(fleet: FleetState, sim: SimState, replica: int) -> None:
         e.decoding += 1
         e.kv += q.computed
         sim.phases[replica * sim.clock[0].phases + (q.computed + e.due) % p.block_tokens] += 1
-        if e.prefilling < 0:
-            append_running(sim, replica, i)
-        else:
-            run_before(sim, replica, i, e.prefilling)
-
-
-@inlined
-def run_before(sim: SimState, replica: int, request: int, other: int) -> None:
-    """Put a request in front of the one whose prompt is half computed, which stays the last of those that run."""
-    e = sim.engines[replica]
-    q, after = sim.requests[request], sim.requests[other]
-    q.next, q.previous = other, after.previous
-    if after.previous >= 0:
-        sim.requests[after.previous].next = request
-    else:
-        e.head = request
-    after.previous = request
-    e.running += 1
+        link(sim, e, i, e.prefilling)  # whose prompt is half computed stays the last of those that run
+        e.running += 1

@@ -1,4 +1,4 @@
-"""An engine's running list (in order of admission) and its waiting lists (one per priority)."""
+"""Lists of requests: an engine's running ones (in order of admission), its waiting ones (one list per priority)."""
 
 from __future__ import annotations
 
@@ -22,8 +22,25 @@ def unlink(sim: SimState, ends: Records, request: int) -> None:
 
 
 @inlined
+def link(sim: SimState, ends: Records, request: int, before: int) -> None:
+    """Put a request into the list between `ends.head` and `ends.tail`, in front of `before`; NOBODY: at the end."""
+    q = sim.requests[request]
+    q.next = before
+    if before >= 0:
+        q.previous = sim.requests[before].previous
+        sim.requests[before].previous = request
+    else:
+        q.previous = ends.tail
+        ends.tail = request
+    if q.previous >= 0:
+        sim.requests[q.previous].next = request
+    else:
+        ends.head = request
+
+
+@inlined
 def append_running(sim: SimState, replica: int, request: int) -> None:
-    """Admit a request behind those that run."""
+    """Admit a request behind those that run. The hottest of these, so not by `link`."""
     e = sim.engines[replica]
     q = sim.requests[request]
     q.next = NOBODY
@@ -53,19 +70,7 @@ def rank_of(by_priority: int, sim: SimState, request: int) -> int:
 @inlined
 def wait_before(sim: SimState, replica: int, rank: int, request: int, before: int) -> None:
     """Put a waiting request in front of `before`, which waits in the same list; NOBODY: at the end."""
-    queue = sim.waiting[replica * sim.clock[0].classes + rank]
-    q = sim.requests[request]
-    q.next = before
-    if before >= 0:
-        q.previous = sim.requests[before].previous
-        sim.requests[before].previous = request
-    else:
-        q.previous = queue.tail
-        queue.tail = request
-    if q.previous >= 0:
-        sim.requests[q.previous].next = request
-    else:
-        queue.head = request
+    link(sim, sim.waiting[replica * sim.clock[0].classes + rank], request, before)
     sim.engines[replica].waiting += 1
 
 

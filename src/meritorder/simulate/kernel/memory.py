@@ -76,16 +76,11 @@ REQUEST = np.dtype(
     ]
 )
 
-# What a replica has to do with others, where prompts are computed apart from decoding: on the decode side requests that
-# want room for their KV cache, and those whose KV cache has come.
+# What a replica has to do with others, where prompts are computed apart from decoding.
 APART = np.dtype(
     [
-        ("wanting", "i4"),
-        ("last_wanting", "i4"),
-        ("landed", "i4"),
-        ("last_landed", "i4"),
-        ("reserved", "i4"),  # requests that have room here but no seat yet
         ("port", "f8"),  # time from which its network port is free
+        ("reserved", "i4"),  # requests that have room here but no seat yet
     ]
 )
 
@@ -180,6 +175,8 @@ class SimState(NamedTuple):
     table: Records  # i4: slot + 1 by hash, all caches
     series: Records  # BIN [pools, bins]
     apart: Records  # APART [replicas]; empty where no pool has a role
+    wanting: Records  # LIST [replicas] of requests that want room for their KV cache; empty likewise
+    landed: Records  # LIST [replicas] of requests whose KV cache has come; empty likewise
     handed: Records  # HANDED [n]; empty where no pool has a role
     pipes: Records  # f8 [links]: time from which a link's shared bandwidth is free
     tiers: Records  # TIER [replicas]; empty where no pool has a slow tier

@@ -80,8 +80,9 @@ def prepare(
     events = of_requests + int((trace.after >= 0).sum()) + int(np.isfinite(cancel_s).sum()) + 1
     events += n * any(replica.tier is not None for replica in replicas)
     apart, handed = records(count * roles, APART), records(n * roles, HANDED)
-    for name in ("wanting", "last_wanting", "landed", "last_landed"):
-        apart[name] = NOBODY
+    wanting, landed = records(count * roles, LIST), records(count * roles, LIST)
+    for ends in (wanting, landed):
+        ends.head[:] = ends.tail[:] = NOBODY
     handed.prefiller[:] = handed.decoder[:] = -1
     handed.transfer[:] = -1.0
     caches, slots, table = _caches(fleet, state, replicas, trace)
@@ -100,6 +101,8 @@ def prepare(
         table=table,
         series=np.zeros((len(state.pools), bins), np.dtype(BIN, align=True)).view(np.recarray),
         apart=apart,
+        wanting=wanting,
+        landed=landed,
         handed=handed,
         pipes=np.zeros(len(fleet.links)),
         tiers=tiers,

@@ -6,7 +6,7 @@ from meritorder.compiled import compiled, inlined
 from meritorder.dispatch.state import FleetState
 from meritorder.simulate.kernel.blocks import give_back, unit_blocks
 from meritorder.simulate.kernel.interrupt import interrupt
-from meritorder.simulate.kernel.lists import unlink
+from meritorder.simulate.kernel.lists import link, unlink
 from meritorder.simulate.kernel.memory import BACK, COMING, NOBODY, SimState
 
 
@@ -18,16 +18,11 @@ def came(fleet: FleetState, sim: SimState, request: int, time: float) -> int:
     """
     q = sim.requests[request]
     replica = q.replica
-    e, tier = sim.engines[replica], sim.tiers[replica]
+    e = sim.engines[replica]
     idle = e.n == 0
     if q.status == COMING:
         q.status = BACK
-        q.next, q.previous = NOBODY, tier.tail
-        if tier.tail >= 0:
-            sim.requests[tier.tail].next = request
-        else:
-            tier.head = request
-        tier.tail = request
+        link(sim, sim.tiers[replica], request, NOBODY)
         e.waiting += 1
     elif idle:
         give_up_return(fleet, sim, request)
