@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import yaml
+from scripts.machine_fit.committed import FITTED, whole
 from scripts.machine_fit.data import Data
 from scripts.machine_fit.engines import fit_engines, write_engines
 from scripts.machine_fit.kernels import fit_kernels, write_kernels
@@ -28,8 +28,7 @@ from scripts.machine_fit.vllm_requests import fit_vllm_requests
 from scripts.machine_fit.wafer import fit_wafer
 from scripts.machine_fit.write import Fitted, write
 
-CATALOG = Path(__file__).parent.parent / "src/meritorder/catalog/data"
-FITTED = CATALOG / "fitted.yaml"
+CATALOG = FITTED.parent
 
 
 def operators(data: Data, fitted: Fitted) -> None:
@@ -72,15 +71,10 @@ def main() -> None:
 
 def fit_part(name: str, folder: Path) -> None:
     """Fit one part and write the catalog's files."""
-    fitted = committed()
+    fitted = whole(Fitted())
     PARTS[name](Data(folder), fitted)
     write(fitted, FITTED)
     print(f"fitted: {name}", flush=True)
-
-
-def committed() -> Fitted:
-    """The coefficients as the catalog has them."""
-    return Fitted.of(yaml.safe_load(FITTED.read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":

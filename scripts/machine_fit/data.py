@@ -18,16 +18,6 @@ from meritorder.catalog.accelerator import Accelerator, GpuCoefficients
 Floats: TypeAlias = npt.NDArray[np.float64]
 Row: TypeAlias = dict[str, str]
 
-# System names of the operator tables -> accelerators of the catalog, oldest first.
-SYSTEMS = {
-    "a100_sxm": "a100",
-    "h100_sxm": "h100",
-    "h200_sxm": "h200",
-    "b200_sxm": "b200",
-    "b300_sxm": "b300",
-    "gb200": "gb200",
-}
-
 
 @dataclass(frozen=True)
 class Data:

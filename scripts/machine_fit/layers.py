@@ -16,11 +16,10 @@ from scipy.optimize import nnls
 from scripts.machine_fit.data import Data, Floats, Row, columns
 
 from meritorder.catalog.load import models
-from meritorder.catalog.names import model_of
+from meritorder.catalog.names import machine_of, model_of
 from meritorder.files import write_text
 
 FILE = Path(__file__).parents[2] / "src/meritorder/catalog/data/layers.yaml"
-GPUS = {"RTXPRO6000": "rtx-pro-6000", "RTX4090": "rtx-4090"}
 SOURCE = "LLMServingSim profiler/perf (MIT): kernels under vLLM, bf16"
 TWICE = {"layernorm"}  # before attention and before the feed-forward
 ENDS, HEAD = {"embedding", "final_layernorm"}, {"lm_head", "sampler"}
@@ -49,7 +48,7 @@ def _entry(data: Data, gpu: str, label: str, tensor: str) -> dict[str, Any]:
     mixture = [r for r in data.rows("op_llmss_moe.csv") if (r["gpu"], r["model"]) == (gpu, label)]
     attention, note = _attention(of("op_llmss_attention.csv"))
     return {
-        "accelerator": GPUS[gpu],
+        "accelerator": machine_of(gpu),
         "model": name,
         "tensor": int(tensor),
         "layers": shape.layers,

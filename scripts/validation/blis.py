@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scripts.fit_machines import committed
+from scripts.machine_fit.committed import whole
 from scripts.machine_fit.data import Data, Row
 from scripts.machine_fit.memory import fit_memory
 from scripts.machine_fit.vllm import RUNS, fit_vllm
+from scripts.machine_fit.write import Fitted
 from scripts.validation import bounds
 from scripts.validation.study import Bounds, Fold, Metric, Study, by_value
 
@@ -64,7 +65,7 @@ def folds(rows: Sequence[Row]) -> list[Fold]:
 
 def refit(data: Data) -> Mapping[str, Any]:
     """The part `vllm` and the memory reserve fitted to the models that are left; everything else as committed."""
-    fitted = committed()
+    fitted = whole(Fitted())
     fit_memory(data, fitted)
     fit_vllm(data, fitted)
     return fitted.document()

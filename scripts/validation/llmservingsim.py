@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scripts.fit_machines import committed
+from scripts.machine_fit.committed import whole
 from scripts.machine_fit.data import Data, Row
 from scripts.machine_fit.vllm_requests import RUN, fit_vllm_requests
+from scripts.machine_fit.write import Fitted
 from scripts.validation.study import Fold, Metric, Study, by_value
 
 from meritorder.predict.requests import REQUESTS
@@ -47,6 +48,6 @@ def folds(rows: Sequence[Row]) -> list[Fold]:
 
 def refit(data: Data) -> Mapping[str, Any]:
     """What is known of vLLM 0.19 without the run; everything else as committed."""
-    fitted = committed()
+    fitted = whole(Fitted())
     fit_vllm_requests(data, fitted)
     return fitted.document()
