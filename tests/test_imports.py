@@ -14,8 +14,8 @@ PACKAGE = Path(__file__).parent.parent / "src" / "meritorder"
 
 # The one list: what stands later may import what stands earlier, never the other way round.
 ORDER = (
-    *("problems", "files", "units", "compiled", "catalog", "fleet", "workload", "perf", "facility"),
-    *("dispatch", "simulate", "predict", "plan", "serve", "calibrate", "report", "console", "cli"),
+    *("problems", "files", "units", "compiled", "records", "catalog", "fleet", "workload", "perf", "facility"),
+    *("dispatch", "control", "simulate", "predict", "plan", "serve", "calibrate", "report", "console", "cli"),
 )
 RANK = {name: rank for rank, name in enumerate(ORDER)}
 

@@ -20,7 +20,10 @@ F = TypeVar("F", bound=Callable[..., object])
 # Every folder or file that holds compiled functions: a change in any of them makes a new cache.
 _SOURCES = (
     "compiled.py",
+    "records.py",
+    "facility",
     "dispatch",
+    "control",
     "simulate/kernel",
     *(
         f"serve/books/{name}.py"

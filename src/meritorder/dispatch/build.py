@@ -16,7 +16,6 @@ from meritorder.dispatch.choose import (
     PREFIX_AFFINITY,
 )
 from meritorder.dispatch.legs import add_legs
-from meritorder.dispatch.records import Records, records
 from meritorder.dispatch.state import (
     BATCH,
     BY_PREDICTION,
@@ -40,6 +39,7 @@ from meritorder.dispatch.update import order_all
 from meritorder.fleet.dispatch import Dispatch
 from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
+from meritorder.records import Records, records
 from meritorder.units import JOULES_PER_KWH
 
 # What a router expects before it has seen a request; outputs as if exponential (mean square twice the squared mean).

@@ -13,8 +13,8 @@ from meritorder.dispatch.baselines import (
 from meritorder.dispatch.pairs import choose_fastest, choose_in_merit_order
 from meritorder.dispatch.prefixes import known_blocks
 from meritorder.dispatch.reasons import REQUESTS, TOKENS, TOO_LONG
-from meritorder.dispatch.records import Records
 from meritorder.dispatch.state import FleetState
+from meritorder.records import Records
 
 POLICIES = (
     "merit-order",

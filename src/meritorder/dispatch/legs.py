@@ -11,11 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from meritorder.catalog.accelerator import USUAL_SCALE_OUT
-from meritorder.dispatch.records import Records, records
 from meritorder.dispatch.state import CHOICE, SERVICE
 from meritorder.fleet.links import Path, path_between
 from meritorder.fleet.schema import Fleet, Pool
 from meritorder.perf.replica import Replica
+from meritorder.records import Records, records
 
 
 def add_legs(

@@ -8,8 +8,8 @@ sent, not what a replica still holds.
 from __future__ import annotations
 
 from meritorder.compiled import inlined
-from meritorder.dispatch.records import Records
 from meritorder.dispatch.state import FleetState
+from meritorder.records import Records
 
 
 @inlined

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from meritorder.dispatch.records import Records
+from meritorder.records import Records
 
 # One engine iteration with so many tokens (index B+P for step, P for prefill), see perf/table.py.
 TOKENS = np.dtype([("step_s", "f8"), ("prefill_s", "f8"), ("step_j", "f8"), ("prefill_j", "f8")])

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meritorder.compiled import inlined
-from meritorder.dispatch.records import Records
+from meritorder.records import Records
 
 
 def new_tree(leaves: int) -> npt.NDArray[np.float64]:

@@ -9,9 +9,9 @@ import numpy as np
 
 from meritorder.compiled import compiled, inlined
 from meritorder.dispatch.predict import tpot_s, ttft_s
-from meritorder.dispatch.records import Records
 from meritorder.dispatch.state import BY_REQUESTS, BY_TOKENS, FleetState
 from meritorder.dispatch.tournament import set_key
+from meritorder.records import Records
 
 # A running mean forgets what lies more than so many requests back.
 MEMORY = 4096

@@ -6,47 +6,31 @@ The order of every mapping is the index order of all arrays.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, model_validator
 
 from meritorder.catalog.accelerator import Accelerator
 from meritorder.catalog.model import KvPrecision, ModelSpec, Precision
+from meritorder.fleet.control import Control, Flexible
 from meritorder.fleet.dispatch import Dispatch, MeritOrder
+from meritorder.fleet.faults import Faults
 from meritorder.fleet.gateway import Endpoint, Gateway, Live
 from meritorder.fleet.links import Link
 from meritorder.fleet.measured import MeasuredCoefficients
 from meritorder.fleet.part import Degree, Name, Number, Part, Positive, Switch
+from meritorder.fleet.site import Site as Site
 from meritorder.fleet.speculation import Speculation
 from meritorder.fleet.spill import SpillSwitch
 from meritorder.units import (
-    KgPerKwh,
     Seconds,
     TokensPerSecond,
     UsdPerHour,
     UsdPerKg,
-    UsdPerKwh,
     UsdPerMtok,
     Watts,
 )
-
-
-class Site(Part):
-    """A place with its electricity: what power costs and emits there, and how far clients are."""
-
-    pue: Number = Field(
-        default=1.25, ge=1, le=5, description="Grid power per IT power (facility overhead), at least 1."
-    )
-    usd_per_kwh: UsdPerKwh = Field(description="Price of grid electricity, USD per kWh.")
-    kg_per_kwh: KgPerKwh = Field(le=5, description="Carbon of grid electricity, kg CO2 per kWh (or `380 g/kWh`).")
-    rtt: dict[Name, Seconds] = Field(
-        default={},
-        description="Network round trip from each client region of the trace to this site, for example `40 ms`; "
-        "the key `default` holds for regions not named, 0 where there is none.",
-    )
-    power_limit: Watts | None = Field(
-        default=None, gt=0, description="Most IT power that the gateway may use there, predicted; absent: no limit."
-    )
 
 
 class Engine(Part):
@@ -151,6 +135,11 @@ class Pool(Part):
     power_cap: Watts | None = Field(
         default=None, gt=0, description="Power limit of each chip's board, as a driver sets it; absent: the chip's own."
     )
+    caps: tuple[Annotated[Number, Field(gt=0.2, lt=1)], ...] = Field(
+        default=(),
+        description="Power limits that a controller may set, parts of the board's own, falling: `[0.9, 0.7, 0.5]`; "
+        "absent: it is never capped.",
+    )
     usd_per_hour: UsdPerHour | None = Field(
         default=None, description="Cost of a whole replica, USD per hour, energy not included; absent: the catalog's."
     )
@@ -223,6 +212,12 @@ class Service(Part):
     )
     pools: tuple[Name, ...] | None = Field(default=None, min_length=1, description="Only these pools may serve it.")
     patience: Seconds | None = Field(default=None, gt=0, description="The client cancels this long after it asked.")
+    flexible: Flexible | None = Field(default=None, description="Its requests may wait in the gateway; absent: no.")
+    on_failure: Literal["lose", "retry", "continue"] = Field(
+        default="continue",
+        description="When a machine fails under a request: lose it, retry it elsewhere if nothing of its answer was "
+        "sent, or also continue answers that were begun.",
+    )
     live: Live = Field(default=Live(), description="How `merit serve` treats it.")
 
     @model_validator(mode="after")
@@ -250,6 +245,11 @@ class Fleet(Part):
     carbon_price_usd_per_kg: UsdPerKg = Field(
         default=0.0, description="Price of carbon that dispatch counts, USD per kg CO2."
     )
+    start: datetime | None = Field(
+        default=None, description="Moment of the trace's time 0, for weather and prices: `2023-07-14T12:00:00Z`."
+    )
+    control: Control = Field(default=Control(), description="How sites are kept within their power.")
+    faults: Faults = Field(default=Faults(), description="What breaks.")
     gateway: Gateway = Field(default=Gateway(), description="How `merit serve` listens and whom it lets in.")
 
     @model_validator(mode="after")

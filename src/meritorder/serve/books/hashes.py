@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from meritorder.compiled import compiled, inlined
-from meritorder.dispatch.records import Records
+from meritorder.records import Records
 from meritorder.serve.books.state import BLOCK_BYTES, LiveState
 
 _WORDS = BLOCK_BYTES // 8

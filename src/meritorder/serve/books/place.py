@@ -9,7 +9,7 @@ from meritorder.dispatch import update
 from meritorder.dispatch.choose import choose_near
 from meritorder.dispatch.predict import delay_s, prefill_j, tpot_with_s, ttft_s
 from meritorder.dispatch.reasons import FULL, LEAST_POWER, NONE_USABLE, TOO_LONG
-from meritorder.dispatch.records import Records
+from meritorder.records import Records
 from meritorder.serve.books.arrange import arrange, has_place, open_pools
 from meritorder.serve.books.hashes import known_prefix, own_blocks, owner_of
 from meritorder.serve.books.ledger import free_row, has_row, take_row

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from meritorder.dispatch.build import build_state
-from meritorder.dispatch.records import Records, records
 from meritorder.dispatch.state import FleetState
 from meritorder.fleet.schema import Engine, Fleet
 from meritorder.perf.replica import Replica
+from meritorder.records import Records, records
 
 # Text is hashed in blocks of so many bytes, taken for so many tokens.
 BLOCK_BYTES, BLOCK_TOKENS = 256, 64

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from meritorder.compiled import inlined
-from meritorder.dispatch.records import Records
 from meritorder.dispatch.state import BATCH, CHOICE, LEVEL, POOL, REPLICA, SERVICE, SETTINGS, TOKENS, FleetState
+from meritorder.records import Records
 from meritorder.serve.books.state import CAP, FOREIGN, GATE, PREFIX, ROW, SITE, WORKER, LiveState
 
 Block = npt.NDArray[np.uint8]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from meritorder.compiled import compiled, inlined
-from meritorder.dispatch.records import Records
+from meritorder.records import Records
 from meritorder.serve.seen import layout
 
 _SECONDS, _A_TOKEN = np.array(layout.SECONDS), np.array(layout.SECONDS_A_TOKEN)

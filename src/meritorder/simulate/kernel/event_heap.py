@@ -6,8 +6,8 @@ Earliest first; of equal times the one that was added first.
 from __future__ import annotations
 
 from meritorder.compiled import inlined
-from meritorder.dispatch.records import Records
 from meritorder.dispatch.state import FleetState
+from meritorder.records import Records
 from meritorder.simulate.kernel.memory import NEXT_TURN, SimState
 
 

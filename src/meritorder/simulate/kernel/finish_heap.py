@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meritorder.compiled import inlined
-from meritorder.dispatch.records import Records
+from meritorder.records import Records
 
 
 @inlined

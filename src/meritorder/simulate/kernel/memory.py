@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from meritorder.dispatch.records import Records
+from meritorder.records import Records
 from meritorder.simulate.result import SERIES, Status
 
 # What stands for "nobody" in a linked list.

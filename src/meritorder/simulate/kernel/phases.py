@@ -8,7 +8,7 @@ while it decodes, so the engine keeps a histogram of phases, and which phase is 
 from __future__ import annotations
 
 from meritorder.compiled import inlined
-from meritorder.dispatch.records import Records
+from meritorder.records import Records
 
 
 @inlined

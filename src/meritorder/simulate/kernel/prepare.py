@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from meritorder.dispatch.records import Records, records
 from meritorder.dispatch.state import WHOLE, FleetState
 from meritorder.dispatch.tournament import new_tree
 from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
 from meritorder.problems import InputError, Problem
+from meritorder.records import Records, records
 from meritorder.simulate.kernel.memory import (
     APART,
     BIN,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from meritorder.dispatch.records import Records
 from meritorder.dispatch.update import answered, ended, learn, room_for, sent_on
+from meritorder.records import Records
 from meritorder.simulate.oracle.engine import Request
 from meritorder.simulate.result import Status
 

@@ -1,0 +1,116 @@
+"""`FacilityState`: every site's building in flat arrays; `facility_step` moves all of them on by one step.
+
+Powers are watts, temperatures degrees Celsius, heat capacities J/K. "IT" is what machines draw at their plugs, host and
+fans included; "facility" is what the site's meter sees.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from meritorder.records import Records
+
+SITE = np.dtype(
+    [
+        ("constant_pue", "f8"),  # > 0: nothing is known of the building but this; 0: it is computed
+        ("grid_limit_w", "f8"),  # facility watts by contract; infinity: none
+        ("it_limit_w", "f8"),  # IT watts by the fleet file; infinity: none
+        ("hours", "i8"),  # offset of its hours in `hours`
+        ("count", "i8"),  # so many of them, which repeat
+        ("first_h", "f8"),  # hour of the series at the run's time 0
+        # now (of the last step)
+        ("dry_c", "f8"),
+        ("wet_c", "f8"),
+        ("usd_per_kwh", "f8"),
+        ("kg_per_kwh", "f8"),
+        ("it_w", "f8"),
+        ("facility_w", "f8"),
+        ("loss_w", "f8"),  # electrical, grid to machines
+        ("cooling_w", "f8"),  # chillers, pumps, fans
+        ("storage_w", "f8"),  # > 0: the site's battery gives
+        ("ups_w", "f8"),  # > 0: the UPS batteries give
+        ("marginal_pue", "f8"),  # facility watts of one more IT watt
+        ("allowed_it_w", "f8"),  # IT watts that grid, path, weather and faults allow now
+        ("binding", "i4"),  # what limits it: index into LIMITS
+        # totals of the run
+        ("it_j", "f8"),
+        ("facility_j", "f8"),
+        ("loss_j", "f8"),
+        ("cooling_j", "f8"),
+        ("water_l", "f8"),
+        ("usd", "f8"),
+        ("co2_kg", "f8"),
+        ("peak_w", "f8"),  # of facility power
+        ("ramp_w_per_s", "f8"),  # steepest rise of it over a minute
+        ("minute_w", "f8"),  # working memory of that
+        ("minute_s", "f8"),
+    ]
+)
+
+LIMITS = ("none", "grid contract", "IT limit", "power path", "cooling", "demand response", "no power")
+(NO_LIMIT, GRID, IT_LIMIT, PATH, COOLING, DEMAND_RESPONSE, NO_POWER) = range(len(LIMITS))
+
+# A row of racks: one busway, one CDU (or, cooled by air, its air handlers).
+ROW = np.dtype(
+    [
+        ("site", "i4"),
+        ("hall", "i4"),  # over all sites
+        ("plant", "i4"),
+        ("feeds", "u4"),  # bit mask of the site's feeds that it can draw from
+        ("limit_w", "f8"),  # of its busway
+        ("limit_c", "f8"),  # warmest supply that all of its machines take
+        ("idle_w", "f8"),  # of all machines that are up
+        ("air_share", "f8"),  # of its heat that goes to the hall's air
+        ("it_j", "f8"),  # above idle since the last step: the kernel adds, `facility_step` takes
+        ("it_w", "f8"),  # mean of the last step, idle included
+        ("cold_plate_c", "f8"),
+        ("secondary_c", "f8"),
+        ("primary_c", "f8"),
+        ("flow", "f8"),  # part of its CDU's flow that is left: 1, less with pumps down, 0 without
+        ("stretch", "f8"),  # warm machines throttle: their iterations take so many times as long
+        ("tripped", "i4"),  # too hot or without power: its machines are off
+    ]
+)
+
+# What one pool took from its sites' buildings; a pool stands at one site.
+POOL_USE = np.dtype(
+    [
+        ("site", "i4"),
+        ("idle_w", "f8"),  # of its machines that are up
+        ("it_j", "f8"),  # above idle since the last step: the kernel adds, `facility_step` takes
+        ("it_total_j", "f8"),  # idle included, of the run
+        ("facility_j", "f8"),
+        ("usd", "f8"),
+        ("co2_kg", "f8"),
+        ("water_l", "f8"),
+    ]
+)
+
+HOUR = np.dtype([("dry_c", "f8"), ("wet_c", "f8"), ("usd_per_kwh", "f8"), ("kg_per_kwh", "f8")])
+
+# Which rows the machines of a replica stand in: seats[seat_of[r] : seat_of[r + 1]], shares of what it draws.
+SEAT = np.dtype([("row", "i4"), ("share", "f8")])
+
+# Series of every site over time, each [sites, bins]; integrals over the bin but where a unit says otherwise.
+FACILITY_SERIES = (
+    *("it_j", "facility_j", "loss_j", "chiller_j", "fan_j", "pump_j", "storage_j", "water_l", "usd", "co2_kg"),
+    *("compressor_21_s", "compressor_45_s", "compressor_air_s"),  # share of full load x seconds; of hours: see docs
+    *("dry_c_s", "wet_c_s", "supply_21_c_s", "supply_45_c_s", "allowed_it_j", "over_s", "seconds"),
+)
+FACILITY_BIN = np.dtype([(name, "f8") for name in FACILITY_SERIES])
+
+
+class FacilityState(NamedTuple):
+    """All sites. Arrays of a fleet without any building, series or limit are empty, and no steps are made."""
+
+    sites: Records  # SITE
+    rows: Records  # ROW
+    plants: Records  # PLANT (facility/plant.py)
+    trains: Records  # TRAIN [sites] (facility/train.py)
+    pools: Records  # POOL_USE
+    hours: Records  # HOUR, sites one behind the other
+    seat_of: Records  # i8 [replicas + 1]
+    seats: Records  # SEAT
+    series: Records  # FACILITY_BIN [sites, bins]
