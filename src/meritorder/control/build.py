@@ -59,7 +59,8 @@ def build_control(fleet: Fleet, replicas: Sequence[Replica], facility: FacilityS
     g.margin, g.release_s = fleet.control.margin, fleet.control.release
     g.carbon_usd_per_kg = fleet.carbon_price_usd_per_kg
     control.zones.wait_s[:] = g.release_s
-    control.zones.let_go[:] = -np.inf
+    control.zones.let_go[:] = control.zones.acted[:] = -np.inf
+    control.pools.seen[:] = -1
     return control
 
 
