@@ -1,8 +1,8 @@
 """The policies that others use, as baselines. Each returns (replica, tokens believed cached there, reason).
 
 `total` is the most tokens that the request may hold: pools with a smaller context are left out.
-Closed replicas (down, full) are withdrawn from their pool's order. A pool without an open one, at a limit or shut for the
-service has no context at all in its choice (see shutting.py).
+Closed replicas (down, full) are withdrawn from their pool's order. A pool without an open one, at a limit or shut for
+the service has no context at all in its choice (see shutting.py).
 """
 
 from __future__ import annotations

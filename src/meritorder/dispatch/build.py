@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from meritorder.dispatch.caps import use_level
 from meritorder.dispatch.choose import (
     LATENCY_PREDICTED,
     LEAST_REQUEST,
@@ -15,7 +16,6 @@ from meritorder.dispatch.choose import (
     POLICIES,
     PREFIX_AFFINITY,
 )
-from meritorder.dispatch.caps import use_level
 from meritorder.dispatch.legs import add_legs
 from meritorder.dispatch.shutting import arrange_choices
 from meritorder.dispatch.state import (

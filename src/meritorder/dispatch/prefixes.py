@@ -11,7 +11,6 @@ from meritorder.compiled import compiled, inlined
 from meritorder.dispatch.state import FleetState
 from meritorder.records import Records
 
-
 # Of a block in `owner`: never sent to anybody; sent to a replica that has lost it since.
 UNKNOWN, LOST = -1, -2
 

@@ -65,7 +65,7 @@ def why_none(state: FleetState, service: int, total: int) -> int:
 def any_choice(state: FleetState, service: int) -> bool:
     """Whether any pool takes new requests of a service now."""
     s = state.services[service]
+    longest = 0
     for c in range(s.first, s.first + s.count):
-        if state.choices[c].max_context > 0:
-            return True
-    return False
+        longest = max(longest, state.choices[c].max_context)
+    return longest > 0
