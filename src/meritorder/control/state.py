@@ -11,31 +11,81 @@ from meritorder.records import Records
 SITE_CONTROL = np.dtype(
     [
         ("usd_per_j", "f8"),  # facility energy and its carbon per joule at the machines, now
-        ("allowed_it_w", "f8"),  # what it may draw, demand response included, less the margin
+        ("allowed_it_w", "f8"),  # what it may draw, demand response included, less the margin; infinity: no limit
+        ("it_w", "f8"),  # what it draws, smoothed, deeds not yet seen in it taken off
         ("base_w", "f8"),  # running mean of facility power over five minutes, for demand response
-        ("calm_s", "f8"),  # so long has power sufficed
+        ("base_s", "f8"),  # seconds that are in it
         ("pressed", "i4"),  # how many levers are in use
         ("binding", "i4"),  # index into facility.state.LIMITS
     ]
 )
 
-POOL_CONTROL = np.dtype(
+# A limit and the pools under it: a site, or one row of racks of it.
+ZONE = np.dtype(
     [
-        ("levels", "i4"),  # power limits that may be set, the full one included
-        ("level", "i4"),  # the wanted one; 0: full power
+        ("site", "i4"),
+        ("row", "i4"),  # -1: the site itself
+        ("first", "i4"),  # its members are members[first : first + count]
+        ("count", "i4"),
+        ("binding", "i4"),  # index into facility.state.LIMITS
+        ("allowed_w", "f8"),  # IT watts; infinity: no limit
+        ("limit_w", "f8"),  # the same less the margin: what the levers aim at
+        ("last_w", "f8"),  # IT watts of the last step
+        ("smooth_w", "f8"),  # the same, smoothed, deeds not yet seen in it taken off
+        ("pending_w", "f8"),  # what deeds will still take off as requests end; < 0: put on
+        ("pending_s", "f8"),  # time constant of that
+        ("kept_by", "f8"),  # moment by which the limit has to be kept
+        ("calm_s", "f8"),  # so long has power sufficed
+        ("wait_s", "f8"),  # so long must it suffice before a lever is let go
+        ("let_go", "f8"),  # when a lever was let go last
     ]
 )
+
+MEMBER = np.dtype([("zone", "i4"), ("pool", "i4"), ("share", "f8")])  # share of the pool's power that is drawn there
+
+POOL_CONTROL = np.dtype(
+    [
+        ("site", "i4"),
+        ("levels", "i4"),  # power limits that may be set, the full one included
+        ("level", "i4"),  # the wanted one; 0: full power
+        ("option", "i4"),  # its levels are options[option : option + levels]
+        ("last_j", "f8"),  # energy told of it up to the last step
+        ("busy_w", "f8"),  # above idle, of the last step, smoothed, deeds not yet seen in it taken off
+        ("importance", "i4"),  # least priority number among the services that have requests there
+        ("seen", "i4"),  # whether `importance`, `residence_s` and its options are of this step
+        ("residence_s", "f8"),  # how long a request stays, at the present level
+    ]
+)
+
+# What a pool would draw and do to its requests at one of its power limits, as it is loaded now.
+OPTION = np.dtype(
+    [
+        ("watts", "f8"),  # above idle, sum over the replicas looked at
+        ("harm", "f8"),  # to their requests, against full power (docs/control.md)
+    ]
+)
+
+# A service on a pool: how many of PARTS of its new requests may not go there, and by which lever.
+PARTS = 16
+CLOSURE = np.dtype([("moved", "i4"), ("shed", "i4"), ("part_w", "f8")])  # part_w: watts that one part takes off
 
 SERVICE_CONTROL = np.dtype(
     [
         ("flexible_s", "f8"),  # a request may wait so long; 0: it may not
-        ("price_below", "f8"),
-        ("carbon_below", "f8"),
+        ("price_below", "f8"),  # USD per kWh; infinity: any
+        ("carbon_below", "f8"),  # kg per kWh; infinity: any
         ("priority", "i4"),
-        ("hold", "i4"),  # arrivals are kept waiting
+        ("hold", "i4"),  # arrivals are kept waiting: HOLD_... bits
         ("release", "i8"),  # so many of them may go in this step
+        ("parked", "i8"),  # so many are waiting; whoever carries the orders out tells it
+        ("request_w", "f8"),  # watts of one request in flight
+        ("promised_w", "f8"),  # of those let go whose power is not seen yet
+        ("idle_s", "f8"),  # so long has nobody waited
     ]
 )
+
+HOLD_POWER, HOLD_PRICE = 1, 2
+ALL = 1 << 40  # of `release`: everybody may go
 
 # What was done when: a ring that keeps the last ones.
 LEVERS = ("move", "cap", "hold", "shed")
@@ -44,21 +94,52 @@ DEED = np.dtype(
     [
         ("time", "f8"),
         ("site", "i4"),
+        ("row", "i4"),  # -1: the site as a whole
         ("lever", "i4"),
         ("target", "i4"),  # pool for `cap`, service for the others
-        ("level", "i4"),  # its new level, or 1 / 0
-        ("binding", "i4"),
+        ("level", "i4"),  # its new level; parts of 16 for `move` and `shed`; 1 / 0 for `hold`
+        ("binding", "i4"),  # index into CAUSES
+        ("watts", "f8"),  # what it is expected to take off, < 0: put on
+    ]
+)
+
+# A demand response event of a site.
+EVENT = np.dtype(
+    [
+        ("site", "i4"),
+        ("state", "i4"),  # 0 to come, 1 under way, 2 over
+        ("start", "f8"),
+        ("stop", "f8"),
+        ("kept_by", "f8"),  # when it has to be kept
+        ("reduce", "f8"),  # part of the power before; 0: `limit_w` says it
+        ("limit_w", "f8"),  # facility watts
+    ]
+)
+
+SETTINGS = np.dtype(
+    [
+        ("margin", "f8"),
+        ("release_s", "f8"),
+        ("carbon_usd_per_kg", "f8"),
+        ("tick", "i8"),
+        ("deeds", "i8"),  # done so far; the ring holds the last ones
     ]
 )
 
 
 class ControlState(NamedTuple):
-    """Of all sites. `settings` holds numbers of the fleet file (control/build.py)."""
+    """Of all sites. Built by control/build.py; `control_step` changes it."""
 
     sites: Records  # SITE_CONTROL
+    zones: Records  # ZONE: the sites, then the rows that have a limit
+    members: Records  # MEMBER, by zone
     pools: Records  # POOL_CONTROL
-    services: Records  # SERVICE_CONTROL
-    shut: Records  # i4 [services, pools]: this pool takes no new requests of this service
-    events: Records  # demand response, by start (control/build.py)
+    options: Records  # OPTION, by pool
+    services: Records  # SERVICE_CONTROL, in the fleet file's order
+    order: Records  # i4: levers, the first first
+    least_first: Records  # i4 [services]: the least important first
+    closures: Records  # CLOSURE [services, pools]
+    shut: Records  # i4 [services, pools]: != 0: this pool takes no new requests of this service until the next step
+    events: Records  # EVENT, by start
     deeds: Records  # DEED
-    settings: Records  # SETTINGS (control/build.py)
+    settings: Records  # SETTINGS, one record
