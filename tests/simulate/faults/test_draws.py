@@ -23,7 +23,8 @@ def test_uniforms_are_uniform_within_and_across_streams() -> None:
     for sample in (across, within):
         n = len(sample)
         assert np.abs(sample - (np.arange(n) + 0.5) / n).max() < 1.95 / math.sqrt(n)
-        assert 0.0 < sample[0] and sample[-1] < 1.0
+        assert sample[0] > 0.0
+        assert sample[-1] < 1.0
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,8 @@ def test_streams_are_independent(a: tuple[int, str, int], b: tuple[int, str, int
 def test_a_thing_keeps_its_numbers_whatever_else_there_is() -> None:
     """Number 5 of ten things draws the same as number 5 of a thousand."""
     few, many = keys(3, "rack dallas", np.arange(10)), keys(3, "rack dallas", np.arange(1000))
-    assert (few == many[:10]).all() and len(set(many.tolist())) == 1000
+    assert (few == many[:10]).all()
+    assert len(set(many.tolist())) == 1000
 
 
 @pytest.mark.parametrize("shape", [0.5, 1.0, 3.0])
