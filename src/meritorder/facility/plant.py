@@ -18,6 +18,7 @@ PLANT = np.dtype(
         ("pumps_up", "i4"),
         ("towers_up", "i4"),
         # set before each step
+        ("part", "f8"),  # of the heat of its site's rows that comes to it
         ("power", "f8"),  # part of the step in which fans and chillers had power
         ("ups_power", "f8"),  # the same of pumps, which hang on the UPS
         # now (of the last step)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from meritorder.compiled import inlined
+from meritorder.compiled import compiled, inlined
 from meritorder.facility.state import FacilityState
 
 TRAIN = np.dtype(
@@ -20,6 +20,7 @@ TRAIN = np.dtype(
         ("module_w", "f8"),
         ("modules", "i4"),  # installed, spares included
         ("modules_up", "i4"),
+        ("common", "i4"),  # 1: modules share one bus that any feed supplies (N, N+1); 0: they belong to feeds, in blocks
         ("feeds", "i4"),
         ("feeds_up", "u4"),  # bit mask
         ("feed_w", "f8"),  # rating of one feed's transformers
@@ -39,8 +40,15 @@ TRAIN = np.dtype(
         ("storage_efficiency", "f8"),  # of charging; discharging gives all that is in
         ("shave_w", "f8"),  # discharge above these grid watts
         ("overload_s", "f8"),  # heat of breakers and UPS: see `facility/trips.py`
+        ("critical_per_it", "f8"),  # UPS watts per IT watt at the design point, to judge what can be fed again
+        ("facility_per_it", "f8"),  # facility watts per IT watt there
+        ("part_of_nameplate", "f8"),  # that the path is built for: 1 / oversubscription
         # now (of the last step)
-        ("path_w", "f8"),  # critical power that modules and feeds carry now
+        ("generating", "f8"),  # part of the step in which generators ran
+        ("critical_w", "f8"),  # what the UPS give
+        ("bus_w", "f8"),  # what the transformers give: UPS and cooling
+        ("shelf_on_w", "f8"),  # rating of the shelves that are on
+        ("shelf_square", "f8"),  # sum over rows of (part of the site's IT power)^2 / rating, 1/W
         ("shelf_loss_w", "f8"),
         ("distribution_loss_w", "f8"),
         ("ups_loss_w", "f8"),
@@ -68,3 +76,70 @@ def feeds_on(facility: FacilityState, site: int) -> int:
     for k in range(train.feeds):
         count += int((train.feeds_up >> np.uint32(k)) & np.uint32(1))
     return count
+
+
+@compiled
+def shelf_losses(facility: FacilityState, site: int) -> None:
+    """What the racks' power shelves lose, which leaves with the heat of their machines, and where that goes."""
+    s = facility.sites[site]
+    train = facility.trains[site]
+    train.shelf_loss_w = train.shelf_on_w = train.shelf_square = 0.0
+    for p in range(s.first_plant, s.first_plant + s.plant_count):
+        facility.plants[p].part = 0.0
+    heat = 0.0
+    for r in range(s.first_row, s.first_row + s.row_count):
+        row = facility.rows[r]
+        # a site that draws nothing is judged by nameplates: what it would draw
+        drawn = row.it_w if s.it_w > 0.0 else row.max_w
+        on = row.max_w if drawn > 0.0 else 0.0
+        lost = loss_w(on, train.shelf_a, train.shelf_b, train.shelf_c, drawn)
+        row.heat_w = row.it_w + lost if s.it_w > 0.0 else 0.0
+        heat += drawn + lost
+        facility.plants[row.plant].part += (drawn + lost) * (1.0 - row.air_share)
+        facility.plants[s.first_plant].part += (drawn + lost) * row.air_share
+        train.shelf_on_w += on
+        train.shelf_square += drawn * drawn / on if on > 0.0 else 0.0
+        train.shelf_loss_w += lost if s.it_w > 0.0 else 0.0
+    drawn = s.it_w if s.it_w > 0.0 else s.nameplate_w
+    train.shelf_square /= drawn * drawn if drawn > 0.0 else 1.0
+    for p in range(s.first_plant, s.first_plant + s.plant_count):
+        facility.plants[p].part /= heat if heat > 0.0 else 1.0
+
+
+@compiled
+def distribution_loss(facility: FacilityState, site: int) -> None:
+    """What busways and cables lose; those of a feed that is down carry nothing."""
+    train = facility.trains[site]
+    rating = train.distribution_w * fed_part(facility, site)
+    load = facility.sites[site].it_w + train.shelf_loss_w
+    a, b, c = train.distribution_a, train.distribution_b, train.distribution_c
+    train.distribution_loss_w = loss_w(rating, a, b, c, load)
+
+
+@inlined
+def fed_part(facility: FacilityState, site: int) -> float:
+    """Part of UPS and distribution that a feed reaches."""
+    train = facility.trains[site]
+    feeds = feeds_on(facility, site)
+    if train.common == 1:
+        return 1.0 if feeds > 0 else 0.0
+    return feeds / train.feeds
+
+
+@inlined
+def ups_rating_w(facility: FacilityState, site: int) -> float:
+    """Of the UPS modules that are switched on: those up on feeds that are up."""
+    train = facility.trains[site]
+    return train.module_w * train.modules_up * fed_part(facility, site)
+
+
+@inlined
+def transformer_rating_w(facility: FacilityState, site: int) -> float:
+    """Of the transformers on feeds that are up."""
+    return facility.trains[site].feed_w * feeds_on(facility, site)
+
+
+@inlined
+def on_grid(facility: FacilityState, site: int) -> bool:
+    """Whether the grid reaches the site by any feed."""
+    return facility.trains[site].grid_up == 1 and feeds_on(facility, site) > 0
