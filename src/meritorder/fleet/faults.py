@@ -73,8 +73,8 @@ class FaultAt(Part):
     name: Name | None = Field(
         default=None,
         description="Whose: a pool (`engine`, `machine`, `pipeline`, `slow`), a hall, or `SITE/HALL` where several "
-        "have its name (`rack`, `row`, `cdu`), a site (`pump`, `chiller`, `feed`, `grid`, `site`), a link, or a supplier as "
-        "the catalog writes it; absent: the only one there is.",
+        "have its name (`rack`, `row`, `cdu`), a site (`pump`, `chiller`, `feed`, `grid`, `site`), a link, or a "
+        "supplier as the catalog writes it; absent: the only one there is.",
     )
     number: Annotated[int, Strict()] = Field(default=0, ge=0, description="Which one of them, from 0.")
     start: Seconds = Field(ge=0, description="From the trace's time 0.")
