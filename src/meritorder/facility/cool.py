@@ -31,9 +31,7 @@ def cool(facility: FacilityState, site: int, dt: float) -> None:
 
 
 @compiled
-def plant_power(
-    plant: Records, heat_w: float, dry_c: float, wet_c: float
-) -> tuple[float, float, float, float, float]:
+def plant_power(plant: Records, heat_w: float, dry_c: float, wet_c: float) -> tuple[float, float, float, float, float]:
     """Steady watts of chillers, fans and pumps, litres of water a second, part of full compressor load."""
     return CHILLER * heat_w, FAN * heat_w, PUMP * heat_w, 0.0, 0.0
 
@@ -41,4 +39,4 @@ def plant_power(
 @compiled
 def plant_capacity_w(plant: Records, dry_c: float, wet_c: float) -> float:
     """Most heat at which supply stays within its limit, with the units that are up."""
-    return plant.design_w * min(1.0, plant.pumps_up / max(plant.units, 1))
+    return float(plant.design_w * min(1.0, plant.pumps_up / max(plant.units, 1)))

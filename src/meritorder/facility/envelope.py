@@ -1,7 +1,8 @@
 """What a site may draw now: the most IT power within contract, path, cooling and busways, and which of them binds.
 
-All rows are scaled alike from what they draw now. The load of every limited thing grows with IT power, so the most IT
-power is where the first of them is full: one monotone equation, solved by regula falsi.
+More IT power than now is taken to come from all rows on the way to their nameplates, each in its proportion; less,
+from all rows alike. The load of every limited thing grows along this line, so the most IT power is where the first of
+them is full: one monotone equation, solved by regula falsi.
 """
 
 from __future__ import annotations
@@ -45,10 +46,10 @@ def envelope(facility: FacilityState, site: int) -> None:
         row_w = rows_allow(facility, site)
         if row_w < most:
             most, bound = row_w, ROW_LIMIT
-        load, which = fullness(facility, site, most)
+        load = fullness(facility, site, most)[0]
         if load > 1.0:
             most = fill(facility, site, most, load)
-            _, bound = fullness(facility, site, most)
+            bound = fullness(facility, site, most)[1]
         step = 0.01 * max(s.it_w, 0.01 * s.nameplate_w)
         s.marginal_pue = (demands(facility, site, s.it_w + step)[2] - demands(facility, site, s.it_w)[2]) / step
     s.allowed_it_w = inf if bound == NO_LIMIT else most
@@ -62,9 +63,22 @@ def rows_allow(facility: FacilityState, site: int) -> float:
     result = inf
     for r in range(s.first_row, s.first_row + s.row_count):
         row = facility.rows[r]
-        if row.limit_w < row.max_w and row.it_w > 0.0:
+        if row.it_w > row.limit_w:
             result = min(result, s.it_w * row.limit_w / row.it_w)
+        elif row.limit_w < row.max_w:
+            way = (row.limit_w - row.it_w) / (row.max_w - row.it_w)
+            result = min(result, s.it_w + way * (s.nameplate_w - s.it_w))
     return result
+
+
+@inlined
+def on_the_way(now_w: float, most_w: float, it_w: float, it_now_w: float, nameplate_w: float) -> float:
+    """What is `now_w` at the present IT power and `most_w` at the nameplate, at `it_w`."""
+    if it_w <= it_now_w:
+        return now_w * it_w / it_now_w if it_now_w > 0.0 else 0.0
+    if nameplate_w <= it_now_w:
+        return now_w * it_w / it_now_w
+    return now_w + (most_w - now_w) * (it_w - it_now_w) / (nameplate_w - it_now_w)
 
 
 @compiled
@@ -114,24 +128,25 @@ def demands(facility: FacilityState, site: int, it_w: float) -> tuple[float, flo
     """Watts that UPS, transformers and grid would have to give at this IT power, and how full the fullest plant is."""
     s = facility.sites[site]
     train = facility.trains[site]
-    square = train.shelf_c * train.shelf_square * it_w * it_w
-    heat = it_w + train.shelf_a * train.shelf_on_w + train.shelf_b * it_w + square
+    heat = it_w + on_the_way(train.shelf_loss_w, train.shelf_most_w, it_w, s.it_w, s.nameplate_w)
     rating = train.distribution_w * fed_part(facility, site)
     rooms = loss_w(rating, train.distribution_a, train.distribution_b, train.distribution_c, heat)
     critical, mechanical, cooling = heat + rooms, 0.0, 0.0
     for p in range(s.first_plant + 1, s.first_plant + s.plant_count):
         plant = facility.plants[p]
-        chiller, fan, pump, _, _ = plant_power(plant, plant.part * heat, s.dry_c, s.wet_c)
+        own = on_the_way(plant.rows_w, plant.rows_most_w, it_w, s.it_w, s.nameplate_w)
+        chiller, fan, pump, _, _ = plant_power(plant, own, s.dry_c, s.wet_c)
         critical += pump
         mechanical += chiller + fan
-        cooling = max(cooling, plant.part * heat / max(plant_capacity_w(plant, s.dry_c, s.wet_c), 1e-3))
+        cooling = max(cooling, own / max(plant_capacity_w(plant, s.dry_c, s.wet_c), 1e-3))
     on = ups_rating_w(facility, site)
     air = facility.plants[s.first_plant]
+    own = rooms + on_the_way(air.rows_w, air.rows_most_w, it_w, s.it_w, s.nameplate_w)
     chiller = fan = pump = lost = 0.0
     for _ in range(2):  # its pumps hang on the UPS, and it gets the heat of the UPS
         lost = loss_w(on, train.ups_a, train.ups_b, train.ups_c, critical + pump)
-        chiller, fan, pump, _, _ = plant_power(air, air.part * heat + rooms + lost, s.dry_c, s.wet_c)
-    full = (air.part * heat + rooms + lost) / max(plant_capacity_w(air, s.dry_c, s.wet_c), 1e-3)
+        chiller, fan, pump, _, _ = plant_power(air, own + lost, s.dry_c, s.wet_c)
+    full = (own + lost) / max(plant_capacity_w(air, s.dry_c, s.wet_c), 1e-3)
     critical += pump
     bus = critical + lost + mechanical + chiller + fan
     rating = transformer_rating_w(facility, site)

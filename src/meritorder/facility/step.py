@@ -6,7 +6,7 @@ from meritorder.compiled import compiled
 from meritorder.facility.cool import cool
 from meritorder.facility.envelope import envelope
 from meritorder.facility.state import FacilityState
-from meritorder.facility.supply import supply, ready
+from meritorder.facility.supply import ready, supply
 from meritorder.facility.tally import tally
 from meritorder.facility.train import distribution_loss, shelf_losses
 from meritorder.facility.trips import trip

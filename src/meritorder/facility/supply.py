@@ -68,7 +68,7 @@ def supply(facility: FacilityState, site: int, dt: float) -> None:
 def threshold_w(facility: FacilityState, site: int) -> float:
     """Grid watts that the site's own battery keeps the meter at or below."""
     s = facility.sites[site]
-    return min(s.grid_limit_w, s.asked_w, facility.trains[site].shave_w)
+    return float(min(s.grid_limit_w, s.asked_w, facility.trains[site].shave_w))
 
 
 @compiled
@@ -87,9 +87,7 @@ def from_grid(facility: FacilityState, site: int, dt: float) -> None:
         train.battery_loss_w += taken - charged
         s.ups_w = -charged
         train.bus_w += taken
-        need = train.bus_w + loss_w(
-            rating, train.transformer_a, train.transformer_b, train.transformer_c, train.bus_w
-        )
+        need = train.bus_w + loss_w(rating, train.transformer_a, train.transformer_b, train.transformer_c, train.bus_w)
         free = threshold_w(facility, site) - need
     train.transformer_loss_w = need - train.bus_w
     s.grid_w = need
@@ -128,4 +126,4 @@ def without_grid(facility: FacilityState, site: int, dt: float, mechanical_w: fl
 def full_j(facility: FacilityState, site: int) -> float:
     """What the batteries of the UPS modules that are up hold."""
     train = facility.trains[site]
-    return train.battery_j * train.modules_up / max(1, train.modules)
+    return float(train.battery_j * train.modules_up / max(1, train.modules))
