@@ -13,7 +13,6 @@ from meritorder.dispatch.power import busy_w
 from meritorder.dispatch.predict import prefill_s
 from meritorder.dispatch.state import FleetState
 from meritorder.fleet.load import load
-from meritorder.perf.cap_levels import cap_replicas
 from meritorder.perf.compile import compile_replica
 from meritorder.problems import InputError
 
@@ -27,7 +26,7 @@ def state_with_caps(caps: tuple[float, ...]) -> FleetState:
         update={"pools": {**fleet.pools, NAME: fleet.pools[NAME].model_copy(update={"caps": caps})}}
     )
     replicas = [compile_replica(fleet, name) for name in fleet.pools]
-    return build_state(fleet, replicas, fleet.dispatch, caps=cap_replicas(fleet))
+    return build_state(fleet, replicas, fleet.dispatch)
 
 
 def test_a_lower_limit_draws_less_and_takes_longer_for_prompts() -> None:
@@ -48,13 +47,13 @@ def test_full_power_again_is_as_if_nothing_had_been() -> None:
     assert not np.array_equal(state.keys, plain.keys)
     set_cap(state, POOL, 0)
     assert np.array_equal(state.keys, plain.keys)
-    names = [name for name in state.pools.dtype.names if name not in ("cap_first", "cap_count", "tokens", "batches")]
+    names = [name for name in state.pools.dtype.names if name not in ("cap_first", "cap_levels", "tokens", "batches")]
     for name in names:
         assert np.array_equal(state.pools[name], plain.pools[name]), name
 
 
 def test_a_cap_that_is_none_is_refused() -> None:
     fleet = load(MIXED)
-    pool = fleet.pools[NAME].model_copy(update={"power_cap": 300.0, "caps": (0.9,)})
-    with pytest.raises(InputError, match="not below the pool's power_cap"):
-        cap_replicas(fleet.model_copy(update={"pools": {**fleet.pools, NAME: pool}}))
+    pool = fleet.pools[NAME].model_copy(update={"power_cap": 500.0, "caps": (0.9,)})
+    with pytest.raises(InputError, match="not below the 500 W before it"):
+        compile_replica(fleet.model_copy(update={"pools": {**fleet.pools, NAME: pool}}), NAME)

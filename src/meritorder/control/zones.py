@@ -28,6 +28,8 @@ def measure(control: ControlState, facility: FacilityState, time: float, dt: flo
         if z.row < 0:
             site = facility.sites[z.site]
             z.last_w, z.allowed_w, z.binding = site.it_w, site.allowed_it_w, site.binding
+            if z.binding == ROW_LIMIT:  # rows are zones of their own
+                z.allowed_w = np.inf
         else:
             z.last_w, z.allowed_w, z.binding = facility.rows[z.row].it_w, facility.rows[z.row].limit_w, ROW_LIMIT
         z.limit_w = z.allowed_w * (1.0 - control.settings[0].margin)
