@@ -9,6 +9,7 @@ import numpy as np
 from meritorder.control.state import (
     ALL,
     CLOSURE,
+    CURVE_POINTS,
     DEED,
     EVENT,
     LEVERS,
@@ -48,6 +49,7 @@ def build_control(
         members=members,
         pools=_pools(fleet, replicas),
         options=records(sum(1 + len(replica.capped) for replica in replicas), OPTION),
+        curves=np.zeros((pools, CURVE_POINTS)),
         services=_services(fleet),
         order=np.array([LEVERS.index(lever) for lever in fleet.control.order], np.int32),
         least_first=_least_first(fleet),
@@ -67,6 +69,7 @@ def build_control(
     control.zones.wait_s[:] = g.release_s
     control.zones.let_go[:] = control.zones.acted[:] = -np.inf
     control.pools.seen[:] = -1
+    control.pools.scale[:] = 1.0
     return control
 
 
