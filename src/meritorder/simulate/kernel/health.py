@@ -33,7 +33,7 @@ def fall(fleet: FleetState, sim: SimState, replica: int, cause: int, time: float
 @compiled
 def cut(fleet: FleetState, sim: SimState, replica: int, time: float) -> None:
     """End what an engine does at `time`: iterations that ended before count, the one under way made nothing."""
-    e, h = sim.engines[replica], sim.health[replica]
+    e = sim.engines[replica]
     if e.n == 0:
         return
     pool = fleet.replicas[replica].pool

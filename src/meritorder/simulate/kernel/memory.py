@@ -116,10 +116,10 @@ MACHINE = np.dtype(
 LOSE, RETRY, CONTINUE = range(3)
 PARKING = np.dtype(
     [
+        ("wait_s", "f8"),  # most seconds from arrival; 0: none
+        ("count", "i8"),
         ("head", "i4"),
         ("tail", "i4"),
-        ("count", "i8"),
-        ("wait_s", "f8"),  # most seconds from arrival; 0: none
         ("on_failure", "i4"),  # LOSE, RETRY or CONTINUE
     ]
 )

@@ -1,4 +1,4 @@
-"""Carrying out the next of the outages: replicas fail and come back, slow down and speed up, parts of buildings break."""
+"""The next of the outages: replicas fail and come back, slow down and speed up, parts of buildings break."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def next_outage(fleet: FleetState, sim: SimState, time: float) -> None:
     if c.outage < len(sim.outages):
         add_event(sim.events, sim.clock, sim.outages[c.outage].time, 0, FAULT)
     if o.kind == PART_DOWN or o.kind == PART_UP:
-        set_part(sim.facility, o.part, o.kind == PART_UP)
+        set_part(sim.facility, o.part, int(o.kind == PART_UP))
         return
     for k in range(o.first, o.first + o.count):
         replica = sim.hit[k]

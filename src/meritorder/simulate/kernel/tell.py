@@ -33,6 +33,8 @@ def progress(fleet: FleetState, sim: SimState, replica: int, time: float) -> tup
 def tell_energy(fleet: FleetState, sim: SimState, time: float) -> None:
     """Tell rows and pools all joules above idle up to `time` that they were not told yet, engine by engine."""
     f = sim.facility
+    if len(f.pools) == 0:
+        return
     for replica in range(len(sim.engines)):
         e, h = sim.engines[replica], sim.health[replica]
         joules = e.spent - h.told
@@ -53,6 +55,8 @@ def tell_energy(fleet: FleetState, sim: SimState, time: float) -> None:
 def tell_idle(fleet: FleetState, sim: SimState) -> None:
     """Tell rows and pools what their machines draw that are up, without work."""
     f = sim.facility
+    if len(f.pools) == 0:
+        return
     f.rows.idle_w[:] = 0.0
     f.pools.idle_w[:] = 0.0
     for replica in range(len(sim.engines)):

@@ -24,14 +24,15 @@ def tick(fleet: FleetState, sim: SimState, time: float) -> None:
     if c.changed != 0:
         tell_idle(fleet, sim)
         c.changed = 0
-    for service in range(len(sim.parking)):
-        sim.control.services[service].parked = sim.parking[service].count
-    facility_step(sim.facility, time, c.step_s)
-    control_step(sim.control, sim.facility, fleet, time, c.step_s)
-    cap_pools(fleet, sim, time)
-    price_pools(fleet, sim)
-    shut_choices(fleet, sim)
-    heed_rows(fleet, sim, time)
+    if len(sim.facility.sites) > 0:
+        for service in range(len(sim.parking)):
+            sim.control.services[service].parked = sim.parking[service].count
+        facility_step(sim.facility, time, c.step_s)
+        control_step(sim.control, sim.facility, fleet, time, c.step_s)
+        cap_pools(fleet, sim, time)
+        price_pools(fleet, sim)
+        shut_choices(fleet, sim)
+        heed_rows(fleet, sim, time)
     release_parked(fleet, sim, time)
     if c.unfinished > c.unsent:
         add_event(sim.events, sim.clock, c.next_tick, 0, TICK)
