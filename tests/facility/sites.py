@@ -1,4 +1,4 @@
-"""Sites that tests of the building share: one with air-cooled, 21 C and 45 C machines, one of which only a PUE is known."""
+"""Sites that tests of the building share: one with machines of all coolants, one of which only a PUE is known."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from meritorder.perf.replica import Replica
 TEXT = """\
 sites:
   north: {facility: {}, usd_per_kwh: 0.05, kg_per_kwh: 50 g/kWh}
-  south: {pue: 1.3, usd_per_kwh: 0.1, kg_per_kwh: 400 g/kWh, power_limit: 100 kW}
+  south: {pue: 1.3, usd_per_kwh: 0.1, kg_per_kwh: 400 g/kWh, power_limit: 15 kW}
 pools:
   air: {site: north, accelerator: h100, model: llama-3.1-8b, replicas: 800}
   rack: {site: north, accelerator: gb200, model: llama-3.1-8b, replicas: 720}

@@ -20,7 +20,7 @@ def efficiency(curve: LossCurve, load: float) -> float:
 
 
 def test_curves_have_the_published_efficiencies() -> None:
-    """UPS in double conversion at most 97.5 %, transformers 98.5 to 99.3 %, shelves of open racks 97.5 % at half load."""
+    """UPS in double conversion at most 97.5 %, transformers 98.5 to 99.3 %."""
     loads = np.linspace(0.05, 1.0, 200)
     best = max(efficiency(UPS, x) for x in loads)
     assert best == pytest.approx(0.975, abs=0.0005)

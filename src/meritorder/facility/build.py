@@ -181,7 +181,7 @@ def _plants(fleet: Fleet, placed: Placement, rows: Records, sites: Records) -> R
             heat = float((rows.max_w * rows.air_share)[here].sum())
             heat += ROOM_HEAT * float(rows.max_w[here].sum())
         spec = getattr(facility.cooling, COOLING_KEYS[coolant])
-        fill_plant(plants[index], spec, COOLANTS[coolant], spec.design_load or heat / facility.power.oversubscription)
+        fill_plant(plants[index], spec, COOLANTS[coolant], spec.design_load or heat)
         fill_loops(rows[liquid], plants[index])
     return plants
 
