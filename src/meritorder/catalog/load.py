@@ -10,6 +10,7 @@ from typing import Any
 
 from meritorder.catalog.accelerator import Accelerator
 from meritorder.catalog.engine import Engines, EngineTerm, WholeEngine
+from meritorder.catalog.housing import Housing
 from meritorder.catalog.model import ModelSpec
 from meritorder.catalog.operators import operators
 from meritorder.catalog.ranges import span
@@ -49,7 +50,7 @@ class Catalog:
 def catalog(fitted: Mapping[str, Any] | None = None) -> Catalog:
     """The catalog with its own coefficients, or with those of another fit (a mapping like `fitted.yaml`)."""
     if fitted is None:
-        return Catalog(accelerators(), models(), _setups(_file("fitted.yaml")), engines())
+        return Catalog(accelerators(), models(), _setups(catalog_file("fitted.yaml")), engines())
     terms = engines_of(fitted["engines"]) if "engines" in fitted else engines()
     measured = replace(terms, whole=_whole_engines(fitted))
     return Catalog({name: _accelerator(name, fitted) for name in _whole()}, models(), _setups(fitted), measured)
@@ -58,14 +59,14 @@ def catalog(fitted: Mapping[str, Any] | None = None) -> Catalog:
 @cache
 def accelerators() -> dict[str, Accelerator]:
     """All accelerators of the catalog by name."""
-    fitted = _file("fitted.yaml")
+    fitted = catalog_file("fitted.yaml")
     return {name: _accelerator(name, fitted) for name in _whole()}
 
 
 @cache
 def engines() -> Engines:
     """What is known about inference engines."""
-    return replace(engines_of(_file("engines.yaml")), whole=_whole_engines(_file("fitted.yaml")))
+    return replace(engines_of(catalog_file("engines.yaml")), whole=_whole_engines(catalog_file("fitted.yaml")))
 
 
 def engines_of(section: Mapping[str, Any]) -> Engines:
@@ -81,7 +82,7 @@ def incomplete() -> dict[str, str]:
 
 def accelerator_entries() -> dict[str, dict[str, Any]]:
     """The entries of all accelerators as written: `title`, `vendor`, `family`, `status`, `figures` and so on."""
-    entries: dict[str, dict[str, Any]] = _file("accelerators.yaml")["accelerators"]
+    entries: dict[str, dict[str, Any]] = catalog_file("accelerators.yaml")["accelerators"]
     return entries
 
 
@@ -98,25 +99,25 @@ def figures(name: str, fitted: Mapping[str, Any] | None = None) -> dict[str, Fig
     A coefficient is the machine's own, or that of the first of its `coefficients` that has it.
     """
     entry = accelerator_entries()[name]
-    sources = _file("accelerators.yaml")["sources"]
-    found = {key: _figure(value, sources) for key, value in entry["figures"].items()}
-    fitted = _file("fitted.yaml") if fitted is None else fitted
+    sources = catalog_file("accelerators.yaml")["sources"]
+    found = {key: figure_of(value, sources) for key, value in entry["figures"].items()}
+    fitted = catalog_file("fitted.yaml") if fitted is None else fitted
     for kin in entry.get("coefficients", ()):
         for key, value in fitted["accelerators"].get(kin, {}).items():
-            found.setdefault(f"{entry['kind']}.{key}", _figure(value, fitted["sources"]))
+            found.setdefault(f"{entry['kind']}.{key}", figure_of(value, fitted["sources"]))
     return found
 
 
 def model_entries() -> dict[str, dict[str, Any]]:
     """The entries of all models as written: `shape`, `from`, and `published` counts in billions where there are any."""
-    entries: dict[str, dict[str, Any]] = _file("models.yaml")["models"]
+    entries: dict[str, dict[str, Any]] = catalog_file("models.yaml")["models"]
     return entries
 
 
 def model_source(name: str) -> Figure:
     """Where the shape of model `name` comes from: one source for the whole entry."""
-    data = _file("models.yaml")
-    return _figure({**data["models"][name]["from"], "value": name}, data["sources"])
+    data = catalog_file("models.yaml")
+    return figure_of({**data["models"][name]["from"], "value": name}, data["sources"])
 
 
 def _whole() -> list[str]:
@@ -125,8 +126,9 @@ def _whole() -> list[str]:
 
 def _accelerator(name: str, fitted: Mapping[str, Any]) -> Accelerator:
     entry = accelerator_entries()[name]
-    fields: dict[str, Any] = {"kind": entry["kind"], "title": entry["title"], "coolant": entry["coolant"]}
+    fields: dict[str, Any] = {key: entry[key] for key in ("kind", "title", "vendor", "coolant")}
     coefficients: dict[str, Any] = {}
+    housing: dict[str, Any] = {}
     ranges: dict[str, Any] = {}
     guesses: list[str] = []
     notes = [f"{name}: {note}" for note in entry.get("notes", ())]
@@ -134,6 +136,9 @@ def _accelerator(name: str, fitted: Mapping[str, Any]) -> Accelerator:
         _, _, coefficient = key.partition(".")
         if coefficient:
             coefficients[coefficient] = figure.value
+        elif key in Housing.model_fields:
+            housing[key] = figure.value
+            continue  # told with the halls that it matters for
         elif key in Accelerator.model_fields:
             fields[key] = figure.value
         else:
@@ -151,8 +156,14 @@ def _accelerator(name: str, fitted: Mapping[str, Any]) -> Accelerator:
         notes.append(f"{name}: guesses without a range: {', '.join(guesses)}")
     fields["kernels"] = _kernels(name)
     fields["operators"] = operators(fields["kernels"], fitted.get("operators"))
+    fields["housing"] = _housing(housing, entry["coolant"])
     found = {**fields, entry["kind"]: coefficients, "ranges": ranges, "notes": tuple(notes)}
     return Accelerator.model_validate(found, context=FROM_FILE)
+
+
+def _housing(found: dict[str, Any], coolant: str) -> dict[str, Any] | None:
+    """What a machine's entry says of racks; all heat of air-cooled machines goes to the air."""
+    return ({} if coolant == "air" else {"air_share": 0.0}) | found if found else None
 
 
 def _kernels(name: str) -> str:
@@ -179,7 +190,8 @@ def _setups(fitted: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     return {name: {key: float(figure["value"]) for key, figure in entry.items()} for name, entry in found.items()}
 
 
-def _figure(entry: dict[str, Any], sources: dict[str, Any]) -> Figure:
+def figure_of(entry: dict[str, Any], sources: dict[str, Any]) -> Figure:
+    """A figure as the catalog's files write it, its source by its key in `sources`."""
     source = sources[entry["source"]]
     provenance = {"source": source["title"], "date": str(entry.get("date", source["date"]))}
     rest = {key: value for key, value in entry.items() if key not in ("source", "date")}
@@ -187,7 +199,8 @@ def _figure(entry: dict[str, Any], sources: dict[str, Any]) -> Figure:
 
 
 @cache
-def _file(name: str) -> dict[str, Any]:
+def catalog_file(name: str) -> dict[str, Any]:
+    """A file of the catalog's data, read once."""
     import yaml
 
     text = (resources.files("meritorder.catalog") / "data" / name).read_text(encoding="utf-8")

@@ -1,7 +1,8 @@
 """`FacilityState`: every site's building in flat arrays; `facility_step` moves all of them on by one step.
 
 Powers are watts, temperatures degrees Celsius, heat capacities J/K. "IT" is what machines draw at their plugs, host and
-fans included; "facility" is what the site's meter sees.
+fans included; "facility" is all that the site uses: IT, electrical losses and cooling; "grid" is what its meter sees:
+facility power less what generators and batteries give.
 """
 
 from __future__ import annotations
@@ -15,11 +16,17 @@ from meritorder.records import Records
 SITE = np.dtype(
     [
         ("constant_pue", "f8"),  # > 0: nothing is known of the building but this; 0: it is computed
-        ("grid_limit_w", "f8"),  # facility watts by contract; infinity: none
+        ("grid_limit_w", "f8"),  # grid watts by contract; infinity: none
         ("it_limit_w", "f8"),  # IT watts by the fleet file; infinity: none
         ("hours", "i8"),  # offset of its hours in `hours`
         ("count", "i8"),  # so many of them, which repeat
-        ("first_h", "f8"),  # hour of the series at the run's time 0
+        ("first", "f8"),  # entries into them at the run's time 0, with fraction
+        ("step_s", "f8"),  # seconds of an entry
+        ("first_row", "i8"),  # rows and plants stand in the order of sites
+        ("row_count", "i8"),
+        ("first_plant", "i8"),  # a site with a building has an air plant, and it comes first
+        ("plant_count", "i8"),
+        ("asked_w", "f8"),  # grid watts that the grid asks to keep to now, set by the controller; infinity: none
         # now (of the last step)
         ("dry_c", "f8"),
         ("wet_c", "f8"),
@@ -27,10 +34,13 @@ SITE = np.dtype(
         ("kg_per_kwh", "f8"),
         ("it_w", "f8"),
         ("facility_w", "f8"),
-        ("loss_w", "f8"),  # electrical, grid to machines
+        ("grid_w", "f8"),
+        ("generator_w", "f8"),
+        ("loss_w", "f8"),  # electrical, grid to machines, batteries' own included
         ("cooling_w", "f8"),  # chillers, pumps, fans
-        ("storage_w", "f8"),  # > 0: the site's battery gives
-        ("ups_w", "f8"),  # > 0: the UPS batteries give
+        ("storage_w", "f8"),  # > 0: the site's battery gives, < 0: takes
+        ("ups_w", "f8"),  # > 0: the UPS batteries give, < 0: take
+        ("unserved_w", "f8"),  # of the step's facility power, what no source gave: rows that drew it are tripped now
         ("marginal_pue", "f8"),  # facility watts of one more IT watt
         ("allowed_it_w", "f8"),  # IT watts that grid, path, weather and faults allow now
         ("binding", "i4"),  # what limits it: index into LIMITS
@@ -42,15 +52,21 @@ SITE = np.dtype(
         ("water_l", "f8"),
         ("usd", "f8"),
         ("co2_kg", "f8"),
-        ("peak_w", "f8"),  # of facility power
+        ("grid_j", "f8"),
+        ("generator_j", "f8"),
+        ("storage_j", "f8"),  # net of what batteries gave, the UPS's included
+        ("peak_w", "f8"),  # of grid power
         ("ramp_w_per_s", "f8"),  # steepest rise of it over a minute
         ("minute_w", "f8"),  # working memory of that
         ("minute_s", "f8"),
     ]
 )
 
-LIMITS = ("none", "grid contract", "IT limit", "power path", "cooling", "demand response", "no power")
-(NO_LIMIT, GRID, IT_LIMIT, PATH, COOLING, DEMAND_RESPONSE, NO_POWER) = range(len(LIMITS))
+LIMITS = ("none", "grid contract", "IT limit", "power path", "cooling", "demand response", "no power", "row busway")
+(NO_LIMIT, GRID, IT_LIMIT, PATH, COOLING, DEMAND_RESPONSE, NO_POWER, ROW_LIMIT) = range(len(LIMITS))
+
+# Bits of `rows.tripped`.
+TOO_HOT, UNFED = 1, 2
 
 # A row of racks: one busway, one CDU (or, cooled by air, its air handlers).
 ROW = np.dtype(
@@ -59,18 +75,22 @@ ROW = np.dtype(
         ("hall", "i4"),  # over all sites
         ("plant", "i4"),
         ("feeds", "u4"),  # bit mask of the site's feeds that it can draw from
-        ("limit_w", "f8"),  # of its busway
+        ("limit_w", "f8"),  # of its busway, IT power; infinity: as much as its machines draw
+        ("max_w", "f8"),  # nameplate of its machines, IT power
+        ("design_w", "f8"),  # heat that its CDU is built for
         ("limit_c", "f8"),  # warmest supply that all of its machines take
         ("idle_w", "f8"),  # of all machines that are up
         ("air_share", "f8"),  # of its heat that goes to the hall's air
         ("it_j", "f8"),  # above idle since the last step: the kernel adds, `facility_step` takes
         ("it_w", "f8"),  # mean of the last step, idle included
+        ("heat_w", "f8"),  # the same with losses of its power shelves
+        ("overload_s", "f8"),  # heat of its breaker: see `facility/trips.py`
         ("cold_plate_c", "f8"),
         ("secondary_c", "f8"),
         ("primary_c", "f8"),
         ("flow", "f8"),  # part of its CDU's flow that is left: 1, less with pumps down, 0 without
         ("stretch", "f8"),  # warm machines throttle: their iterations take so many times as long
-        ("tripped", "i4"),  # too hot or without power: its machines are off
+        ("tripped", "i4"),  # bits TOO_HOT, UNFED: its machines are off
     ]
 )
 
@@ -90,12 +110,19 @@ POOL_USE = np.dtype(
 
 HOUR = np.dtype([("dry_c", "f8"), ("wet_c", "f8"), ("usd_per_kwh", "f8"), ("kg_per_kwh", "f8")])
 
+# What can break (`facility/parts.py`): `target` is the index of a row, a plant or a feed.
+PART = np.dtype([("kind", "i4"), ("site", "i4"), ("target", "i4"), ("down", "i4")])
+
+# Resolution of the series, and the time of the last step.
+CLOCK = np.dtype([("bin_s", "f8"), ("bins_per_s", "f8"), ("now_s", "f8")])
+
 # Which rows the machines of a replica stand in: seats[seat_of[r] : seat_of[r + 1]], shares of what it draws.
 SEAT = np.dtype([("row", "i4"), ("share", "f8")])
 
 # Series of every site over time, each [sites, bins]; integrals over the bin but where a unit says otherwise.
 FACILITY_SERIES = (
-    *("it_j", "facility_j", "loss_j", "chiller_j", "fan_j", "pump_j", "storage_j", "water_l", "usd", "co2_kg"),
+    *("it_j", "facility_j", "grid_j", "generator_j", "storage_j", "loss_j", "chiller_j", "fan_j", "pump_j"),
+    *("water_l", "usd", "co2_kg"),
     *("compressor_21_s", "compressor_45_s", "compressor_air_s"),  # share of full load x seconds; of hours: see docs
     *("dry_c_s", "wet_c_s", "supply_21_c_s", "supply_45_c_s", "allowed_it_j", "over_s", "seconds"),
 )
@@ -114,3 +141,5 @@ class FacilityState(NamedTuple):
     seat_of: Records  # i8 [replicas + 1]
     seats: Records  # SEAT
     series: Records  # FACILITY_BIN [sites, bins]
+    clock: Records  # CLOCK [1]
+    parts: Records  # PART

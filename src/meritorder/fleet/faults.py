@@ -73,8 +73,8 @@ class FaultAt(Part):
     name: Name | None = Field(
         default=None,
         description="Whose: a pool (`engine`, `machine`, `pipeline`, `slow`), a hall, or `SITE/HALL` where several "
-        "have its name (`rack`, `row`, `cdu`), a site (`pump`, `chiller`, `feed`, `grid`, `site`), a link, or a supplier as "
-        "the catalog writes it; absent: the only one there is.",
+        "have its name (`rack`, `row`, `cdu`), a site (`pump`, `chiller`, `feed`, `grid`, `site`), a link, or a "
+        "supplier as the catalog writes it; absent: the only one there is.",
     )
     number: Annotated[int, Strict()] = Field(default=0, ge=0, description="Which one of them, from 0.")
     start: Seconds = Field(ge=0, description="From the trace's time 0.")
@@ -91,7 +91,7 @@ class Faults(Part):
     """What breaks, and how the fleet takes it."""
 
     rates: Literal["default"] | tuple[FaultRate, ...] = Field(
-        default=(), description="Drawn, from the run's seed; `default`: all kinds that the catalog knows rates of."
+        default=(), description="Drawn, from the run's seed; `default`: every kind at the catalog's rates."
     )
     at: tuple[FaultAt, ...] = Field(default=(), description="At set times.")
     detection: Seconds = Field(
@@ -112,5 +112,7 @@ class Faults(Part):
     )
 
     def drawn(self) -> tuple[FaultRate, ...]:
-        """The rates, `default` written out."""
-        return tuple(FaultRate(what=what) for what in BREAKS) if isinstance(self.rates, str) else self.rates
+        """The rates, `default` written out: all kinds but `pipeline`, whose machines fail as such already."""
+        if isinstance(self.rates, str):
+            return tuple(FaultRate(what=what) for what in BREAKS if what != "pipeline")
+        return self.rates
