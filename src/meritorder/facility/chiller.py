@@ -1,11 +1,11 @@
-"""Chillers by EnergyPlus' EIR form: capacity and electricity by the temperatures of evaporator and condenser and by load.
+"""Chillers by EnergyPlus' EIR form: capacity and electricity by temperatures of evaporator and condenser and by load.
 
-`P = capacity cap(Te, Tc) / COP x eir(Te, Tc) x part(load)`, Te water leaving the evaporator, Tc what enters the condenser
-(water, or outdoor air). Coefficients are of machines that EnergyPlus ships:
+`P = capacity cap(Te, Tc) / COP x eir(Te, Tc) x part(load)`, Te water that leaves the evaporator, Tc what enters the
+condenser (water, or outdoor air). Coefficients are of machines that EnergyPlus ships (NREL/EnergyPlus, read 2026-11):
 * water-cooled: "ElectricEIRChiller Carrier 19XR 1586kW/5.53COP/VSD", datasets/Chillers.idf, the set with the warmest
   evaporator (7.22-12.78 C) among those whose capacity falls with heat throughout (Tc 12.78-26.67 C);
-* air-cooled: "AirCooledChillerScrewCmp" of its test of standard ratings (COP 2.82, condenser fans included; Te 4.44-10 C,
-  capacity for Tc 23.89-46.11 C; its eir turns upwards below 17 C, so that 18 C is the lower end).
+* air-cooled: "AirCooledChillerScrewCmp" of its test of standard ratings (COP 2.82, condenser fans included; Te 4.44 to
+  10 C, capacity for Tc 23.89-46.11 C; its eir turns upwards below 17 C, so that 18 C is the lower end).
 Outside, temperatures are held at the end of the fitted range, but for two cases that matter here and where holding them
 would flatter or punish: a warmer evaporator (data centres want 17 C, not 7 C) and a hotter condenser. There the part of
 Carnot's efficiency at the end of the range is kept, and capacity goes on falling along its slope in Tc.
@@ -92,4 +92,4 @@ def chiller_power(plant: Records, heat_w: float, te: float, tc: float) -> float:
     second = min(first + 1, most)
     a = first * _part(kind, heat_w / (first * one))
     b = second * _part(kind, heat_w / (second * one))
-    return one / plant.cop * eir_of(kind, te, tc) * min(a, b)
+    return float(one / plant.cop * eir_of(kind, te, tc) * min(a, b))

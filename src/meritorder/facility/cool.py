@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-from meritorder.compiled import compiled, inlined
+from meritorder.compiled import compiled
 from meritorder.facility.loop import begin_row, end_row, row_stored_j
-from meritorder.facility.plant import AIR
 from meritorder.facility.removal import most_w, plant_capacity_w, plant_power, pumps_w, removal
 from meritorder.facility.state import FacilityState
 from meritorder.facility.throttle import throttle
@@ -61,7 +60,7 @@ def cool(facility: FacilityState, site: int, dt: float) -> None:
 
 @compiled
 def step_plant(plant: Records, dry_c: float, wet_c: float, h: float, weight: float) -> None:
-    """The plant's water at the end of `h` seconds, and what keeping it so cost; `weight` of this substep in the means."""
+    """The plant's water at the end of `h` seconds and what that costs; `weight` of this substep in the means."""
     heat = plant.row_heat_w + plant.room_w
     load = heat / plant.design_w
     room_fans = plant.mover * plant.room_w * plant.power
@@ -91,7 +90,7 @@ def step_plant(plant: Records, dry_c: float, wet_c: float, h: float, weight: flo
 
 @compiled
 def too_warm(plant: Records, gain: float, fall: float, dry_c: float, wet_c: float) -> float:
-    """Supply above the set point at which what is left equals the most that can be removed: the one rises, one falls."""
+    """Supply above the set point at which what is left, falling with it, is the most that can be removed, rising."""
     low, high = plant.set_c, gain / fall
     for _ in range(_HALVINGS):
         x = 0.5 * (low + high)

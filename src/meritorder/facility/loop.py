@@ -6,8 +6,8 @@ Three lumped masses a row, warmed by its machines and cooled through exchangers 
 * `C_p dT_p/dt = W_p (x - T_p)`, `x` the plant's supply; the plant takes `q_x + W_p (T_p - x)`.
 Air is the same with other numbers: heat sinks, the room's air, coils. Flows follow the load down to a floor.
 
-Steps are implicit Euler: exact in energy, stable at any length, first order in time. Temperatures at the end of a step are
-linear in the plant's supply at its end, so that all rows of a plant and the plant itself are solved together.
+Steps are implicit Euler: exact in energy, stable at any length, first order in time. Temperatures at the end of a step
+are linear in the plant's supply at its end, so that all rows of a plant and the plant itself are solved together.
 """
 
 from __future__ import annotations
@@ -100,10 +100,10 @@ def end_row(plant: Records, row: Records) -> None:
 def row_stored_j(plant: Records, row: Records) -> float:
     """Heat content of the row's masses, from 0 C."""
     content = plant.plate_j_k * row.cold_plate_c + plant.secondary_j_k * row.secondary_c
-    return row.design_w * (content + plant.primary_j_k * row.primary_c)
+    return float(row.design_w * (content + plant.primary_j_k * row.primary_c))
 
 
 @inlined
 def felt_c(plant: Records, row: Records) -> float:
     """What the machines feel as supply: the coolant's, or what their cold plates stand for when it does not flow."""
-    return max(row.secondary_c, row.cold_plate_c - plant.plate_k)
+    return float(max(row.secondary_c, row.cold_plate_c - plant.plate_k))

@@ -1,16 +1,15 @@
 """Plants and loops as they are built: sizes from the heat they carry and the weather of the place.
 
-What the fleet file doesn't say is from the tables here: figures per watt of design heat, by class of coolant and by what
-rejects the heat. Sources: [A] approach, median of 6,730 models, and 0.012-0.021 W fans per W of open towers (Energies
-2023, 16(9), 3661); [C] flows of CS-3 (4 L/min/kW) and NVL72 (1.5 L/min/kW); [F] 8.5 kW of pump for 0.84 MW a CDU
-(Frontier); [G] guesses; [T] tuned so that annual PUE falls into published bands (docs/facility.md says which).
+What the fleet file doesn't say is from the tables here: figures per watt of design heat, by class of coolant and by
+what rejects the heat. Sources: [A] approach, median of 6,730 models, and 0.012-0.021 W fans per W of open towers
+(Energies 2023, 16(9), 3661); [C] flows of CS-3 (4 L/min/kW) and NVL72 (1.5 L/min/kW); [F] 8.5 kW of pump for 0.84 MW
+a CDU (Frontier); [G] guesses; [T] tuned so that annual PUE falls into published bands (docs/facility.md says which).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import math
+from typing import NamedTuple
 
 import numpy as np
 

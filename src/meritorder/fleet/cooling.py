@@ -19,7 +19,7 @@ class Plant(Part):
 
     rejection: Literal["dry-cooler", "adiabatic", "tower", "closed-tower"] = Field(
         default="dry-cooler",
-        description="Where heat leaves: to dry air, to air wetted on hot days, by evaporation, the same in closed coils.",
+        description="Where heat leaves: to dry air, to air wetted on hot days, by evaporation, or so in closed coils.",
     )
     chillers: Literal["none", "air-cooled", "water-cooled"] | None = Field(
         default=None,
