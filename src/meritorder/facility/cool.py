@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from meritorder.compiled import compiled
-from meritorder.facility.loop import begin_row, end_row, row_stored_j
+from meritorder.facility.loop import begin_row, end_row, own_w, row_stored_j
 from meritorder.facility.removal import most_w, plant_capacity_w, plant_power, pumps_w, removal
 from meritorder.facility.state import FacilityState
 from meritorder.facility.throttle import throttle
@@ -33,7 +33,7 @@ def cool(facility: FacilityState, site: int, dt: float) -> None:
         facility.plants[s.first_plant].room_w = facility.trains[site].room_w
     for r in range(s.first_row, s.first_row + s.row_count):
         row = facility.rows[r]
-        facility.plants[s.first_plant].room_w += row.heat_w * row.air_share
+        facility.plants[s.first_plant].room_w += row.heat_w - own_w(facility.plants[row.plant], row)
     count = int(min(float(MOST_SUBSTEPS), max(1.0, math.ceil(dt / SUBSTEP_S))))
     h = dt / count
     for _ in range(count):

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 
 from meritorder.compiled import compiled, inlined
+from meritorder.facility.plant import AIR
 from meritorder.facility.removal import flow_of
 from meritorder.records import Records
 
@@ -48,18 +49,24 @@ def exchange(plant: Records, design_w: float, secondary: float, primary: float) 
     return w_s, e_c, effectiveness(plant.exchange_ntu * ua * full / smaller, ratio) * smaller, w_p
 
 
+@inlined
+def own_w(plant: Records, row: Records) -> float:
+    """Heat that leaves through the row's own loop; the rest goes to the room, that is, to the air plant."""
+    return float(row.heat_w if plant.coolant == AIR else row.heat_w * (1.0 - row.air_share))
+
+
 @compiled
 def begin_row(plant: Records, row: Records, h: float) -> None:
     """First half of a step of `h` seconds: the row's temperatures as if the plant supplied 0 C, and their slopes in it.
 
     Adds to the plant's working memory: heat that it takes then, its slope, watts of the row's pump or room fan.
     """
-    heat = row.heat_w * (1.0 - row.air_share)
+    heat = own_w(plant, row)
     size = row.design_w
     wanted = flow_of(plant, heat / size)
     if felt_c(plant, row) > row.limit_c:
         wanted = 1.0
-    powered = plant.ups_power if plant.coolant > 0 else plant.power
+    powered = plant.ups_power if plant.coolant != AIR else plant.power
     secondary = min(wanted, row.flow) * powered
     primary = min(wanted, plant.pumps_up / plant.units) * plant.ups_power
     w_s, e_c, g_x, w_p = exchange(plant, size, secondary, primary)
@@ -82,7 +89,7 @@ def begin_row(plant: Records, row: Records, h: float) -> None:
     plant.take_w += through
     plant.slope_w_k += slope
     plant.row_heat_w += heat + mover
-    if plant.coolant > 0:
+    if plant.coolant != AIR:
         plant.row_pump_w += mover
     else:
         plant.row_fan_w += mover

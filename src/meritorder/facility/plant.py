@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-COOLANTS = ("air", "liquid-21c", "liquid-45c")
+from meritorder.fleet.cooling import Coolant
+
+COOLANTS: tuple[Coolant, ...] = ("air", "liquid-21c", "liquid-45c")
 (AIR, LIQUID_21, LIQUID_45) = range(len(COOLANTS))
 
 REJECTIONS = ("dry-cooler", "adiabatic", "tower", "closed-tower")
@@ -60,6 +62,9 @@ PLANT = np.dtype(
         ("cop", "f8"),  # reference
         ("cycles", "f8"),  # of concentration
         ("house_w", "f8"),  # ventilation, lights and controls of its rooms: always
+        # set before each step, for the envelope
+        ("rows_w", "f8"),  # heat that comes to it from rows
+        ("rows_most_w", "f8"),  # the same with all machines at their most
         # state
         ("supply_c", "f8"),
         ("stored_j", "f8"),  # heat content of its water and of all masses of its rows, from 0 C
