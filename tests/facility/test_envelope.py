@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sites import run, state_with
 
-from meritorder.facility.state import DEMAND_RESPONSE, GRID, IT_LIMIT, NO_LIMIT, PATH, ROW_LIMIT
+from meritorder.facility.state import DEMAND_RESPONSE, GRID, IT_LIMIT, NO_LIMIT, PATH
 from meritorder.facility.step import facility_step
 
 
@@ -64,16 +64,6 @@ def test_storage_helps_as_long_as_it_lasts() -> None:
     helped.trains[0].storage_now_j = 900 * 1e5
     run(helped, 0.5, 1)
     assert helped.sites[0].allowed_it_w - plain.sites[0].allowed_it_w < 0.25 * more
-
-
-def test_a_row_that_is_oversubscribed_binds_its_site() -> None:
-    state = state_with()
-    state.rows[0].limit_w = 0.7 * state.rows[0].max_w
-    run(state, 0.4, 2)
-    assert state.sites[0].binding == ROW_LIMIT
-    run(state, 0.9, 2)
-    row = state.rows[0]
-    assert state.sites[0].allowed_it_w == pytest.approx(state.sites[0].it_w * row.limit_w / row.it_w)
 
 
 def test_an_oversubscribed_path_binds() -> None:
