@@ -56,7 +56,7 @@ def balance(facility: FacilityState, before: Stored, dt: float) -> Balance:
     size = np.maximum(sites.facility_w, 1.0)
     sources = sites.grid_w + sites.generator_w + sites.storage_w + sites.ups_w + sites.unserved_w
     electrical = sources - sites.it_w - sites.loss_w - sites.cooling_w
-    inside = _by_site(facility, plants.pump_w + plants.row_fan_w)
+    inside = _by_site(facility, plants.pump_w + plants.inside_fan_w)
     drawn = np.bincount(rows.site, rows.heat_w, minlength=len(sites))
     heat = np.where(sites.constant_pue > 0.0, 0.0, drawn + before.room_w + inside)
     now = stored(facility)
