@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from meritorder.catalog.housing import ASSUMED, Coolant, Housing, cooled_by
 from meritorder.catalog.operators import Operators, operators
 from meritorder.catalog.power import PowerCoefficients
 from meritorder.catalog.ranges import Span, unknown_keys
@@ -100,6 +101,12 @@ class Accelerator(BaseModel):
     board_idle: Watts | None = Field(default=None, gt=0, description="the board alone, waiting with a loaded model")
     usd_per_hour: UsdPerHour = Field(description="owner cost, energy not included")
     coolant: Literal["air", "liquid-21c", "liquid-45c", "liquid"] = "air"
+    vendor: str = Field(
+        default="", max_length=80, description="who supplies it; all its machines fail together at times"
+    )
+    housing: Housing | None = Field(
+        default=None, description="how it stands in racks; absent: as its kind usually does"
+    )
     gpu: GpuCoefficients = GpuCoefficients()
     wafer: WaferCoefficients = WaferCoefficients()
     kernels: str = Field(default="", description="machine whose kernels, measured by shape, go before those in `gpu`")
@@ -128,6 +135,16 @@ class Accelerator(BaseModel):
         if not 0 <= self.idle <= self.typical <= self.max or self.max == 0:
             raise ValueError("idle, typical and max power must stand in this order, max above 0")
         return self
+
+    @property
+    def stands(self) -> Housing:
+        """How it stands in racks: as given, or as machines of its kind usually do."""
+        return ASSUMED[self.kind] if self.housing is None else self.housing
+
+    @property
+    def loop(self) -> tuple[Coolant, float]:
+        """The class of loop that suits it, and the warmest supply (Celsius) that it takes."""
+        return cooled_by(self.coolant, self.stands.coolant_supply)
 
     @property
     def board(self) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from meritorder.catalog.accelerator import Accelerator
 from meritorder.catalog.engine import Engines, EngineTerm, WholeEngine
+from meritorder.catalog.housing import Housing
 from meritorder.catalog.model import ModelSpec
 from meritorder.catalog.operators import operators
 from meritorder.catalog.ranges import span
@@ -125,8 +126,9 @@ def _whole() -> list[str]:
 
 def _accelerator(name: str, fitted: Mapping[str, Any]) -> Accelerator:
     entry = accelerator_entries()[name]
-    fields: dict[str, Any] = {"kind": entry["kind"], "title": entry["title"], "coolant": entry["coolant"]}
+    fields: dict[str, Any] = {key: entry[key] for key in ("kind", "title", "vendor", "coolant")}
     coefficients: dict[str, Any] = {}
+    housing: dict[str, Any] = {}
     ranges: dict[str, Any] = {}
     guesses: list[str] = []
     notes = [f"{name}: {note}" for note in entry.get("notes", ())]
@@ -134,6 +136,9 @@ def _accelerator(name: str, fitted: Mapping[str, Any]) -> Accelerator:
         _, _, coefficient = key.partition(".")
         if coefficient:
             coefficients[coefficient] = figure.value
+        elif key in Housing.model_fields:
+            housing[key] = figure.value
+            continue  # told with the halls that it matters for
         elif key in Accelerator.model_fields:
             fields[key] = figure.value
         else:
@@ -151,8 +156,14 @@ def _accelerator(name: str, fitted: Mapping[str, Any]) -> Accelerator:
         notes.append(f"{name}: guesses without a range: {', '.join(guesses)}")
     fields["kernels"] = _kernels(name)
     fields["operators"] = operators(fields["kernels"], fitted.get("operators"))
+    fields["housing"] = _housing(housing, entry["coolant"])
     found = {**fields, entry["kind"]: coefficients, "ranges": ranges, "notes": tuple(notes)}
     return Accelerator.model_validate(found, context=FROM_FILE)
+
+
+def _housing(found: dict[str, Any], coolant: str) -> dict[str, Any] | None:
+    """What a machine's entry says of racks; all heat of air-cooled machines goes to the air."""
+    return ({} if coolant == "air" else {"air_share": 0.0}) | found if found else None
 
 
 def _kernels(name: str) -> str:

@@ -1,8 +1,8 @@
 """The policies that others use, as baselines. Each returns (replica, tokens believed cached there, reason).
 
 `total` is the most tokens that the request may hold: pools with a smaller context are left out.
-A gateway closes replicas (down, full) and pools (at a limit): these are withdrawn from their pool's order, and a closed
-pool has no context at all.
+Closed replicas (down, full) are withdrawn from their pool's order. A pool without an open one, at a limit or shut for
+the service has no context at all in its choice (see shutting.py).
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def count_fitting(state: FleetState, service: int, total: int) -> int:
     s = state.services[service]
     replicas = 0
     for c in range(s.first, s.first + s.count):
-        p = state.pools[state.choices[c].pool]
-        if total <= p.max_context:
-            replicas += p.open
+        choice = state.choices[c]
+        if total <= choice.max_context:
+            replicas += state.pools[choice.pool].open
     return int(replicas)
 
 
@@ -45,8 +45,9 @@ def nth_fitting(state: FleetState, service: int, total: int, n: int) -> int:
     """The n-th of these replicas, in the order of the fleet file."""
     s = state.services[service]
     for c in range(s.first, s.first + s.count):
-        p = state.pools[state.choices[c].pool]
-        if total <= p.max_context:
+        choice = state.choices[c]
+        if total <= choice.max_context:
+            p = state.pools[choice.pool]
             if n < p.open:
                 return int(p.first + n) if p.open == p.count else nth_open(state, p.first, n)
             n -= p.open
@@ -104,9 +105,10 @@ def choose_fewest(state: FleetState, service: int, total: int, reason: int) -> t
     s = state.services[service]
     best, least = -1, np.inf
     for c in range(s.first, s.first + s.count):
-        p = state.pools[state.choices[c].pool]
-        if total <= p.max_context and state.keys[p.tree + 1] < least:
-            best, least = first_of(state, state.choices[c].pool), state.keys[p.tree + 1]
+        choice = state.choices[c]
+        p = state.pools[choice.pool]
+        if total <= choice.max_context and state.keys[p.tree + 1] < least:
+            best, least = first_of(state, choice.pool), state.keys[p.tree + 1]
     return best, 0, reason
 
 
@@ -138,7 +140,7 @@ def may_serve(state: FleetState, service: int, total: int, replica: int) -> bool
     pool = state.replicas[replica].pool
     for c in range(s.first, s.first + s.count):
         if state.choices[c].pool == pool:
-            return bool(total <= state.pools[pool].max_context)
+            return bool(total <= state.choices[c].max_context)
     return False
 
 
@@ -156,8 +158,7 @@ def fastest(
     for c in range(s.first, s.first + s.whole):
         choice = state.choices[c]
         pool = choice.pool
-        p = state.pools[pool]
-        if total > p.max_context:
+        if total > choice.max_context:
             continue
         replica = first_of(state, pool)
         tpot = tpot_with_s(state, replica, prompt, expected)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from meritorder.dispatch.caps import use_level
 from meritorder.dispatch.choose import (
     LATENCY_PREDICTED,
     LEAST_REQUEST,
@@ -16,11 +17,13 @@ from meritorder.dispatch.choose import (
     PREFIX_AFFINITY,
 )
 from meritorder.dispatch.legs import add_legs
+from meritorder.dispatch.shutting import arrange_choices
 from meritorder.dispatch.state import (
     BATCH,
     BY_PREDICTION,
     BY_REQUESTS,
     BY_TOKENS,
+    CAP_LEVEL,
     CHOICE,
     DECODE,
     LEVEL,
@@ -39,6 +42,7 @@ from meritorder.dispatch.update import order_all
 from meritorder.fleet.dispatch import Dispatch
 from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
+from meritorder.perf.table import IterationTable
 from meritorder.records import Records, records
 from meritorder.units import JOULES_PER_KWH
 
@@ -78,6 +82,7 @@ def build_state(
     pools = records(len(counts), POOL)
     tokens: list[Records] = []
     batches: list[Records] = []
+    limits: list[Records] = []
     keys: list[Records] = []
     levels = words = 0
     for index, (pool, replica) in enumerate(zip(fleet.pools.values(), replicas, strict=True)):
@@ -85,12 +90,11 @@ def build_state(
         p.first, p.count, p.site = firsts[index], pool.replicas, sites.index(pool.site)
         p.max_sequences, p.token_budget = table.max_sequences, table.token_budget
         p.block_tokens, p.kv_blocks, p.max_context = replica.block_tokens, replica.kv_blocks, replica.max_context
-        p.tokens, p.batches, p.tree = (sum(map(len, part)) for part in (tokens, batches, keys))
+        p.tree = sum(map(len, keys))
         p.tree_size = tree_size(pool.replicas)
         p.levels, p.level_words = levels, words
         levels += table.max_sequences + 1
         words += (table.max_sequences >> 5) + 1
-        p.pair_s, p.pair_j, p.mixed_kv_s = table.pair_s, table.pair_j, table.mixed_kv_s
         p.request_s, p.prompt_token_s = replica.front_end_s(pool.engine)
         p.output_token_s = pool.engine.output_token_overhead
         p.usd_per_s = replica.usd_per_hour / 3600.0
@@ -107,8 +111,9 @@ def build_state(
             p.mean_output = p.mean_square = 1.0
         elif pool.role == "decode":
             p.mean_new, p.mean_landed = 0.0, EXPECTED_PROMPT
-        tokens.append(_rows(TOKENS, table.step_s, table.prefill_s, table.step_j, table.prefill_j))
-        batches.append(_rows(BATCH, table.decode_s, table.decode_kv_s, table.decode_j, table.decode_kv_j))
+        p.cap_first, p.cap_levels = len(limits), 1 + len(replica.capped)
+        for level in ((table, replica.max_w), *replica.capped):
+            limits.append(_level(*level, tokens, batches))
         keys.append(new_tree(pool.replicas))
     services, choices = _services(fleet)
     services, choices = add_legs(fleet, replicas, pools, services, choices)
@@ -120,6 +125,7 @@ def build_state(
         choice_of=_choice_of(services, choices, len(pools)),
         tokens=_joined(tokens),
         batches=_joined(batches),
+        levels_of_power=_joined(limits),
         keys=np.concatenate(keys),
         levels=records(levels, LEVEL),
         level_words=np.zeros(words, np.int64),
@@ -129,8 +135,21 @@ def build_state(
         settings=settings,
     )
     state.levels.head[:] = state.levels.tail[:] = -1
+    for pool in range(len(pools)):
+        getattr(use_level, "py_func", use_level)(state, pool, 0)
+    getattr(arrange_choices, "py_func", arrange_choices)(state)
     order_all(state)
     return state
+
+
+def _level(table: IterationTable, max_w: float, tokens: list[Records], batches: list[Records]) -> Records:
+    """A pool's record at one power limit; its tables are put behind the others."""
+    level = records(1, CAP_LEVEL)
+    level.tokens, level.batches = sum(map(len, tokens)), sum(map(len, batches))
+    level.pair_s, level.pair_j, level.mixed_kv_s, level.max_w = table.pair_s, table.pair_j, table.mixed_kv_s, max_w
+    tokens.append(_rows(TOKENS, table.step_s, table.prefill_s, table.step_j, table.prefill_j))
+    batches.append(_rows(BATCH, table.decode_s, table.decode_kv_s, table.decode_j, table.decode_kv_j))
+    return level
 
 
 def _settings(dispatch: Dispatch, prefix_tokens: int, seed: int) -> Records:

@@ -73,7 +73,7 @@ def choose_near(
     fits = False
     s = state.services[service]
     for c in range(s.first, s.first + s.count):
-        if prompt + output <= state.pools[state.choices[c].pool].max_context:
+        if prompt + output <= state.choices[c].max_context:
             fits = True
     if not fits:
         return -1, 0, TOO_LONG

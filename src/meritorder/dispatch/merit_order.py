@@ -153,7 +153,7 @@ def survey(
     for c in range(s.first, s.first + s.whole):
         pool = state.choices[c].pool
         p = state.pools[pool]
-        if total > p.max_context:
+        if total > state.choices[c].max_context:
             continue
         limit = max(most_in_flight(state, service, c), 1)
         pressed = pressure(state, service, pool)

@@ -105,7 +105,7 @@ def compare_pairs(
     for c in range(s.first + s.whole, s.first + s.count):
         pool = state.choices[c].pool
         p = state.pools[pool]
-        if total > p.max_context:
+        if total > state.choices[c].max_context:
             continue
         leg = state.choices[c].leg
         _, _, how, usd_on, harm_on, _ = survey(state, leg, region, prompt, total, expected, -1, 0, prompt - 1)
@@ -142,7 +142,7 @@ def fastest_of_pairs(
     s = state.services[service]
     for c in range(s.first + s.whole, s.first + s.count):
         pool = state.choices[c].pool
-        if total > state.pools[pool].max_context:
+        if total > state.choices[c].max_context:
             continue
         _, seconds = fastest(state, state.choices[c].leg, region, prompt, total, expected, prompt - 1)
         replica = first_of(state, pool)

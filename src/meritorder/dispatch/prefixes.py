@@ -7,9 +7,12 @@ sent, not what a replica still holds.
 
 from __future__ import annotations
 
-from meritorder.compiled import inlined
+from meritorder.compiled import compiled, inlined
 from meritorder.dispatch.state import FleetState
 from meritorder.records import Records
+
+# Of a block in `owner`: never sent to anybody; sent to a replica that has lost it since.
+UNKNOWN, LOST = -1, -2
 
 
 @inlined
@@ -18,7 +21,7 @@ def known_blocks(state: FleetState, blocks: Records, start: int, stop: int) -> i
     low, high = start, stop
     while low < high:
         middle = (low + high) >> 1
-        if state.owner[blocks[middle]] >= 0:
+        if state.owner[blocks[middle]] != UNKNOWN:
             low = middle + 1
         else:
             high = middle
@@ -30,3 +33,12 @@ def own(state: FleetState, blocks: Records, start: int, stop: int, replica: int)
     """Remember that these blocks were sent to `replica`."""
     for i in range(start, stop):
         state.owner[blocks[i]] = replica
+
+
+@compiled
+def forget_closed(state: FleetState) -> None:
+    """Closed replicas have lost their caches: what was sent to them is known still, but nobody has it."""
+    for block in range(len(state.owner)):
+        owner = state.owner[block]
+        if owner >= 0 and state.replicas[owner].closed != 0:
+            state.owner[block] = LOST

@@ -18,6 +18,7 @@ REASONS = (
     "every replica of its pools is down",
     "every usable replica is full",
     "least further power: the site is near its limit",
+    "its sites are short of power",
 )
 
 (
@@ -36,4 +37,5 @@ REASONS = (
     NONE_USABLE,
     FULL,
     LEAST_POWER,
+    POWER_SHORT,
 ) = range(len(REASONS))

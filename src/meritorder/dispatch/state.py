@@ -29,7 +29,7 @@ POOL = np.dtype(
         ("token_budget", "i4"),
         ("block_tokens", "i4"),
         ("kv_blocks", "i8"),
-        ("max_context", "i8"),  # 0 while the pool is closed
+        ("max_context", "i8"),
         ("tokens", "i8"),  # offset into `tokens`
         ("batches", "i8"),  # offset into `batches`
         ("tree", "i8"),  # offset into `keys`
@@ -39,6 +39,9 @@ POOL = np.dtype(
         ("pair_s", "f8"),
         ("pair_j", "f8"),
         ("mixed_kv_s", "f8"),
+        ("cap_first", "i8"),  # its levels are levels_of_power[cap_first : cap_first + cap_levels]
+        ("cap_levels", "i4"),  # full power included; 1: it is never capped
+        ("cap", "i4"),  # level in force; 0: full power
         ("request_s", "f8"),  # front end, per request
         ("prompt_token_s", "f8"),  # front end, per prompt token
         ("output_token_s", "f8"),  # front end, per token delivered
@@ -51,7 +54,7 @@ POOL = np.dtype(
         ("by_priority", "i4"),  # engine schedules by priority, else first come first served
         ("role", "i4"),  # WHOLE, PREFILL or DECODE
         # below: counted while running
-        ("open", "i4"),  # replicas that may be chosen; the simulator closes none
+        ("open", "i4"),  # replicas that may be chosen
         ("in_flight", "i8"),
         ("sent", "i8"),  # requests dispatched so far
         ("ended", "i8"),  # requests that have ended
@@ -85,6 +88,7 @@ SERVICE = np.dtype(
         ("tpot_s", "f8"),  # target: 1 / token rate; infinity: none
         ("weight", "f8"),  # of harm to this service: 2^-priority
         ("sheds", "i4"),  # may be refused when nobody can serve it acceptably
+        ("hold", "i4"),  # its arrivals are kept waiting in the gateway
         ("first", "i4"),  # its pools are choices[first : first + count]
         ("count", "i4"),
         ("whole", "i4"),  # so many of them serve requests whole; the others, behind them, compute prompts
@@ -100,6 +104,8 @@ SERVICE = np.dtype(
 CHOICE = np.dtype(
     [
         ("pool", "i4"),
+        ("shut", "i4"),  # by order: the pool takes no new requests of the service
+        ("max_context", "i8"),  # most tokens of a request that it takes now; 0: none, it is shut or all is down
         ("leg", "i4"),  # PREFILL: the entry of the services that chooses where its prompts are decoded
         ("limit", "i4"),  # most requests in flight per replica that keep the token rate; 0: not even one does
         ("fresh_until", "i8"),  # `sent` of the pool up to which `limit` holds
@@ -111,6 +117,18 @@ CHOICE = np.dtype(
         ("token_s", "f8"),  # and per prompt token
         ("last_layer", "f8"),  # part of the KV cache that the last layer makes
         ("of_pipe", "f8"),  # part of the shared bandwidth that one transfer takes
+    ]
+)
+
+# A pool at one power limit: its tables, and the fields of POOL that go with them.
+CAP_LEVEL = np.dtype(
+    [
+        ("tokens", "i8"),
+        ("batches", "i8"),
+        ("pair_s", "f8"),
+        ("pair_j", "f8"),
+        ("mixed_kv_s", "f8"),
+        ("max_w", "f8"),  # of the busy replica, IT watts
     ]
 )
 
@@ -149,8 +167,9 @@ class FleetState(NamedTuple):
     services: Records  # SERVICE
     choices: Records  # CHOICE, by service
     choice_of: Records  # i4 [services, pools]: index into `choices`, -1 where a pool may not serve a service
-    tokens: Records  # TOKENS, by pool
-    batches: Records  # BATCH, by pool
+    tokens: Records  # TOKENS, by pool and its power limits
+    batches: Records  # BATCH, likewise
+    levels_of_power: Records  # CAP_LEVEL, by pool: full power first, then lower and lower
     keys: Records  # f8: tournament trees over the replicas of each pool
     levels: Records  # LEVEL, by pool
     level_words: Records  # i8 bit masks, by pool

@@ -16,6 +16,7 @@ from meritorder.fleet.control import Control, Flexible
 from meritorder.fleet.dispatch import Dispatch, MeritOrder
 from meritorder.fleet.faults import Faults
 from meritorder.fleet.gateway import Endpoint, Gateway, Live
+from meritorder.fleet.halls import Spread
 from meritorder.fleet.links import Link
 from meritorder.fleet.measured import MeasuredCoefficients
 from meritorder.fleet.part import Degree, Moment, Name, Number, Part, Positive, Switch
@@ -139,6 +140,7 @@ class Pool(Part):
         description="Power limits that a controller may set, parts of the board's own, falling: `[0.9, 0.7, 0.5]`; "
         "absent: it is never capped.",
     )
+    spread: Spread = Field(default=Spread(), description="How near one another its machines stand in the halls.")
     usd_per_hour: UsdPerHour | None = Field(
         default=None, description="Cost of a whole replica, USD per hour, energy not included; absent: the catalog's."
     )

@@ -38,6 +38,7 @@ class Replica:
     max_w: float  # power of the busy replica, IT watts
     usd_per_hour: float  # cost of owning or renting the whole replica, energy not included
     tier: Tier | None = None  # where cached prefixes go that the KV cache has no room for
+    capped: tuple[tuple[IterationTable, float], ...] = ()  # tables and `max_w` at the power limits of the pool's `caps`
     notes: tuple[str, ...] = ()  # what is guessed, extrapolated or a range
     request_s: float = 0.0  # the engine's front end per request, where the pool gives no `request_overhead`
     prompt_token_s: float = 0.0  # the same per prompt token, for `prompt_token_overhead`

@@ -37,5 +37,6 @@ def open_pools(live: LiveState, service: int) -> None:
     state = live.fleet
     s = state.services[service]
     for c in range(s.first, s.first + s.count):
-        pool = state.choices[c].pool
-        state.pools[pool].max_context = live.caps[pool].max_context if has_place(live, pool) else 0
+        choice = state.choices[c]
+        is_open = choice.shut == 0 and has_place(live, choice.pool)
+        choice.max_context = state.pools[choice.pool].max_context if is_open else 0

@@ -31,7 +31,7 @@ def longest_context(live: LiveState, service: int) -> int:
     s = state.services[service]
     longest = 2
     for c in range(s.first, s.first + s.count):
-        longest = max(longest, live.caps[state.choices[c].pool].max_context)
+        longest = max(longest, state.pools[state.choices[c].pool].max_context)
     return int(longest)
 
 
@@ -74,7 +74,7 @@ def choose_within_power(
         replica = least_power(live, pool, room)
         if replica >= 0:
             return replica, cached if replica == near else 0, LEAST_POWER
-        state.pools[pool].max_context = 0
+        state.choices[state.choice_of[service, pool]].max_context = 0
 
 
 @compiled
@@ -85,7 +85,7 @@ def why_not(live: LiveState, service: int, total: int) -> int:
     for c in range(s.first, s.first + s.count):
         pool = state.choices[c].pool
         p = state.pools[pool]
-        if total <= live.caps[pool].max_context:
+        if total <= p.max_context:
             for replica in range(p.first, p.first + p.count):
                 if live.gates[replica].barred == 0:
                     return FULL

@@ -46,8 +46,8 @@ FOREIGN = np.dtype(
 # `most` where there is no limit.
 UNLIMITED = 2**31 - 1
 
-# What a pool may have in flight of ours, what it has from elsewhere, and its context while it is open.
-CAP = np.dtype([("most", "i8"), ("foreign", "i8"), ("max_context", "i8")])
+# What a pool may have in flight of ours, and what it has from elsewhere.
+CAP = np.dtype([("most", "i8"), ("foreign", "i8")])
 
 # What a replica may have in flight of ours, and why it may have nothing at all: DOWN, AVOIDED or both.
 GATE = np.dtype(
@@ -127,7 +127,6 @@ def build_live(
     sites = records(len(fleet.sites), SITE)
     gates = records(len(state.replicas), GATE)
     caps = records(len(state.pools), CAP)
-    caps.max_context[:] = state.pools.max_context
     caps.most[:] = [pool.max_in_flight or UNLIMITED for pool in fleet.pools.values()]
     sites.limit_w[:] = [site.power_limit or np.inf for site in fleet.sites.values()]
     for p, pool, replica in zip(state.pools, fleet.pools.values(), replicas, strict=True):

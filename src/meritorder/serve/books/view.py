@@ -11,7 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from meritorder.compiled import inlined
-from meritorder.dispatch.state import BATCH, CHOICE, LEVEL, POOL, REPLICA, SERVICE, SETTINGS, TOKENS, FleetState
+from meritorder.dispatch.state import (
+    BATCH,
+    CAP_LEVEL,
+    CHOICE,
+    LEVEL,
+    POOL,
+    REPLICA,
+    SERVICE,
+    SETTINGS,
+    TOKENS,
+    FleetState,
+)
 from meritorder.records import Records
 from meritorder.serve.books.state import CAP, FOREIGN, GATE, PREFIX, ROW, SITE, WORKER, LiveState
 
@@ -25,8 +36,9 @@ _TABLE = 16
 _LINE = 64  # bytes of a cache line
 
 # As numba knows them: with C's alignment.
-_POOL, _REPLICA, _SERVICE, _CHOICE, _TOKENS, _BATCH, _LEVEL, _SETTINGS = (
-    np.dtype(fields, align=True) for fields in (POOL, REPLICA, SERVICE, CHOICE, TOKENS, BATCH, LEVEL, SETTINGS)
+_POOL, _REPLICA, _SERVICE, _CHOICE, _TOKENS, _BATCH, _CAP_LEVEL, _LEVEL, _SETTINGS = (
+    np.dtype(fields, align=True)
+    for fields in (POOL, REPLICA, SERVICE, CHOICE, TOKENS, BATCH, CAP_LEVEL, LEVEL, SETTINGS)
 )
 _SITE, _FOREIGN, _GATE, _CAP, _WORKER, _ROW, _PREFIX = (
     np.dtype(fields, align=True) for fields in (SITE, FOREIGN, GATE, CAP, WORKER, ROW, PREFIX)
@@ -74,10 +86,10 @@ def view_of(block: Block) -> LiveState:
     pools = block[at[0] : at[1]].view(_POOL)
     replicas = block[at[2] : at[3]].view(_REPLICA)
     services = block[at[4] : at[5]].view(_SERVICE)
-    sites = block[at[26] : at[27]].view(_SITE)
-    workers = block[at[36] : at[37]].view(_WORKER)
-    regions = (at[23] - at[22]) // (8 * len(sites))
-    rows = block[at[38] : at[39]].view(_ROW)
+    sites = block[at[28] : at[29]].view(_SITE)
+    workers = block[at[38] : at[39]].view(_WORKER)
+    regions = (at[25] - at[24]) // (8 * len(sites))
+    rows = block[at[40] : at[41]].view(_ROW)
     return LiveState(
         FleetState(
             pools,
@@ -87,22 +99,23 @@ def view_of(block: Block) -> LiveState:
             block[at[8] : at[9]].view(np.int32).reshape((len(services), len(pools))),
             block[at[10] : at[11]].view(_TOKENS),
             block[at[12] : at[13]].view(_BATCH),
-            block[at[14] : at[15]].view(np.float64),
-            block[at[16] : at[17]].view(_LEVEL),
-            block[at[18] : at[19]].view(np.int64),
-            block[at[20] : at[21]].view(np.int32).reshape((len(replicas), len(services))),
+            block[at[14] : at[15]].view(_CAP_LEVEL),
+            block[at[16] : at[17]].view(np.float64),
+            block[at[18] : at[19]].view(_LEVEL),
+            block[at[20] : at[21]].view(np.int64),
+            block[at[22] : at[23]].view(np.int32).reshape((len(replicas), len(services))),
             block[:0].view(np.int32),  # blocks of text have owners in `prefixes`
-            block[at[22] : at[23]].view(np.float64).reshape((regions, len(sites))),
-            block[at[24] : at[25]].view(_SETTINGS),
+            block[at[24] : at[25]].view(np.float64).reshape((regions, len(sites))),
+            block[at[26] : at[27]].view(_SETTINGS),
         ),
         sites,
-        block[at[28] : at[29]].view(np.float64),
-        block[at[30] : at[31]].view(_FOREIGN),
-        block[at[32] : at[33]].view(_GATE),
-        block[at[34] : at[35]].view(_CAP),
+        block[at[30] : at[31]].view(np.float64),
+        block[at[32] : at[33]].view(_FOREIGN),
+        block[at[34] : at[35]].view(_GATE),
+        block[at[36] : at[37]].view(_CAP),
         workers,
         rows.reshape((len(workers), len(rows) // len(workers))),
-        block[at[40] : at[41]].view(_PREFIX),
+        block[at[42] : at[43]].view(_PREFIX),
     )
 
 
