@@ -1,8 +1,8 @@
 """Fit the catalog's climates and grids: `python -m scripts.fit_climates ../shared/environment`.
 
 Writes src/meritorder/catalog/data/climates.yaml. Weather of cities: Open-Meteo 2023 (CC BY 4.0); of airports: NREL TMY3
-(US Government). Prices: market operators by way of sustain-cluster (MIT). Carbon: Electricity Maps (ODbL), of which only
-means by month, quarter and hour are kept. The columns of `--report` compare quantiles of the year with the fitted one.
+(US Government). Prices: market operators by way of sustain-cluster (MIT). Carbon: Electricity Maps (ODbL), of which
+only means by month, quarter and hour are kept. Prints quantiles of the year and of the fitted one.
 """
 
 from __future__ import annotations
@@ -193,8 +193,8 @@ def main() -> None:
     if asked.report:
         return
     head = "# Written by scripts/fit_climates.py: climates (weather) and grids (price and carbon) of the catalog.\n"
-    body = yaml.safe_dump({"sources": SOURCES, "climates": places, "grids": grids}, sort_keys=False, width=119, default_flow_style=None)
-    write_text(OUT, head + body)
+    found = {"sources": SOURCES, "climates": places, "grids": grids}
+    write_text(OUT, head + yaml.safe_dump(found, sort_keys=False, width=119, default_flow_style=None))
 
 
 if __name__ == "__main__":

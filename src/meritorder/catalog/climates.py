@@ -1,8 +1,8 @@
 """Climates and grids of the catalog: a typical year of weather, price and carbon from fitted coefficients.
 
-A climate is `mean(day) x hour` harmonics of dry bulb and dew point plus spells of warm and cold, dry and damp days: sums
-of sines whose periods (3 to 15 days) divide the year, so that it repeats. A grid is a mean per month times a profile
-of the day per quarter. `scripts/fit_climates.py` fits both; `data/climates.yaml` says from what.
+A climate is `mean(day) x hour` harmonics of dry bulb and dew point plus spells of warm and cold, dry and damp days:
+sums of sines whose periods (3 to 15 days) divide the year, so that it repeats. A grid is a mean per month times a
+profile of the day per quarter. `scripts/fit_climates.py` fits both; `data/climates.yaml` says from what.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ def spells(cycles: tuple[int, ...], phase: int) -> Floats:
     """A signal of variance 1 for every hour of the year (8,760)."""
     year = np.arange(HOURS) / HOURS
     angles = [2 * np.pi * (n * year + (_GOLDEN * (k + 1) * (2 * phase + 1)) % 1.0) for k, n in enumerate(cycles)]
-    return np.sqrt(2.0 / len(cycles)) * np.cos(angles).sum(axis=0)
+    signal: Floats = np.sqrt(2.0 / len(cycles)) * np.cos(angles).sum(axis=0)
+    return signal
 
 
 def weather(climate: Climate) -> tuple[Floats, Floats]:

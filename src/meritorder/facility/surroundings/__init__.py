@@ -1,1 +1,1 @@
-"""What comes to a site from outside, by the hour: weather, price and carbon of electricity, from files or the catalog."""
+"""What comes to a site from outside, by the hour: weather, price and carbon, from files or the catalog."""

@@ -55,7 +55,9 @@ def _of_scope(table: Table, columns: list[int], scope: str) -> int:
     has = ", ".join(table.header[index] for index in columns)
     if len(columns) == 1 and not any(word in has.lower() for words in _SCOPES.values() for word in words):
         return columns[0]
-    raise InputError(Problem(f"has no {scope} intensity: {has}", f"{table.path}:1", fix="set `carbon_scope` to the other"))
+    raise InputError(
+        Problem(f"has no {scope} intensity: {has}", f"{table.path}:1", fix="set `carbon_scope` to the other")
+    )
 
 
 def _estimated(table: Table) -> list[str]:

@@ -19,7 +19,10 @@ from meritorder.facility.surroundings.text import Floats, Table
 from meritorder.problems import InputError, Problem
 
 HEADER = 8
-_COLUMNS = tuple("year month day hour minute flags dry_bulb dew_point relative_humidity pressure".split())  # of 35
+_COLUMNS = (  # of 35
+    *("year", "month", "day", "hour", "minute", "flags"),
+    *("dry_bulb", "dew_point", "relative_humidity", "pressure"),
+)
 
 
 def is_epw(lines: list[str]) -> bool:

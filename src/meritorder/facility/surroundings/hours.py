@@ -65,7 +65,7 @@ def hours_of(fleet: Fleet, site: str, span_s: float) -> Hours:
         price = known.price.at(moments, until, linear=False)[:, 0]
     if known.carbon is not None:
         carbon = known.carbon.at(moments, until, linear=False)[:, 0]
-    time_s = moments - start
+    time_s: Floats = np.asarray(moments - start, np.float64)
     weather = warmed(spec.scenarios, time_s, weather)
     price, carbon = dearer(spec.scenarios, time_s, price), dirtier(spec.scenarios, time_s, carbon)
     notes = tuple(f"{series.source}: {note}" for series in known if series is not None for note in series.notes)
@@ -84,7 +84,9 @@ def _step(known: Surroundings, scenarios: tuple[Scenario, ...], start: float) ->
 
     Where there is none, 10 s: then edges are up to that late. A heat wave has at least 16 steps.
     """
-    edges = [moment for series in (known.price, known.carbon) if series for moment in (series.start, series.step_s)]
+    edges: list[float] = [
+        moment for series in (known.price, known.carbon) if series for moment in (series.start, series.step_s)
+    ]
     most = _STEPS_S[0]
     for scenario in scenarios:
         if scenario.what == "heat-wave":

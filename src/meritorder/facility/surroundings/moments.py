@@ -59,7 +59,9 @@ def step_of(moments: Longs, where: Callable[[int], str]) -> int:
     if len(bad):
         row = int(bad[0]) + 1
         what = "repeats" if steps[row - 1] == 0 else "comes after a later one:"
-        raise InputError(Problem(f"{what} {shown(moments[row])}", where(row), fix=f"sort it, keep one of each; {clock}"))
+        raise InputError(
+            Problem(f"{what} {shown(moments[row])}", where(row), fix=f"sort it, keep one of each; {clock}")
+        )
     step = int(np.bincount(np.minimum(steps, 86_400)).argmax())
     bad = np.flatnonzero(steps != step)
     if len(bad):

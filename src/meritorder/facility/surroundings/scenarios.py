@@ -16,7 +16,7 @@ _EDGE_S = 6 * 3600.0  # a heat wave comes and goes so slowly, or within a quarte
 
 
 def warmed(scenarios: Sequence[Scenario], time_s: Floats, weather: Floats) -> Floats:
-    """Weather [n, 3] with heat waves on the dry bulb; the vapour in the air stays what it was, so far as air holds it."""
+    """Weather [n, 3] with heat waves on the dry bulb; the vapour in the air stays, so far as the air can hold it."""
     found = weather.copy()
     for wave in scenarios:
         if wave.what == "heat-wave":

@@ -56,7 +56,9 @@ class Series:
         elif not inside[moments < until].all():
             needed = f"the run needs {shown(moments[0])} to {shown(until)}"
             what = f"covers {shown(self.start)} to {shown(self.end)}, but {needed}"
-            raise InputError(Problem(what, self.source, fix="give a file that covers it or a whole year, which repeats"))
+            raise InputError(
+                Problem(what, self.source, fix="give a file that covers it or a whole year, which repeats")
+            )
         return found
 
     def _direct(self, moments: Longs, linear: bool) -> Floats:
@@ -77,7 +79,9 @@ class Series:
         wanted = second_of_year(moments)
         if linear:
             return np.stack([np.interp(wanted, own, column, period=YEAR_S) for column in values.T], axis=1)
-        found: Floats = values[np.searchsorted(own, wanted, side="right") - 1]  # -1: the step that began before the year
+        found: Floats = values[
+            np.searchsorted(own, wanted, side="right") - 1
+        ]  # -1: the step that began before the year
         return found
 
 
@@ -89,4 +93,5 @@ def second_of_year(moments: Longs) -> Longs:
     day = (dates - years.astype("datetime64[D]")).astype(np.int64)
     leap = ((years + 1).astype("datetime64[D]") - years.astype("datetime64[D]")).astype(np.int64) == 366
     day = np.where(leap & (day >= 59), day - 1, day)
-    return day * DAY_S + moments % DAY_S
+    seconds: Longs = day * DAY_S + moments % DAY_S
+    return seconds

@@ -33,7 +33,9 @@ def read_text(path: Path) -> str:
     if len(data) > MAX_BYTES:
         raise InputError(Problem(f"is larger than {MAX_BYTES / 1e6:g} MB", str(path), fix="give fewer years"))
     if b"\0" in data:
-        raise InputError(Problem("is a binary file", str(path), fix="give a text file (EPW, CSV, JSON), or one in gzip"))
+        raise InputError(
+            Problem("is a binary file", str(path), fix="give a text file (EPW, CSV, JSON), or one in gzip")
+        )
     if not data.strip():
         raise InputError(Problem("is empty", str(path)))
     try:
@@ -78,7 +80,9 @@ class Table:
             raise InputError(Problem(what, self.where(row), name, fix))
         if not low <= value <= high:
             what = f"is {cell} {unit}".rstrip()
-            raise InputError(Problem(what, self.where(row), name, f"it must be {low:g} to {high:g}; is the unit right?"))
+            raise InputError(
+                Problem(what, self.where(row), name, f"it must be {low:g} to {high:g}; is the unit right?")
+            )
         return value
 
 

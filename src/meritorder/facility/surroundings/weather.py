@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -125,5 +124,3 @@ def _vapour(table: Table, dry: Floats) -> Floats:
 def _column(table: Table, index: int, sizes: dict[str, float], usual: str, low: float, high: float) -> Floats:
     size = factor(table, index, sizes, usual)
     return size * table.numbers(index, low / size, high / size, split_unit(table.header[index])[1] or usual)
-
-
