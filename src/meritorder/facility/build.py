@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from meritorder.facility.state import (
     SITE,
     FacilityState,
 )
+from meritorder.facility.surroundings.hours import hours_of
 from meritorder.facility.train import TRAIN, fill_train
 from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
@@ -113,20 +113,6 @@ def _nothing() -> FacilityState:
         clock=records(1, CLOCK),
         parts=records(0, PART),
     )
-
-
-class _Hours(NamedTuple):
-    table: Records
-    step_s: float
-    first: float
-
-
-def hours_of(fleet: Fleet, site: str, span_s: float) -> _Hours:
-    """One entry that holds always."""
-    table = records(1, HOUR)
-    known = fleet.sites[site]
-    table[0] = (15.0, 10.8, known.usd_per_kwh, known.kg_per_kwh)
-    return _Hours(table, 3600.0, 0.0)
 
 
 def _sites(fleet: Fleet, span_s: float) -> tuple[Records, Records]:
