@@ -1,7 +1,7 @@
 """Moist air: saturation, dew point and wet bulb, by the equations of ASHRAE and Newton's method.
 
 ASHRAE Handbook of Fundamentals 2017, chapter 1: saturation pressure eq. 5 and 6, humidity ratio eq. 20, wet bulb eq. 33
-and 35. Arrays of any shape; pascals and degrees Celsius. No closed fit: Stull's is up to 1.2 K off and knows no pressure.
+and 35. Arrays of any shape; pascals and degrees Celsius. No closed fit: Stull's is up to 1.2 K off, at any height.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def wet_bulb(dry_c: npt.ArrayLike, ratio: npt.ArrayLike, pressure_pa: npt.ArrayL
     dry, water, pressure = np.broadcast_arrays(*(np.asarray(x, np.float64) for x in (dry_c, ratio, pressure_pa)))
 
     def off(wet: Floats) -> Floats:
-        return _ratio_at(dry, wet, pressure) - water
+        found: Floats = _ratio_at(dry, wet, pressure) - water
+        return found
 
     return _root(off, np.full(dry.shape, COLDEST_C), np.array(dry))
 
