@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sites import draw, state_with
 
 from meritorder.facility.balance import balance, stored
 from meritorder.facility.parts import set_part
 from meritorder.facility.state import FacilityState
 from meritorder.facility.step import facility_step
-
-from sites import draw, state_with
 
 POWERS = st.fixed_dictionaries(
     {
@@ -33,13 +32,14 @@ POWERS = st.fixed_dictionaries(
         ),
     },
 )
-PLANTS = st.fixed_dictionaries(
-    {
-        "rejection": st.sampled_from(["dry-cooler", "adiabatic", "tower"]),
-        "chillers": st.sampled_from(["none", "air-cooled", "water-cooled"]),
-        "units": st.integers(1, 6),
-        "spare_units": st.integers(0, 2),
-    }
+SIZES = {"units": st.integers(1, 6), "spare_units": st.integers(0, 2)}
+PLANTS = st.one_of(
+    st.fixed_dictionaries({"rejection": st.just(rejection), "chillers": st.sampled_from(chillers), **SIZES})
+    for rejection, chillers in (
+        ("dry-cooler", ["none", "air-cooled"]),
+        ("adiabatic", ["none", "air-cooled"]),
+        ("tower", ["none", "water-cooled"]),
+    )
 )
 COOLING = st.fixed_dictionaries({"air": PLANTS, "liquid_21c": PLANTS, "liquid_45c": PLANTS})
 STEPS = st.lists(
@@ -55,7 +55,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=40)
 @given(POWERS, COOLING, st.one_of(st.none(), st.floats(5e5, 4e6)), STEPS)
 def test_every_step_is_balanced(power: Any, cooling: Any, grid: float | None, steps: Any) -> None:
     state = state_with(power=power, cooling=cooling, **({} if grid is None else {"grid": grid}))
@@ -89,7 +89,7 @@ def check_ranges(state: FacilityState) -> None:
         assert (sites[name] >= -1e-6).all(), name
         assert not np.isnan(sites[name]).any(), name
     for name in ("chiller_w", "fan_w", "pump_w", "water_l_s", "rejected_w", "compressor"):
-        assert (plants[name] >= 0.0).all(), name
+        assert (plants[name] >= -1e-6).all(), name
     assert (rows.stretch >= 1.0).all()
     assert np.isfinite(plants.supply_c).all()
 
@@ -101,7 +101,7 @@ def test_the_balance_sees_what_is_missing() -> None:
         before = stored(state)
         draw(state, 0.7, 1.0)
         facility_step(state, float(state.clock[0].now_s) + 1.0, 1.0)
-    size = float(state.sites[0].facility_w)
+    size = float(state.sites[0].nameplate_w)
     assert balance(state, before, 1.0).worst <= 1e-9
     state.sites[0].grid_w += 1.0
     state.plants[0].rejected_w -= 2.0

@@ -1,4 +1,4 @@
-"""Whether energy is conserved: what is left over in a step, in parts of the step's power.
+"""Whether energy is conserved: what is left over in a step, in parts of the site's power.
 
 electrical: grid + generators + storage + ups + unserved - IT - losses - cooling
 thermal:    heat of rows, rooms, pumps and room fans - rejected - stored since
@@ -27,7 +27,7 @@ class Stored(NamedTuple):
 
 
 class Balance(NamedTuple):
-    """Residuals of a step in parts of the site's facility power, [sites]."""
+    """Residuals of a step in parts of the site's facility power (at least: of its nameplate), [sites]."""
 
     electrical: Floats
     thermal: Floats
@@ -53,7 +53,7 @@ def stored(facility: FacilityState) -> Stored:
 def balance(facility: FacilityState, before: Stored, dt: float) -> Balance:
     """The residuals of the step of `dt` seconds that was made since `before`."""
     sites, plants, rows = facility.sites, facility.plants, facility.rows
-    size = np.maximum(sites.facility_w, 1.0)
+    size = np.maximum(sites.facility_w, sites.nameplate_w)
     sources = sites.grid_w + sites.generator_w + sites.storage_w + sites.ups_w + sites.unserved_w
     electrical = sources - sites.it_w - sites.loss_w - sites.cooling_w
     inside = _by_site(facility, plants.pump_w + plants.inside_fan_w)
