@@ -48,12 +48,14 @@ def command(
 
 def describe(fleet: Fleet, replicas: Mapping[str, Replica], placing: Placement) -> dict[str, Any]:
     """All that `merit check` says, SI units, one entry per pool, site, hall and service."""
+    from meritorder.cli.check_halls import hall_warnings, housing_notes
     from meritorder.cli.check_surroundings import surroundings_facts
     from meritorder.facility.halls.facts import hall_facts
     from meritorder.simulate.ranges import uncertain
 
     pools = {name: _pool_facts(pool, replicas[name]) for name, pool in fleet.pools.items()}
     services = {name: _service_facts(service, fleet, pools) for name, service in fleet.services.items()}
+    halls = [hall for hall in hall_facts(placing) if fleet.sites[hall["site"]].facility is not None]
     return {
         "fleet": fleet.name,
         "policy": fleet.dispatch.policy,
@@ -63,14 +65,15 @@ def describe(fleet: Fleet, replicas: Mapping[str, Replica], placing: Placement) 
         "pools": pools,
         "sites": {name: _site_facts(name, fleet, pools) for name in fleet.sites},
         "surroundings": surroundings_facts(fleet),
-        "halls": [hall for hall in hall_facts(placing) if fleet.sites[hall["site"]].facility is not None],
+        "halls": halls,
         "links": _link_facts(fleet, replicas),
         "services": services,
-        "warnings": _warnings(fleet, pools, services),
+        "warnings": _warnings(fleet, pools, services) + hall_warnings(halls),
         "ranges": uncertain(fleet),
         "notes": list(dict.fromkeys(note for replica in replicas.values() for note in replica.notes))
         + _conversions(fleet, replicas)
         + _ports(fleet, replicas)
+        + housing_notes(fleet)
         + list(placing.notes),
     }
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+_MUCH = 0.1  # of a hall's power, stranded
+
 if TYPE_CHECKING:
     from meritorder.facility.halls.seats import Placement
     from meritorder.fleet.document import Document
@@ -29,7 +31,6 @@ def print_halls(halls: Sequence[Mapping[str, Any]]) -> None:
     from rich.text import Text
 
     from meritorder.cli.output import results
-    from meritorder.units import show
 
     out = results()
     out.print(_halls_table(halls), "")
@@ -37,20 +38,51 @@ def print_halls(halls: Sequence[Mapping[str, Any]]) -> None:
     if not given:
         return
     out.print(_stranded_table(given))
-    words = "Power of the IT nameplate. Usable: by further systems of the kind named. Stranded: by nothing that the site has;"
-    out.print(Text(f"{words} because of"))
     out.print(
-        Text(
-            "power: less than a system needs; cooling: of the row; density: rack_power; space: places; coolant: class.\n"
-        )
+        Text("Watts of IT nameplate. Usable: by so many more of one of the site's machines. Stranded: by none of")
     )
-    for hall in given:
-        lost = sum(hall["stranded_w"].values())
-        if lost > 0.2 * hall["power_w"]:
-            cause = max(hall["stranded_w"], key=lambda one: hall["stranded_w"][one])
+    out.print(
+        Text("them, because of power (less than one needs), cooling, density (of racks), space, or its coolant.\n")
+    )
+
+
+def hall_warnings(halls: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Halls of which much can't be used."""
+    from meritorder.units import show
+
+    found = []
+    for hall in halls:
+        stranded = hall.get("stranded_w", {})
+        lost = sum(stranded.values())
+        if lost > _MUCH * hall.get("power_w", 0.0) and lost:
+            cause = max(stranded, key=lambda one: stranded[one])
             share = f"{show(lost, 'W', 3)} of {show(hall['power_w'], 'W', 3)}"
-            words = f"warning: {hall['site']}, {hall['hall']}: {share} can't be used, most of it by {cause}"
-            out.print(Text(words, style="yellow"), soft_wrap=True)
+            found.append(f"hall {hall['hall']} of {hall['site']}: {share} can't be used, most of it because of {cause}")
+    return found
+
+
+def housing_notes(fleet: Fleet) -> list[str]:
+    """What is assumed of how machines stand, where a site has a building."""
+    notes = {}
+    for pool in fleet.pools.values():
+        if fleet.sites[pool.site].facility is None:
+            continue
+        if pool.accelerator is None:
+            notes["measured"] = "measured machines are taken to be air-cooled nodes of 8 rack units, four a rack"
+            continue
+        chip, name = fleet.accelerators[pool.accelerator], pool.accelerator
+        coolant, supply = chip.loop
+        if chip.coolant == "liquid":
+            known = "a guess of" if chip.stands.coolant_supply is not None else "nobody states its temperature:"
+            words = f"{known} {supply:g} C at its inlet puts it on {coolant}"
+            notes[name] = f"{name}: cooled by liquid, {words}; write `coolant` out under `accelerators` to change that"
+        if chip.housing is None:
+            housing = chip.stands
+            notes[f"{name} racks"] = (
+                f"{name}: no `housing` given, taken to be systems of {housing.system_chips} chips and "
+                f"{housing.rack_units} rack units, {housing.systems_per_rack} a rack"
+            )
+    return list(notes.values())
 
 
 def _halls_table(halls: Sequence[Mapping[str, Any]]) -> Any:

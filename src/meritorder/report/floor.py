@@ -1,4 +1,4 @@
-"""Halls from above: a bar a row, as long as the row's power, with its racks, what is still usable and what is stranded."""
+"""Halls from above: a bar a row, as long as its power, with its racks, what is still usable and what is stranded."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ CAUSES = {
 }
 _COOLED = {"air": "air", "liquid-21c": "liquid at 21 °C", "liquid-45c": "liquid at 45 °C"}
 _SLOTS = 8  # colours of the page
+_SINGLE_ROWS = 24  # a hall with more is drawn with equal neighbours as one bar
 _MOST_LINES = 40  # of a hall
 
 Hall = Mapping[str, Any]
@@ -63,6 +64,8 @@ def _legend(slots: Mapping[str, int], causes: Sequence[str], usable: bool) -> st
 def _hall(hall: Hall, slots: Mapping[str, int]) -> str:
     name = f"{hall['site']}, {hall['hall']}" if hall["given"] else f"{hall['site']}, made to hold its machines"
     groups = hall["row_groups"]
+    if hall["rows"] <= _SINGLE_ROWS:
+        groups = [group | {"count": 1} for group in groups for _ in range(group["count"])]
     lines, first = [], 1
     for group in groups[:_MOST_LINES]:
         lines.append(_row(hall, group, slots, first))
@@ -73,8 +76,8 @@ def _hall(hall: Hall, slots: Mapping[str, int]) -> str:
     return (
         f'<figure class="hall"><figcaption><h3>{safe(name)}</h3><p>{safe(note)}</p></figcaption>'
         f'<div role="img" aria-label="{safe(f"{name}: {note}")}">{"".join(lines)}'
-        f'<div class="scale"><span></span><span>0</span><span>{safe(watts(hall["row_power_w"]))} a row</span></div></div>'
-        "</figure>"
+        f'<div class="scale"><span>row</span><span>0</span><span>{safe(watts(hall["row_power_w"]))} a row</span></div>'
+        "</div></figure>"
     )
 
 
@@ -118,9 +121,8 @@ def _row(hall: Hall, group: Mapping[str, Any], slots: Mapping[str, int], first: 
     for cause, power in group["stranded_w"].items():
         box(power, f'class="stranded" fill="url(#hatch-{cause})"', f"stranded by {cause}: {watts(power)}")
     places = _places(hall, group, slots)
-    times = f"<small>× {count(group['count'])}</small>" if group["count"] > 1 else ""
     return (
-        f'<div class="row"><span>{label}{times}</span><svg width="100%" height="30">'
+        f'<div class="row"><span>{label}</span><svg width="100%" height="33">'
         f'<rect width="100%" height="20" class="busway"/>{"".join(boxes)}{places}</svg></div>'
     )
 
@@ -132,7 +134,7 @@ def _places(hall: Hall, group: Mapping[str, Any], slots: Mapping[str, int]) -> s
     boxes = []
     for place in range(hall["places_in_row"]):
         css = f"slot-{owners[place]}" if place < len(owners) else "empty"
-        boxes.append(f'<rect x="{place * width:.3f}%" width="{width:.3f}%" y="23" height="6" class="place {css}"/>')
+        boxes.append(f'<rect x="{place * width:.3f}%" width="{width:.3f}%" y="22" height="7" class="place {css}"/>')
     return (
         f"<g><title>{count(group['places_taken'])} of {hall['places_in_row']} places taken</title>{''.join(boxes)}</g>"
     )

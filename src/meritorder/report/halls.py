@@ -43,6 +43,7 @@ def render(facts: Mapping[str, Any]) -> str:
         nav="",
         main=_cards(given) + "".join(parts),
         figures="{}",
+        hint="",
     )
 
 
@@ -83,7 +84,8 @@ def _table(given: Sequence[Mapping[str, Any]]) -> str:
     if not given:
         return ""
     columns = ["Hall", ">Places taken", ">IT nameplate", ">Of its power", ">Usable", "By"]
-    columns += [f">Stranded by {cause}" for cause in CAUSES]
+    causes = [cause for cause in CAUSES if any(hall["stranded_w"][cause] >= 1 for hall in given)]
+    columns += [f">Stranded by {cause}" for cause in causes]
     rows = []
     for hall in given:
         kind = hall["deployable"] if hall["deployable_w"] >= 1 else ""
@@ -95,7 +97,7 @@ def _table(given: Sequence[Mapping[str, Any]]) -> str:
             watts(hall["deployable_w"]) if kind else NONE,
             safe(f"{count(hall['further_systems'][kind])} {kind}") if kind else NONE,
         ]
-        rows.append([*row, *(watts(w) if w >= 1 else NONE for w in (hall["stranded_w"][c] for c in CAUSES))])
+        rows.append([*row, *(watts(w) if w >= 1 else NONE for w in (hall["stranded_w"][c] for c in causes))])
     caption = (
         "Usable: the most that further systems of one of the site's machines can have. "
         "Stranded: what is left of the free power, put down to the limit in its way."
