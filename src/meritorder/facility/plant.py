@@ -64,6 +64,7 @@ PLANT = np.dtype(
         ("house_w", "f8"),  # ventilation, lights and controls of its rooms: always
         # set before each step, for the envelope
         ("rows_w", "f8"),  # heat that comes to it from rows
+        ("capacity_w", "f8"),  # heat of rows and rooms that it could remove now
         ("rows_most_w", "f8"),  # the same with all machines at their most
         # state
         ("supply_c", "f8"),
