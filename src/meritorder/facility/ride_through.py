@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meritorder.facility.loop import exchange, own_w
-from meritorder.facility.removal import flow_of, pumps_w
+from meritorder.facility.removal import affinity, flow_of, pumps_w
 from meritorder.records import Records
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -34,7 +34,7 @@ def ride_through_s(plant: Records, row: Records, lost: Loss, to_c: float | None 
     limit = float(row.limit_c) if to_c is None else to_c
     size, heat = float(row.design_w), float(own_w(plant, row))
     flow = flow_of(plant, heat / size)
-    mover = float(plant.mover * size * flow**plant.mover_exponent)
+    mover = float(plant.mover * size * affinity(flow))
     plate, coolant = float(plant.plate_j_k * size), float(plant.secondary_j_k * size)
     if lost == "cdu":
         away = limit + float(plant.plate_k) - float(row.cold_plate_c)

@@ -36,7 +36,6 @@ class Class(NamedTuple):
     exchange_k: float
     primary_k: float
     mover: float
-    mover_exponent: float
     flow_floor: float
     pump: float
     house: float
@@ -44,11 +43,11 @@ class Class(NamedTuple):
 
 CLASSES: dict[Coolant, Class] = {
     # ASHRAE's recommended limit of 27 C; heat sinks and chassis of 80 kJ/K for 10 kW [G]; coils 6 K [G]; fans [T].
-    "air": Class(27.0, 25.0, 8.0, 60.0, 40.0, 180.0, 30.0, 12.0, 6.0, 8.0, 0.06, 2.7, 0.4, 0.012, 0.01),
+    "air": Class(27.0, 25.0, 8.0, 60.0, 40.0, 180.0, 30.0, 12.0, 6.0, 8.0, 0.06, 0.4, 0.012, 0.01),
     # Flow [C]: 3.6 K; CDU 4 K [G]; cold plates and water in them [G].
-    "liquid-21c": Class(21.0, 21.0, 1.5, 25.0, 40.0, 180.0, 10.0, 3.6, 4.0, 5.0, 0.012, 2.5, 0.4, 0.014, 0.01),
+    "liquid-21c": Class(21.0, 21.0, 1.5, 25.0, 40.0, 180.0, 10.0, 3.6, 4.0, 5.0, 0.012, 0.4, 0.014, 0.01),
     # Flow [C]: 9.6 K.
-    "liquid-45c": Class(45.0, 40.0, 1.0, 25.0, 40.0, 180.0, 15.0, 9.6, 4.0, 10.0, 0.010, 2.5, 0.4, 0.010, 0.01),
+    "liquid-45c": Class(45.0, 40.0, 1.0, 25.0, 40.0, 180.0, 15.0, 9.6, 4.0, 10.0, 0.010, 0.4, 0.010, 0.01),
 }
 # Approach (K) [A] and fans (W per W) by what rejects the heat.
 APPROACH_K = {"dry-cooler": 10.0, "adiabatic": 10.0, "tower": 5.0, "closed-tower": 6.5}
@@ -117,7 +116,7 @@ def fill_loops(rows: Records, plants: Records) -> None:
 def _loops(plant: Records, kind: Class) -> None:
     plant.plate_k, plant.secondary_k = kind.plate_k, kind.secondary_k
     plant.exchange_k, plant.primary_k = kind.exchange_k, kind.primary_k
-    plant.flow_floor, plant.mover_exponent = kind.flow_floor, kind.mover_exponent
+    plant.flow_floor = kind.flow_floor
     plant.plate_j_k = kind.plate_j_k
     plant.secondary_j_k = kind.secondary_s / kind.secondary_k
     plant.primary_j_k = kind.primary_s / kind.primary_k
