@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 
-from meritorder.compiled import compiled, inlined
+from meritorder.compiled import inlined
 from meritorder.facility.plant import AIR
 from meritorder.facility.removal import affinity, flow_of
 from meritorder.records import Records
