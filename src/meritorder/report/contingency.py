@@ -23,8 +23,8 @@ def lead(told: Mapping[str, Any]) -> str:
     return (
         f"One thing is lost at a time, at {seconds(window['loss_s'])} of the traffic, in the middle of its busiest "
         f"{seconds(window['stop_s'] - window['peak_s'])}, for {lasted} (machines then load their weights); "
-        f"simulated from {seconds(window['start_s'])} to {seconds(window['stop_s'])}. A service breaks if less of the requests that "
-        "arrive meanwhile are within target than it wants, and without the loss it had kept its level."
+        f"simulated from {seconds(window['start_s'])} to {seconds(window['stop_s'])}. A service breaks if less of the "
+        "requests that arrive meanwhile are within target than it wants, and without the loss it had kept its level."
     )
 
 
