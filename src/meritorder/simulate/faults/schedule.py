@@ -141,11 +141,10 @@ def _laid_out(entries: list[_Entry]) -> Outages:
     """In the order of time; at equal times as they were found."""
     entries = sorted(entries, key=lambda entry: entry.time_s)
     result = records(len(entries), OUTAGE)
-    first = 0
-    for row, entry in zip(result, entries, strict=True):
-        row.time, row.kind, row.cause, row.part = entry.time_s, entry.kind, entry.cause, entry.part
-        row.factor, row.until = entry.factor, entry.until_s
-        row.first, row.count = first, len(entry.replicas)
-        first += len(entry.replicas)
+    result.time, result.kind = [entry.time_s for entry in entries], [entry.kind for entry in entries]
+    result.cause, result.part = [entry.cause for entry in entries], [entry.part for entry in entries]
+    result.factor, result.until = [entry.factor for entry in entries], [entry.until_s for entry in entries]
+    result["count"] = [len(entry.replicas) for entry in entries]
+    result.first = np.cumsum(result["count"]) - result["count"]
     hit = np.concatenate([np.zeros(0, np.int64), *(entry.replicas for entry in entries)])
     return Outages(result, hit.astype(np.int32))
