@@ -62,8 +62,11 @@ def steady(mtbf_s: float, mttr_s: float) -> float:
 def pools_availability(result: Result) -> list[dict[str, Any]]:
     """For each pool: share of replica time up, times that replicas fell, and seconds down by the cause that began it.
 
-    Seconds that rows were off, too hot or without power, are what is down beyond the outages.
+    Seconds that rows were off, too hot or without power, are what is down beyond the outages. Empty where nothing was
+    to break.
     """
+    if result.outages is None or result.down_s is None:
+        return []
     found = downtime(result.outages, result.span_s)
     firsts = np.cumsum([0, *(pool.replicas for pool in result.fleet.pools.values())])
     tables = []

@@ -133,4 +133,3 @@ def test_the_loss_of_its_only_site_breaks_a_service() -> None:
         assert "breaks fast" in by_name[loss]["words"]
     for loss in ("toronto", "AMD"):
         assert all(row["verdict"] == "holds" for row in by_name[loss]["services"].values())
-    assert {row["delayed"] for row in by_name["dallas"]["services"].values()} != {0}
