@@ -65,7 +65,9 @@ def _site_metrics(run: Run) -> list[Metric]:
     if not run.summary.get("sites"):
         return []
     of_services = [
-        Metric(f"by_service.{name}.{key}", f"{label} per 1,000 tokens, {name}", unit, "lower", ("by_service", name, key))
+        Metric(
+            f"by_service.{name}.{key}", f"{label} per 1,000 tokens, {name}", unit, "lower", ("by_service", name, key)
+        )
         for name in run.services
         for key, label, unit in (("j_per_ktok", "Facility energy", "J"), ("gco2_per_ktok", "Carbon", "g CO2"))
     ]

@@ -86,7 +86,11 @@ def _mean_context(result: Result) -> float:
 
 
 def _tokens(
-    pool: npt.NDArray[np.int32], service: npt.NDArray[np.int32], tokens: npt.NDArray[np.int64], pools: int, services: int
+    pool: npt.NDArray[np.int32],
+    service: npt.NDArray[np.int32],
+    tokens: npt.NDArray[np.int64],
+    pools: int,
+    services: int,
 ) -> Floats:
     sent = pool >= 0
     cell = pool[sent].astype(np.int64) * services + service[sent]

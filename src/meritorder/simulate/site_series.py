@@ -26,7 +26,7 @@ class SiteSeries:
     bin_s: float
 
     def mean(self, name: str) -> Floats:
-        """The mean over each bin of what `name` is the integral of [sites, bins]; NaN in bins that nothing fell into."""
+        """The mean over each bin of what `name` is the integral of [sites, bins]; NaN in empty bins."""
         seconds = self.values["seconds"]
         out = np.full_like(seconds, np.nan)
         return np.divide(self.values[name], seconds, out=out, where=seconds > 0)
@@ -93,7 +93,7 @@ def deeds(result: Result) -> tuple[list[Deed], int]:
 
 
 def spans(done: Iterable[Deed], end_s: float) -> list[tuple[Deed, float]]:
-    """Each deed that puts or leaves a lever in use, with the seconds until the next one on the same target or the end."""
+    """Deeds that put a lever to use or change how far, and the seconds until the next on the same target, or the end."""
     last: dict[tuple[str, int, str, str], Deed] = {}
     found = []
     for deed in done:
