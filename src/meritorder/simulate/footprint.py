@@ -45,11 +45,11 @@ def footprints(result: Result, books: Accounts) -> dict[str, dict[str, float | N
         "gco2_per_ktok": 1000.0 * totals["carbon_kg"],
         "l_per_ktok": totals["water_l"],
     }
-    return {
-        name: {key: float(values[i]) for key, values in totals.items()}
-        | {key: float(values[i] / output[i]) if output[i] else None for key, values in per.items()}
-        for i, name in enumerate(result.fleet.services)
-    }
+    found: dict[str, dict[str, float | None]] = {}
+    for i, name in enumerate(result.fleet.services):
+        found[name] = {key: float(values[i]) for key, values in totals.items()}
+        found[name] |= {key: float(values[i] / output[i]) if output[i] else None for key, values in per.items()}
+    return found
 
 
 def shares(result: Result) -> Floats:
@@ -94,4 +94,5 @@ def _tokens(
 ) -> Floats:
     sent = pool >= 0
     cell = pool[sent].astype(np.int64) * services + service[sent]
-    return np.bincount(cell, tokens[sent], pools * services).reshape(pools, services)
+    found: Floats = np.bincount(cell, tokens[sent], pools * services).astype(np.float64)
+    return found.reshape(pools, services)

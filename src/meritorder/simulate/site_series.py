@@ -93,7 +93,7 @@ def deeds(result: Result) -> tuple[list[Deed], int]:
 
 
 def spans(done: Iterable[Deed], end_s: float) -> list[tuple[Deed, float]]:
-    """Deeds that put a lever to use or change how far, and the seconds until the next on the same target, or the end."""
+    """Deeds that put a lever to use or change how far, and the seconds until the next on their target, or the end."""
     last: dict[tuple[str, int, str, str], Deed] = {}
     found = []
     for deed in done:

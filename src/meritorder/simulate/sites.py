@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from meritorder.control.state import LEVERS
-from meritorder.facility.state import FIRST_AT, FACILITY_SERIES, LIMITS
+from meritorder.facility.plant import COOLANTS
+from meritorder.facility.state import FACILITY_SERIES, FIRST_AT, LIMITS, FacilityState
 from meritorder.simulate.site_series import Deed, SiteSeries, deeds, seconds_covered, site_series, spans
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ def sites(result: Result) -> dict[str, dict[str, Any]]:
 
     `it_...`: at the machines; `facility_...`: IT, electrical losses and cooling; `grid_...`: at the meter, after
     generators and batteries, which is what the contract, money and carbon count.
-    `pue`: facility over IT energy of the run; `pue_hours`: {low, median, high}: 5th, 50th and 95th percentile over time.
+    `pue`: facility over IT energy of the run; `pue_hours`: {low, median, high}: percentiles 5, 50, 95 over time.
     `compressors`: by class of coolant {on_s: bins with compressors on, full_load_s: as if at full load}.
     `limits`: seconds that IT power was within 5 % of what the site may draw, by what limits it; `over_s` beyond it.
     `levers`: see `_levers`.
@@ -52,7 +54,9 @@ def sites(result: Result) -> dict[str, dict[str, Any]]:
             "pue_hours": _spread(series.ratio("facility_j", "it_j")[index]),
             "dry_bulb_c": _spread(series.mean("dry_c_s")[index]),
             "wet_bulb_c": _spread(series.mean("wet_c_s")[index]),
-            "compressors": _compressors(series, index),
+            "compressors": _compressors(
+                series, index, {COOLANTS[i] for i in facility.plants.coolant[_mine(facility, index)]}
+            ),
             **_limits(series, index),
             "levers": _levers([deed for deed in done if deed.site == name], result.span_s),
         }
@@ -63,13 +67,20 @@ def sites(result: Result) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _compressors(series: SiteSeries, site: int) -> dict[str, dict[str, float]]:
+def _compressors(series: SiteSeries, site: int, classes: Collection[str]) -> dict[str, dict[str, float]]:
+    """Of the classes of coolant that the site has a plant for."""
     seconds = series.values["seconds"][site]
     found = {}
-    for coolant, key in COMPRESSORS.items():
+    for coolant, key in ((name, key) for name, key in COMPRESSORS.items() if name in classes):
         work = series.values[key][site]
         found[coolant] = {"on_s": float(seconds[work > _ON * seconds].sum()), "full_load_s": float(work.sum())}
     return found
+
+
+def _coolants(facility: FacilityState, site: int) -> set[str]:
+    """Classes of coolant that a site has a plant for."""
+    first, count = int(facility.sites[site].first_plant), int(facility.sites[site].plant_count)
+    return {COOLANTS[coolant] for coolant in facility.plants.coolant[first : first + count]}
 
 
 def _limits(series: SiteSeries, site: int) -> dict[str, Any]:

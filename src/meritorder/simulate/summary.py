@@ -33,8 +33,8 @@ def summarise(result: Result) -> dict[str, Any]:
     Counts: `requests` = `completed` + `rejected` (too long) + `shed` + `cancelled` + `unreached` + `lost`.
     Latencies `ttft_s, tpot_s, e2e_s, queue_s`: {mean, p50, p90, p95, p99, max} over completed requests (see
     `columns.latency`; percentiles see `spread.spread`). Tokens are those of completed requests. `energy_j` is IT
-    energy, idle and dynamic, of all replicas over the span; `facility_energy_j` is that with losses and cooling, computed
-    by the site model or by a constant PUE. `sites`: see `sites.sites`, empty without a site model.
+    energy, idle and dynamic, of all replicas over the span; `facility_energy_j` is that with losses and cooling, by
+    the site model or a constant PUE. `sites`: see `sites.sites`, empty without a site model.
     `cost_usd` = owning or renting all replicas over the span + facility energy + its carbon + what metered APIs charge
     (`costs`: the parts).
     `goodput`: completed requests and their output tokens within targets, a second of the span; `usd_per_mtok` shares
