@@ -171,7 +171,7 @@ def _plants(fleet: Fleet, placed: Placement, rows: Records) -> Records:
             heat += ROOM_HEAT * float(rows.max_w[here].sum())
         spec = getattr(facility.cooling, COOLING_KEYS[coolant])
         shelf = facility.power.shelf
-        heat *= (1.0 + (full_loss(shelf) if shelf else 0.0)) / facility.power.oversubscription
+        heat *= 1.0 + (full_loss(shelf) if shelf else 0.0)
         fill_plant(plants[index], spec, COOLANTS[coolant], heat, design_weather(list(fleet.sites.values())[site]))
     fill_loops(rows, plants)
     return plants
