@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 
+# Requests handled at a time: the temporary arrays stay small.
+_CHUNK = 1 << 16
+
 
 def footprints(result: Result, books: Accounts) -> dict[str, dict[str, float | None]]:
     """By service: `it_energy_j`, `facility_energy_j`, `carbon_kg`, `water_l`, and those per thousand output tokens.
@@ -55,11 +58,15 @@ def footprints(result: Result, books: Accounts) -> dict[str, dict[str, float | N
 def shares(result: Result) -> Floats:
     """Part of each pool that each service took [pools, services]; rows sum to 1, or to 0 where nobody was served."""
     pools, services = len(result.fleet.pools), len(result.fleet.services)
-    started = ~np.isnan(result.start_s)
-    computed = np.maximum(result.trace.prompt_tokens.astype(np.int64) - result.hit_tokens, 0)
-    prompts = _tokens(result.pool, result.service, computed * started, pools, services)
-    finished = result.trace.output_tokens * (result.status == Status.COMPLETED)
-    outputs = _tokens(decoded_in(result), result.service, finished, pools, services)
+    prompts, outputs = np.zeros((pools, services)), np.zeros((pools, services))
+    last = decoded_in(result)
+    for low in range(0, len(result.status), _CHUNK):
+        part = slice(low, low + _CHUNK)
+        computed = np.maximum(result.trace.prompt_tokens[part] - result.hit_tokens[part], 0)
+        computed[np.isnan(result.start_s[part])] = 0
+        _add(prompts, result.pool[part], result.service[part], computed)
+        done = result.trace.output_tokens[part] * (result.status[part] == Status.COMPLETED)
+        _add(outputs, last[part], result.service[part], done)
     context = _mean_context(result)
     busy, running = (result.series[key].sum(axis=1) for key in ("busy_s", "running_s"))
     batch = np.divide(running, busy, out=np.ones(pools), where=busy > 0)
@@ -85,14 +92,10 @@ def _mean_context(result: Result) -> float:
     return float(result.trace.prompt_tokens.mean() + result.trace.output_tokens.mean() / 2)
 
 
-def _tokens(
-    pool: npt.NDArray[np.int32],
-    service: npt.NDArray[np.int32],
-    tokens: npt.NDArray[np.int64],
-    pools: int,
-    services: int,
-) -> Floats:
+def _add(
+    sums: Floats, pool: npt.NDArray[np.int32], service: npt.NDArray[np.int32], tokens: npt.NDArray[np.integer]
+) -> None:
+    """Add tokens to the sums by pool and service."""
     sent = pool >= 0
-    cell = pool[sent].astype(np.int64) * services + service[sent]
-    found: Floats = np.bincount(cell, tokens[sent], pools * services).astype(np.float64)
-    return found.reshape(pools, services)
+    cell = pool[sent] * np.int32(sums.shape[1]) + service[sent]
+    sums += np.bincount(cell, tokens[sent], sums.size).reshape(sums.shape)

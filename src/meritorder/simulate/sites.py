@@ -54,9 +54,7 @@ def sites(result: Result) -> dict[str, dict[str, Any]]:
             "pue_hours": _spread(series.ratio("facility_j", "it_j")[index]),
             "dry_bulb_c": _spread(series.mean("dry_c_s")[index]),
             "wet_bulb_c": _spread(series.mean("wet_c_s")[index]),
-            "compressors": _compressors(
-                series, index, {COOLANTS[i] for i in facility.plants.coolant[_mine(facility, index)]}
-            ),
+            "compressors": _compressors(series, index, _coolants(facility, index)),
             **_limits(series, index),
             "levers": _levers([deed for deed in done if deed.site == name], result.span_s),
         }
