@@ -82,7 +82,7 @@ def test_lost_and_held_requests_are_counted_by_cause(result, summary):
     assert summary["lost"] == sum(row["lost"] for row in rows) == 3
     assert sum(row["lost_by_cause"].get("feed", 0) for row in rows) == 3
     assert sum(row["refused_by_cause"].get("short of power", 0) for row in rows) == 2
-    assert sum(row["retried"] for row in rows) == sum(row["saved"] for row in rows) == 5
+    assert sum(row["sent_anew"] for row in rows) == sum(row["delayed"] for row in rows) == 5
     assert sum(row["held"]["requests"] for row in rows) == 4
     failed = sum(row["requests"] * (1 - row["availability"]) for row in rows)
     assert failed == pytest.approx(5)

@@ -50,7 +50,7 @@ def footprint_table(run: Run) -> str:
                 *(number(row[key]) for key in ("it_j_per_ktok", "j_per_ktok", "gco2_per_ktok", "l_per_ktok")),
                 share(row["availability"]),
                 count(row["lost"]),
-                count(row["retried"]),
+                count(row["sent_anew"]),
                 count(row["held"]["requests"]),
                 seconds(row["held"]["held_s"]["p50"]),
             ]

@@ -41,7 +41,7 @@ def fate_lines(run: Run) -> list[str]:
         refused = {cause: n for cause, n in row["refused_by_cause"].items() if cause != "overloaded"}
         if refused:
             parts.append(f"{count(sum(refused.values()))} refused ({_causes(refused)})")
-        if row["retried"]:
+        if row["sent_anew"]:
             parts.append(f"{count(row['retried'])} sent anew after a failure, {count(row['saved'])} of them completed")
         if row["held"]["requests"]:
             held = row["held"]["held_s"]

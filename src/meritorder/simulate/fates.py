@@ -1,4 +1,4 @@
-"""What became of a service's requests besides being served: lost, refused and held, with the cause."""
+"""What became of a service's requests besides being served: lost, refused, sent anew and held, with the cause."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from meritorder.simulate.availability import pools_availability, requests_by_cause
 from meritorder.simulate.faults.causes import CAUSES, NONE_USABLE, SHORT_OF_POWER
 from meritorder.simulate.result import Status
 from meritorder.simulate.spread import spread
@@ -14,31 +15,42 @@ from meritorder.simulate.spread import spread
 if TYPE_CHECKING:
     from meritorder.simulate.result import Result
 
+_WANTING = frozenset(CAUSES[cause] for cause in (SHORT_OF_POWER, NONE_USABLE))
+
 
 def fates(result: Result, mine: npt.NDArray[np.bool_]) -> dict[str, Any]:
     """Of the requests in the mask `mine`.
 
-    `lost_by_cause`, `refused_by_cause`: counts. `retried`: sent anew because a machine failed, and `saved`: those of
-    them that completed. `held`: {requests, held_s: spread}, kept waiting in the gateway for power, price or carbon.
+    `lost_by_cause`, `refused_by_cause`: counts. `sent_anew`: because a machine failed; `delayed`: those of them that
+    completed. `held`: {requests, held_s: spread}, kept waiting in the gateway for power, price or carbon.
     `availability`: the share that was neither lost nor refused for want of power or machines.
     """
-    status, cause = result.status[mine], result.cause[mine]
-    lost, refused = cause[status == Status.LOST], cause[status == Status.SHED]
-    again = result.attempts[mine] > 0
+    known = requests_by_cause(result, mine)
     held = result.parked_s[mine]
-    failed = len(lost) + int(np.isin(refused, (SHORT_OF_POWER, NONE_USABLE)).sum())
+    held = held[held > 0]
+    refused = sum(count for cause, count in known["refused_by_cause"].items() if cause in _WANTING)
+    failed = known["ended"][Status.LOST.name.lower()] + refused
     return {
-        "lost_by_cause": by_cause(lost),
-        "refused_by_cause": by_cause(refused),
-        "retried": int(again.sum()),
-        "saved": int((again & (status == Status.COMPLETED)).sum()),
-        "held": {"requests": int((held > 0).sum()), "held_s": spread(held[held > 0])},
-        "availability": 1.0 - failed / len(status) if len(status) else None,
+        **{key: known[key] for key in ("lost_by_cause", "refused_by_cause", "sent_anew", "delayed")},
+        "held": {"requests": len(held), "held_s": spread(held)},
+        "availability": 1.0 - failed / known["requests"] if known["requests"] else None,
     }
 
 
-def by_cause(causes: npt.NDArray[np.uint8]) -> dict[str, int]:
-    """Counts by the name of the cause, the most frequent first."""
-    counts = np.bincount(causes, minlength=len(CAUSES))
-    found = {name or "not said": int(count) for name, count in zip(CAUSES, counts, strict=False) if count}
-    return dict(sorted(found.items(), key=lambda item: -item[1]))
+def downtimes(result: Result) -> dict[str, dict[str, Any]]:
+    """By pool: `availability` (share of replica time up), `falls`, `down_s` of its replicas together, `down_by_cause`.
+
+    Empty where nothing was to break.
+    """
+    return {
+        row["pool"]: {
+            "availability": row["availability"],
+            "falls": row["falls"],
+            "down_s": row["replica_down_s"],
+            "down_by_cause": row["replica_down_s_by_cause"],
+        }
+        for row in pools_availability(result)
+    }
+
+
+NO_DOWNTIME: dict[str, Any] = {"availability": 1.0, "falls": 0, "down_s": 0.0, "down_by_cause": {}}

@@ -13,9 +13,13 @@ from meritorder.fleet.schema import Fleet
 from meritorder.perf.compile import compile_replica
 from meritorder.perf.replica import Replica
 from meritorder.problems import InputError, Problem
+from meritorder.simulate.around import Around, around
+from meritorder.simulate.faults.outage import Outages
 from meritorder.simulate.kernel.loop import run
-from meritorder.simulate.kernel.memory import UNBORN, SimState
+from meritorder.simulate.kernel.memory import UNBORN, SimState, Site
 from meritorder.simulate.kernel.prepare import prepare
+from meritorder.simulate.kernel.surround import site_of
+from meritorder.simulate.kernel.tick import end
 from meritorder.simulate.result import SERIES, Result, Status
 from meritorder.simulate.services import services_of
 from meritorder.simulate.start import start
@@ -36,11 +40,13 @@ def simulate(
     bins: int = 240,
     progress: Progress | None = None,
     replicas: tuple[Replica, ...] | None = None,
+    outages: Outages | None = None,
 ) -> Result:
     """Run `trace` on `fleet` request by request in virtual time.
 
     `policy` replaces the fleet's own. `progress(seconds of virtual time, requests ended)` is called now and then.
-    `replicas`, one per pool, replace the compiled ones. The same inputs and seed give the same bits.
+    `replicas`, one per pool, replace the compiled ones, `outages` those of the fleet's faults. The same inputs and seed
+    give the same bits.
     Raises InputError where the trace can't be run on the fleet.
     """
     if bins < 1:
@@ -51,17 +57,20 @@ def simulate(
         replicas = tuple(compile_replica(fleet, name) for name in fleet.pools)
     service = services_of(fleet, trace, seed)
     state = start(fleet, replicas, dispatch, trace, seed)
-    sim = prepare(fleet, state, replicas, trace, service, bins)
-    run(state, sim, 0)  # compiles or loads machine code, which is no part of the kernel's time
+    about = around(fleet, replicas, trace.duration_s, seed, outages)
+    check_roles(fleet, about)
+    sim = prepare(fleet, state, replicas, trace, service, bins, about)
+    site = site_of(about)
+    run(state, sim, site, 0)  # compiles or loads machine code, which is no part of the kernel's time
     wall_s = 0.0
     more = True
     while more:
         before = time.perf_counter()
-        more = run(state, sim, SLICE)
+        more = run(state, sim, site, SLICE)
         wall_s += time.perf_counter() - before
         if progress is not None:
             progress(float(sim.clock[0].now), len(trace) - int(sim.clock[0].unfinished))
-    return _result(fleet, trace, replicas, dispatch, seed, service, state, sim, wall_s)
+    return _result(fleet, trace, replicas, dispatch, seed, service, state, sim, site, about, wall_s)
 
 
 def check(trace: Trace) -> None:
@@ -99,6 +108,15 @@ def check(trace: Trace) -> None:
         raise InputError(problems)
 
 
+def check_roles(fleet: Fleet, about: Around) -> None:
+    """Raise InputError where pools with roles meet what the kernel can't do with them."""
+    roles = [name for name, pool in fleet.pools.items() if pool.role != "both"]
+    built = any(site.facility is not None for site in fleet.sites.values())
+    if roles and (built or len(about.outages.outages)):
+        what = "machines that may fail can't be simulated where prompts are computed apart from decoding"
+        raise InputError(Problem(what, key=f"pools.{roles[0]}.role", fix="leave out `faults` and `facility`, or roles"))
+
+
 def _result(
     fleet: Fleet,
     trace: Trace,
@@ -108,6 +126,8 @@ def _result(
     service: np.ndarray[tuple[int], np.dtype[np.int32]],
     state: FleetState,
     sim: SimState,
+    site: Site,
+    about: Around,
     wall_s: float,
 ) -> Result:
     q, clock = sim.requests, sim.clock[0]
@@ -128,6 +148,10 @@ def _result(
         returned = sim.returns.tokens
         return_s = np.where(returned > 0, sim.returns.seconds, np.nan)
     sent = replica >= 0
+    span_s = float(max(clock.now, np.nanmax(q.finish, initial=0.0)))
+    if about.ticks:
+        end(state, sim, site, span_s)
+    h = sim.health
     return Result(
         fleet=fleet,
         trace=trace,
@@ -143,9 +167,9 @@ def _result(
         first_s=q.first,
         finish_s=q.finish,
         preemptions=q.preempted,
-        attempts=np.zeros(len(q), np.uint8),
-        cause=np.zeros(len(q), np.uint8),
-        parked_s=np.zeros(len(q)),
+        attempts=q.attempts,
+        cause=np.where((status == Status.LOST) | (status == Status.SHED), q.cause, 0).astype(np.uint8),
+        parked_s=sim.parked_s if len(sim.parked_s) else np.zeros(len(q)),
         hit_tokens=q.hit,
         returned_tokens=returned,
         return_s=return_s,
@@ -155,8 +179,13 @@ def _result(
         reason=q.reason,
         bin_s=float(clock.bin_s),
         series={name: sim.series[name].copy() for name in SERIES},
-        span_s=float(max(clock.now, np.nanmax(q.finish, initial=0.0))),
+        span_s=span_s,
         wall_s=wall_s,
         events=int(clock.handled),
         iterations=int(clock.iterations),
+        facility=site.facility if len(site.facility.sites) else None,
+        control=site.control if len(site.facility.sites) else None,
+        placing=about.placed,
+        outages=about.outages if about.ticks else None,
+        down_s=h.down_s + (h.down > 0) * (span_s - h.since) if about.ticks else None,
     )

@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from meritorder import __version__
-from meritorder.dispatch.reasons import REASONS
+from meritorder.facility.halls.facts import hall_facts
 from meritorder.simulate.accounts import Accounts, accounts
 from meritorder.simulate.columns import LATENCIES, columns, latency
-from meritorder.simulate.fates import fates
+from meritorder.simulate.fates import NO_DOWNTIME, downtimes, fates
 from meritorder.simulate.footprint import footprints
 from meritorder.simulate.limits import miss_causes, pool_limits
 from meritorder.simulate.result import Status
+from meritorder.simulate.routing import routing
 from meritorder.simulate.series import bin_widths, per_second
 from meritorder.simulate.service_level import Target, Verdict, Verdicts, attainment, judge
 from meritorder.simulate.sites import sites
@@ -112,10 +113,11 @@ def summarise(result: Result) -> dict[str, Any]:
         "carbon_kg": float(books.carbon_kg.sum()),
         "water_l": float(books.water_l.sum()),
         "sites": sites(result),
+        "halls": hall_facts(result.placing) if result.placing is not None else [],
         "by_service": by_service,
         "by_pool": by_pool,
         "by_site": _by_site(result, books),
-        "routing": _routing(result),
+        "routing": routing(result),
         "transfers": transfers(result),
         "returns": returns(result),
         "limits": {
@@ -217,6 +219,7 @@ def _pool_rows(result: Result, books: Accounts) -> dict[str, dict[str, Any]]:
     bins = result.series["kv_token_s"].shape[1]
     peaks = per_second(result.series["kv_token_s"], bin_widths(bins, result.bin_s, result.span_s)).max(axis=1)
     rows: dict[str, dict[str, Any]] = {}
+    down = downtimes(result)
     for i, (name, spec) in enumerate(result.fleet.pools.items()):
         machine = result.replicas[i]
         replica_s = spec.replicas * result.span_s
@@ -255,6 +258,7 @@ def _pool_rows(result: Result, books: Accounts) -> dict[str, dict[str, Any]]:
             "usd_per_mtok": _ratio(books.cost_usd[i] * 1e6, output[i]),
             "carbon_kg": float(books.carbon_kg[i]),
             "water_l": float(books.water_l[i]),
+            **down.get(name, NO_DOWNTIME),
         }
     return rows
 
@@ -279,32 +283,6 @@ def _by_site(result: Result, books: Accounts) -> dict[str, dict[str, Any]]:
             "water_l": float(books.water_l[mine].sum()),
         }
     return rows
-
-
-def _routing(result: Result) -> dict[str, dict[str, dict[str, Any]]]:
-    """Service -> pool -> how many requests went there and for which reasons; pairs without requests left out."""
-    pools = list(result.fleet.pools)
-    reasons = max(len(REASONS), int(result.reason.max(initial=0)) + 1)
-    shape = (len(result.fleet.services), len(pools), reasons)
-    sent = result.pool >= 0
-    cell = result.service[sent] * np.int32(len(pools) * reasons) + result.pool[sent] * np.int32(reasons)
-    cell += result.reason[sent]
-    counts = np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape)
-    table: dict[str, dict[str, dict[str, Any]]] = {}
-    for i, service in enumerate(result.fleet.services):
-        table[service] = {
-            pool: {
-                "requests": int(counts[i, j].sum()),
-                "reasons": {_phrase(k): int(c) for k, c in enumerate(counts[i, j]) if c},
-            }
-            for j, pool in enumerate(pools)
-            if counts[i, j].any()
-        }
-    return table
-
-
-def _phrase(reason: int) -> str:
-    return REASONS[reason] if reason < len(REASONS) else f"reason {reason}"
 
 
 def _ratio(value: float, base: float) -> float | None:
