@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from control.plant import Plant
 from control.small_fleet import fleet
 

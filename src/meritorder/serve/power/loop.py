@@ -6,13 +6,26 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
+from prometheus_client.core import Metric
+
 from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
 from meritorder.serve.books.books import Books
 from meritorder.serve.power.driver import DriverError, PowerDriver, driver_of
 from meritorder.serve.power.site import LiveSites
+from meritorder.serve.power.told import metrics
 
 logger = logging.getLogger("meritorder.power")
+
+
+def controls_power(fleet: Fleet) -> bool:
+    """Whether anything of the fleet needs the loop from the start; a mere `power_limit` is kept by the books alone."""
+    sites, pools = fleet.sites.values(), fleet.pools.values()
+    return (
+        any(site.facility or site.demand_response or site.price or site.carbon for site in sites)
+        or any(service.flexible is not None for service in fleet.services.values())
+        or any(pool.endpoint is not None and pool.endpoint.power is not None for pool in pools)
+    )
 
 
 class PowerLoop:
@@ -33,6 +46,10 @@ class PowerLoop:
         self.failures = [0] * len(fleet.pools)  # of drivers so far
         self.measured: dict[int, float] = {}
 
+    def metrics(self) -> list[Metric]:
+        """What it does, as metrics."""
+        return metrics(self)
+
     async def run(self) -> None:
         """Every `control.step`, until cancelled."""
         loop = asyncio.get_running_loop()
@@ -40,7 +57,10 @@ class PowerLoop:
         while True:
             await asyncio.sleep(max(last + self.fleet.control.step - loop.time(), 0.0))
             now = loop.time()
-            await self.once(now - last)
+            try:
+                await self.once(now - last)
+            except Exception:
+                logger.exception("the power controller failed; it goes on at the next step")
             last = now
 
     async def once(self, dt: float) -> None:

@@ -16,6 +16,7 @@ from meritorder.dispatch.caps import set_cap
 from meritorder.facility.build import build_facility, wanted
 from meritorder.facility.state import FacilityState
 from meritorder.facility.step import facility_step
+from meritorder.fleet.control import DemandResponse
 from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
 from meritorder.serve.books.books import Books
@@ -76,14 +77,14 @@ class LiveSites:
         with self.books.lock:
             set_cap(self.books.live.fleet, pool, level)
 
-    def ask(self, site: int, *, reduce: float, limit_w: float, duration_s: float, within_s: float) -> bool:
+    def ask(self, site: int, wish: DemandResponse) -> bool:
         """Take on a load target from now on; False: too many are under way."""
         free = np.flatnonzero(self.control.events.state == OVER)
         if len(free) == 0:
             return False
         event = self.control.events[free[0]]
-        event.site, event.start, event.stop = site, self.time, self.time + duration_s
-        event.kept_by, event.reduce, event.limit_w = self.time + within_s, reduce, limit_w
+        event.site, event.start, event.stop = site, self.time, self.time + wish.duration
+        event.kept_by, event.reduce, event.limit_w = self.time + wish.within, wish.reduce or 0.0, wish.limit or 0.0
         event.state = TO_COME
         return True
 
