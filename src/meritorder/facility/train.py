@@ -50,6 +50,7 @@ TRAIN = np.dtype(
         ("generator_kg_per_j", "f8"),
         ("battery_j", "f8"),  # of all UPS modules, full
         ("battery_now_j", "f8"),
+        ("battery_out_j", "f8"),  # charge in batteries of modules that are down
         ("battery_charge_w", "f8"),
         ("storage_w", "f8"),
         ("storage_j", "f8"),
