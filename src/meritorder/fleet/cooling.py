@@ -55,7 +55,7 @@ class Plant(Part):
         default=None, description="The plant's own pumps at full flow, watts per watt of heat; absent: by class."
     )
     fan_power: PerWatt | None = Field(
-        default=None, description="Fans of dry coolers or towers at full speed, the same; absent: 0.022 and 0.014."
+        default=None, description="Fans of dry coolers or towers at full speed, the same; absent: 0.025 and 0.014."
     )
     house_power: PerWatt | None = Field(
         default=None, description="Ventilation, lights and controls, always on, the same; absent: by class."
@@ -78,6 +78,6 @@ class Cooling(Part):
         description="For machines that want 21 C, e.g. CS-3.",
     )
     liquid_45c: Plant = Field(
-        default=Plant(rejection="dry-cooler", chillers="none"),
+        default=Plant(rejection="dry-cooler"),
         description="For machines that take 45 C, e.g. NVL72 racks.",
     )
