@@ -52,7 +52,8 @@ def fate_lines(run: Run) -> list[str]:
         if refused:
             parts.append(f"{count(sum(refused.values()))} refused ({_causes(refused)})")
         if row["sent_anew"]:
-            parts.append(f"{count(row['sent_anew'])} sent anew after a failure, {count(row['delayed'])} of them completed")
+            done = f"{count(row['delayed'])} of them completed"
+            parts.append(f"{count(row['sent_anew'])} sent anew after a failure, {done}")
         if row["held"]["requests"]:
             held = row["held"]["held_s"]
             times = f"{seconds(held['p50'])} at the median, {seconds(held['max'])} at most"
