@@ -38,8 +38,6 @@ FIRST_BIN_S = 1.0
 LEAST_HEAT_W = 1e3  # that a plant is built for, where no machines stand
 ROOM_HEAT = 0.05  # of IT power: losses of UPS and distribution, which the air plant is built for
 
-_OF_BUILDINGS = {"cdu", "pump", "chiller", "feed", "grid"}
-
 
 def wanted(fleet: Fleet) -> bool:
     """Whether anything of the fleet asks for facility steps: else a constant PUE and price say it all."""
@@ -48,7 +46,6 @@ def wanted(fleet: Fleet) -> bool:
         any(site.facility or site.weather or site.price or site.carbon or site.scenarios for site in sites)
         or any(site.demand_response or site.power_limit is not None for site in sites)
         or any(service.flexible is not None for service in fleet.services.values())
-        or any(fault.what in _OF_BUILDINGS for fault in (*fleet.faults.rates, *fleet.faults.at))
     )
 
 
