@@ -94,10 +94,10 @@ def measure(repeats: int) -> Section:
     """Both cases; they are the same at every repeat."""
     section = Section(
         "Power limits",
-        "examples/demand-response.yaml (a quarter less for 3 h within 30 s, jobs and people on the same GPUs; as "
-        "Emerald AI, arXiv 2507.00909) and examples/oversubscribed-row.yaml (30 % more servers than those whose most at "
-        "work the row feeds; as POLCA), with traffic in the shape of Azure's conversation service. Against the same fleet and traffic "
-        "without a limit.",
+        "examples/demand-response.yaml: a quarter less for 3 h within 30 s, jobs and people on the same GPUs, as "
+        "Emerald AI has done it (arXiv 2507.00909). examples/oversubscribed-row.yaml: 30 % more servers than those "
+        "whose most at work the row feeds, as POLCA. Traffic in the shape of Azure's conversation service; against the "
+        "same fleet and traffic without a limit.",
         ["case", "figure", "with the limit", "without", "bar", "held"],
     )
     start, duration = 1800.0, 10_800.0
