@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from meritorder.records import Records
 
@@ -26,6 +27,7 @@ SITE = np.dtype(
         ("row_count", "i8"),
         ("first_plant", "i8"),  # a site with a building has an air plant, and it comes first
         ("plant_count", "i8"),
+        ("nameplate_w", "f8"),  # IT power of all its machines at their most
         ("asked_w", "f8"),  # grid watts that the grid asks to keep to now, set by the controller; infinity: none
         # now (of the last step)
         ("dry_c", "f8"),
@@ -56,8 +58,9 @@ SITE = np.dtype(
         ("generator_j", "f8"),
         ("storage_j", "f8"),  # net of what batteries gave, the UPS's included
         ("peak_w", "f8"),  # of grid power
-        ("ramp_w_per_s", "f8"),  # steepest rise of it over a minute
-        ("minute_w", "f8"),  # working memory of that
+        ("ramp_w_per_s", "f8"),  # steepest rise of its means over a minute
+        ("minute_w", "f8"),  # working memory of that: the last minute's mean (< 0: none yet), and the present one
+        ("minute_j", "f8"),
         ("minute_s", "f8"),
     ]
 )
@@ -114,7 +117,7 @@ HOUR = np.dtype([("dry_c", "f8"), ("wet_c", "f8"), ("usd_per_kwh", "f8"), ("kg_p
 PART = np.dtype([("kind", "i4"), ("site", "i4"), ("target", "i4"), ("down", "i4")])
 
 # Resolution of the series, and the time of the last step.
-CLOCK = np.dtype([("bin_s", "f8"), ("bins_per_s", "f8"), ("now_s", "f8")])
+CLOCK = np.dtype([("bin_s", "f8"), ("now_s", "f8")])
 
 # Which rows the machines of a replica stand in: seats[seat_of[r] : seat_of[r + 1]], shares of what it draws.
 SEAT = np.dtype([("row", "i4"), ("share", "f8")])
@@ -124,7 +127,8 @@ FACILITY_SERIES = (
     *("it_j", "facility_j", "grid_j", "generator_j", "storage_j", "loss_j", "chiller_j", "fan_j", "pump_j"),
     *("water_l", "usd", "co2_kg"),
     *("compressor_21_s", "compressor_45_s", "compressor_air_s"),  # share of full load x seconds; of hours: see docs
-    *("dry_c_s", "wet_c_s", "supply_21_c_s", "supply_45_c_s", "allowed_it_j", "over_s", "seconds"),
+    *("dry_c_s", "wet_c_s", "supply_21_c_s", "supply_45_c_s", "supply_air_c_s"),
+    *("allowed_it_j", "over_s", "seconds"),
 )
 FACILITY_BIN = np.dtype([(name, "f8") for name in FACILITY_SERIES])
 
@@ -141,5 +145,6 @@ class FacilityState(NamedTuple):
     seat_of: Records  # i8 [replicas + 1]
     seats: Records  # SEAT
     series: Records  # FACILITY_BIN [sites, bins]
+    cells: npt.NDArray[np.float64]  # the same memory: [sites, bins, names of FACILITY_SERIES]
     clock: Records  # CLOCK [1]
     parts: Records  # PART

@@ -9,8 +9,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from meritorder.compiled import inlined
+from meritorder.compiled import compiled, inlined
+from meritorder.facility.sizes import (
+    BLOCKS,
+    PUMPS,
+    TRANSFORMER_MARGIN,
+    capacity_w,
+    full_loss,
+    installed_share,
+    modules_installed,
+)
 from meritorder.facility.state import FacilityState
+from meritorder.fleet.power_train import PowerTrain
+from meritorder.units import JOULES_PER_KWH
+
+CHARGING = 0.1  # of the critical power: how fast UPS batteries are charged again
 
 TRAIN = np.dtype(
     [
@@ -20,6 +33,10 @@ TRAIN = np.dtype(
         ("module_w", "f8"),
         ("modules", "i4"),  # installed, spares included
         ("modules_up", "i4"),
+        (
+            "common",
+            "i4",
+        ),  # 1: modules share one bus that any feed supplies (N, N+1); 0: they belong to feeds, in blocks
         ("feeds", "i4"),
         ("feeds_up", "u4"),  # bit mask
         ("feed_w", "f8"),  # rating of one feed's transformers
@@ -39,8 +56,14 @@ TRAIN = np.dtype(
         ("storage_efficiency", "f8"),  # of charging; discharging gives all that is in
         ("shave_w", "f8"),  # discharge above these grid watts
         ("overload_s", "f8"),  # heat of breakers and UPS: see `facility/trips.py`
+        ("critical_per_it", "f8"),  # UPS watts per IT watt at the design point, to judge what can be fed again
+        ("facility_per_it", "f8"),  # facility watts per IT watt there
+        ("part_of_nameplate", "f8"),  # that the path is built for: 1 / oversubscription
         # now (of the last step)
-        ("path_w", "f8"),  # critical power that modules and feeds carry now
+        ("generating", "f8"),  # part of the step in which generators ran
+        ("critical_w", "f8"),  # what the UPS give
+        ("bus_w", "f8"),  # what the transformers give: UPS and cooling
+        ("shelf_most_w", "f8"),  # what shelves lose with all machines at their most
         ("shelf_loss_w", "f8"),
         ("distribution_loss_w", "f8"),
         ("ups_loss_w", "f8"),
@@ -50,6 +73,47 @@ TRAIN = np.dtype(
         ("dead", "i4"),  # nothing feeds the UPS and batteries are empty
     ]
 )
+
+
+_TERMS = {"a": "no_load", "b": "proportional", "c": "square"}
+
+
+def fill_train(facility: FacilityState, site: int, power: PowerTrain) -> None:
+    """Ratings and losses of a site's path, all of it up, batteries full. The site's rows are in `facility`."""
+    s, train = facility.sites[site], facility.trains[site]
+    for stage in ("transformer", "ups", "distribution", "shelf"):
+        curve = getattr(power, stage)
+        for term, name in _TERMS.items():
+            train[f"{stage}_{term}"] = getattr(curve, name) if curve is not None else 0.0
+    train.capacity_w, train.module_w = capacity_w(power, s.nameplate_w), power.module
+    train.modules = train.modules_up = modules_installed(power, s.nameplate_w)
+    train.common = int(power.redundancy not in BLOCKS)
+    train.feeds, train.feeds_up, train.grid_up = power.feeds, (1 << power.feeds) - 1, 1
+    train.part_of_nameplate = 1.0 / power.oversubscription
+    train.critical_per_it = capacity_w(power, 1.0) * power.oversubscription if power.capacity is None else 1.0 + PUMPS
+    cooling_w = sum(0.35 * plant.design_w for plant in facility.plants if plant.site == site)
+    facility_w = train.capacity_w * (1.0 + full_loss(power.ups)) + cooling_w
+    train.facility_per_it = facility_w / max(1.0, s.nameplate_w * train.part_of_nameplate)
+    train.feed_w = facility_w * TRANSFORMER_MARGIN * installed_share(power) / power.feeds
+    train.distribution_w = train.capacity_w * (1.0 if train.common else installed_share(power))
+    if power.generators is not None:
+        train.generator_w, train.generator_start_s = power.generators.power, power.generators.start
+        train.generator_usd_per_j = power.generators.usd_per_kwh / JOULES_PER_KWH
+        train.generator_kg_per_j = power.generators.kg_per_kwh / JOULES_PER_KWH
+    for r in range(s.first_row, s.first_row + s.row_count):
+        row = facility.rows[r]
+        lost = loss_w(row.max_w, train.shelf_a, train.shelf_b, train.shelf_c, row.max_w)
+        train.shelf_most_w += lost
+        facility.plants[row.plant].rows_most_w += (row.max_w + lost) * (1.0 - row.air_share)
+        facility.plants[s.first_plant].rows_most_w += (row.max_w + lost) * row.air_share
+    train.battery_j = train.battery_now_j = power.ups_time * train.capacity_w
+    train.battery_charge_w = CHARGING * train.capacity_w
+    train.shave_w = np.inf
+    if power.storage is not None:
+        train.storage_w, train.storage_j = power.storage.power, power.storage.energy
+        train.storage_now_j, train.storage_efficiency = power.storage.energy, power.storage.efficiency
+        if power.storage.shave_above is not None:
+            train.shave_w = power.storage.shave_above
 
 
 @inlined
@@ -68,3 +132,60 @@ def feeds_on(facility: FacilityState, site: int) -> int:
     for k in range(train.feeds):
         count += int((train.feeds_up >> np.uint32(k)) & np.uint32(1))
     return count
+
+
+@compiled
+def shelf_losses(facility: FacilityState, site: int) -> None:
+    """What the racks' power shelves lose, which leaves with the heat of their machines, and to which plant."""
+    s = facility.sites[site]
+    train = facility.trains[site]
+    train.shelf_loss_w = 0.0
+    for p in range(s.first_plant, s.first_plant + s.plant_count):
+        facility.plants[p].rows_w = 0.0
+    for r in range(s.first_row, s.first_row + s.row_count):
+        row = facility.rows[r]
+        on = row.max_w if row.it_w > 0.0 else 0.0
+        lost = loss_w(on, train.shelf_a, train.shelf_b, train.shelf_c, row.it_w)
+        row.heat_w = row.it_w + lost
+        train.shelf_loss_w += lost
+        facility.plants[row.plant].rows_w += row.heat_w * (1.0 - row.air_share)
+        facility.plants[s.first_plant].rows_w += row.heat_w * row.air_share
+
+
+@compiled
+def distribution_loss(facility: FacilityState, site: int) -> None:
+    """What busways and cables lose; those of a feed that is down carry nothing."""
+    train = facility.trains[site]
+    rating = train.distribution_w * fed_part(facility, site)
+    load = facility.sites[site].it_w + train.shelf_loss_w
+    a, b, c = train.distribution_a, train.distribution_b, train.distribution_c
+    train.distribution_loss_w = loss_w(rating, a, b, c, load)
+
+
+@inlined
+def fed_part(facility: FacilityState, site: int) -> float:
+    """Part of UPS and distribution that a feed reaches."""
+    train = facility.trains[site]
+    feeds = feeds_on(facility, site)
+    if train.common == 1:
+        return 1.0 if feeds > 0 else 0.0
+    return float(feeds / train.feeds)
+
+
+@inlined
+def ups_rating_w(facility: FacilityState, site: int) -> float:
+    """Of the UPS modules that are switched on: those up on feeds that are up."""
+    train = facility.trains[site]
+    return float(train.module_w * train.modules_up * fed_part(facility, site))
+
+
+@inlined
+def transformer_rating_w(facility: FacilityState, site: int) -> float:
+    """Of the transformers on feeds that are up."""
+    return float(facility.trains[site].feed_w * feeds_on(facility, site))
+
+
+@inlined
+def on_grid(facility: FacilityState, site: int) -> bool:
+    """Whether the grid reaches the site by any feed."""
+    return facility.trains[site].grid_up == 1 and feeds_on(facility, site) > 0

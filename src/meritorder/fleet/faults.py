@@ -91,7 +91,7 @@ class Faults(Part):
     """What breaks, and how the fleet takes it."""
 
     rates: Literal["default"] | tuple[FaultRate, ...] = Field(
-        default=(), description="Drawn, from the run's seed; `default`: all kinds that the catalog knows rates of."
+        default=(), description="Drawn, from the run's seed; `default`: every kind at the catalog's rates."
     )
     at: tuple[FaultAt, ...] = Field(default=(), description="At set times.")
     detection: Seconds = Field(
@@ -112,5 +112,7 @@ class Faults(Part):
     )
 
     def drawn(self) -> tuple[FaultRate, ...]:
-        """The rates, `default` written out."""
-        return tuple(FaultRate(what=what) for what in BREAKS) if isinstance(self.rates, str) else self.rates
+        """The rates, `default` written out: all kinds but `pipeline`, whose machines fail as such already."""
+        if isinstance(self.rates, str):
+            return tuple(FaultRate(what=what) for what in BREAKS if what != "pipeline")
+        return self.rates

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from meritorder.fleet.part import Number, Part, Positive
-from meritorder.units import Joules, Seconds, Watts
+from meritorder.units import Joules, KgPerKwh, Seconds, UsdPerKwh, Watts
 
 Share = Annotated[Number, Field(ge=0, le=1)]
 
@@ -25,6 +25,8 @@ class Generators(Part):
 
     power: Watts = Field(gt=0, description="All of them together, as facility power.")
     start: Seconds = Field(default=20.0, gt=0, description="From the failure until they carry the load.")
+    usd_per_kwh: UsdPerKwh = Field(default=0.35, description="Fuel per kWh of electricity.")
+    kg_per_kwh: KgPerKwh = Field(default=0.75, le=5, description="Carbon of that, kg CO2 per kWh of electricity.")
 
 
 class Storage(Part):
@@ -57,8 +59,10 @@ class PowerTrain(Part):
         default=LossCurve(no_load=0.01, proportional=0.01, square=0.012), description="Of the UPS modules."
     )
     distribution: LossCurve = Field(default=LossCurve(no_load=0.0, square=0.01), description="Of busways and cables.")
-    shelf: LossCurve = Field(
-        default=LossCurve(no_load=0.006, proportional=0.008, square=0.022), description="Of the racks' power shelves."
+    shelf: LossCurve | None = Field(
+        default=None,
+        description="Of the racks' power shelves, where machines' figures are watts behind them; absent: the figures "
+        "are watts at the plug, as the catalog's are, and hold the shelves' losses.",
     )
     ups_time: Seconds = Field(default=300.0, ge=0, description="How long UPS batteries carry the full load.")
     generators: Generators | None = Field(default=None, description="Absent: none.")

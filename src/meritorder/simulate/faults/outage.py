@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
+
+from meritorder.records import Records
 
 # An array of them is in the order of time (equal times: in the order in which they are to be handled).
 OUTAGE = np.dtype(
@@ -22,3 +27,10 @@ OUTAGE = np.dtype(
 # A replica is up when as many UP as DOWN have come, and its stretch is the product of the factors in force.
 KINDS = ("down", "up", "slow", "normal", "part down", "part up", "link down", "link up")
 DOWN, UP, SLOW, NORMAL, PART_DOWN, PART_UP, LINK_DOWN, LINK_UP = range(len(KINDS))
+
+
+class Outages(NamedTuple):
+    """All that breaks in a run."""
+
+    outages: Records  # OUTAGE, in the order of time
+    hit: npt.NDArray[np.int32]  # replicas, over all pools
