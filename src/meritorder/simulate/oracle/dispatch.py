@@ -37,6 +37,8 @@ class Dispatcher:
 
     def changed(self, replica: int) -> None:
         """The accounting of a replica has changed."""
+        if self.state.replicas[replica].closed:
+            return
         self.step += 1
         self.key[replica] = self._key(replica)
         level = min(self.state.replicas[replica].in_flight, self._pool(replica).max_sequences)

@@ -11,7 +11,6 @@ from meritorder.perf.replica import Replica
 from meritorder.simulate.oracle.cache import PrefixCache, SlowTier
 from meritorder.simulate.oracle.request import Request
 
-
 R = TypeVar("R", bound=Request)
 
 

@@ -30,7 +30,13 @@ class Events:
         self.added = 0
 
     def add(
-        self, time: float, kind: str, request: int = NOBODY, epoch: int = NOBODY, replica: int = NOBODY, failures: int = 0
+        self,
+        time: float,
+        kind: str,
+        request: int = NOBODY,
+        epoch: int = NOBODY,
+        replica: int = NOBODY,
+        failures: int = 0,
     ) -> None:
         """Add an event."""
         self.added += 1

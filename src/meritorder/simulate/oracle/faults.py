@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 class Faults:
     """What is broken, and what will break."""
 
-    def __init__(self, run: Oracle, outages: Outages | None) -> None:
+    def __init__(self, run: Oracle, outages: Outages) -> None:
         self.run, self.outages = run, outages
-        self.to_come = 0 if outages is None else len(outages.outages)
+        self.to_come = len(outages.outages)
         self.next = 0
         count = len(run.engines)
         self.down = [0] * count  # failures of each replica that are not over
@@ -41,11 +41,11 @@ class Faults:
     def start(self) -> None:
         """Look forward to the first one."""
         if self.to_come:
-            self.run.events.add(float(self.outages.outages[0].time), "fault")  # type: ignore[union-attr]
+            self.run.events.add(float(self.outages.outages[0].time), "fault")
 
     def happen(self, now: float) -> None:
         """The next one happens, if anybody is left to whom it matters."""
-        if self.run.alive == 0 or self.outages is None:
+        if self.run.alive == 0:
             return
         o = self.outages.outages[self.next]
         self.next += 1
@@ -53,7 +53,7 @@ class Faults:
             self.run.events.add(float(self.outages.outages[self.next].time), "fault")
         hit = [int(r) for r in self.outages.hit[o.first : o.first + o.count]]
         if o.kind == DOWN:
-            self.fail(hit, int(o.cause), now)
+            self.fail(dict.fromkeys(hit, int(o.cause)), now)
         elif o.kind == UP:
             self.recover(hit, now)
         elif o.kind in (PART_DOWN, PART_UP):
@@ -77,19 +77,18 @@ class Faults:
         warm = self.run.site.stretch(replica) if self.run.site is not None else 1.0
         self.run.engines[replica].stretch = slow * warm
 
-    def fail(self, hit: Iterable[int], cause: int, now: float) -> None:
-        """Replicas fall, all at once: nobody chooses them any more, and their requests are struck."""
+    def fail(self, hit: Mapping[int, int], now: float) -> None:
+        """Replicas fall for these causes, all at once: nobody chooses them any more, and their requests are struck."""
         run = self.run
         fallen = []
-        for replica in hit:
+        for replica, cause in hit.items():
             self.down[replica] += 1
-            self.cause[replica] = cause
             if self.down[replica] == 1:
+                self.cause[replica] = cause
                 self.failures[replica] += 1
                 run.dispatcher.close(replica)
                 if run.site is not None:
                     run.site.tell(replica, run.engines[replica].tell(now))
-                    run.site.switch(replica, on=False)
                 fallen.append(replica)
         woken = set()
         for r in run.requests:
@@ -99,7 +98,7 @@ class Faults:
                     if r in run.engines[r.replica].cancels:
                         run.over(r, Status.CANCELLED, r.finish)
                     else:
-                        self.strike(r, cause, now)
+                        self.strike(r, self.cause[r.replica], now)
                 elif r.decoder in fallen:
                     run.apart.loses_decoder(r, now)
         for replica in fallen:
@@ -140,8 +139,6 @@ class Faults:
             self.down[replica] -= 1
             if self.down[replica] == 0:
                 self.run.dispatcher.reopen(replica)
-                if self.run.site is not None:
-                    self.run.site.switch(replica, on=True)
                 opened = True
         if opened:
             self.run.parking.reopened(now)

@@ -1,13 +1,22 @@
-"""Answers on their way out of a site, which share its bandwidth first come first served."""
+"""The network to clients: prompts on their way in, answers on their way out of a site."""
 
 from __future__ import annotations
 
-from meritorder.fleet.network import EVENT_BYTES
+from collections.abc import Sequence
+
+from meritorder.fleet.network import EVENT_BYTES, TOKEN_BYTES
 from meritorder.fleet.schema import Fleet
 
 
+def upload_s(fleet: Fleet, regions: Sequence[str]) -> list[float]:
+    """Seconds that a prompt token takes from a client of each region."""
+    known = getattr(fleet, "regions", {})
+    rates = [known[name].bandwidth if name in known else None for name in regions]
+    return [TOKEN_BYTES / rate if rate else 0.0 for rate in rates]
+
+
 class Egress:
-    """The pipes of all sites towards their clients."""
+    """The pipes of all sites towards their clients, which answers share first come first served."""
 
     def __init__(self, fleet: Fleet) -> None:
         self.bandwidth = [site.egress.bandwidth for site in fleet.sites.values()]

@@ -6,64 +6,67 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from meritorder.dispatch.reasons import NONE_USABLE, POWER_SHORT
 from meritorder.simulate.oracle.request import Request
 
 if TYPE_CHECKING:
     from meritorder.simulate.oracle.run import Oracle
 
+DAY_S = 86400.0  # longest wait of a request that is not flexible
+
 
 class Parking:
-    """The lists, first come first served."""
+    """The lists, by arrival."""
 
     def __init__(self, run: Oracle) -> None:
         self.run = run
-        self.services = list(run.fleet.services.values())
-        self.lists: list[list[Request]] = [[] for _ in self.services]
+        self.lists: list[list[Request]] = [[] for _ in run.fleet.services]
+        self.wait_s = [
+            service.flexible.within if service.flexible else DAY_S if service.overload == "queue" else 0.0
+            for service in run.fleet.services.values()
+        ]
 
-    def may_wait(self, r: Request, reason: int) -> bool:
-        """Whether a request that was refused for this reason waits instead."""
-        service = self.services[r.service]
-        return reason in (NONE_USABLE, POWER_SHORT) and (service.flexible is not None or service.overload == "queue")
+    def _waits_until(self, r: Request) -> float:
+        return r.arrival + self.wait_s[r.service]
 
-    def holds(self, r: Request) -> bool:
-        """Whether the controller keeps new requests of its service waiting."""
-        return self.run.site is not None and bool(self.run.site.control.services[r.service].hold)
+    def may_wait(self, r: Request) -> bool:
+        """Whether its time does not end before those who wait are looked at again."""
+        return self.wait_s[r.service] > 0.0 and self._waits_until(r) >= self.run.next_tick
 
     def enter(self, r: Request, now: float) -> None:
-        """A request waits from now on, behind the others."""
+        """A request waits from now on."""
         r.place, r.parked = "parked", now
         self.run.mind_patience(r, now)
         self.lists[r.service].append(r)
+        self.lists[r.service].sort(key=lambda w: (w.arrival, w.index))
 
     def leave(self, r: Request, now: float) -> None:
         """It waits no longer."""
         self.lists[r.service].remove(r)
         r.place, r.parked, r.parked_s = "", np.nan, r.parked_s + (now - r.parked)
 
-    def release(self, now: float, dt: float) -> None:
-        """A tick: those may go whose time ends before the next one, and of the others as many as the controller says."""
-        assert self.run.site is not None
-        for index, service in enumerate(self.services):
-            quota = int(self.run.site.control.services[index].release)
-            for r in list(self.lists[index]):
-                due = service.flexible is not None and r.arrival + service.flexible.within < now + dt
-                if due or quota > 0:
-                    quota -= not due
-                    self.leave(r, now)
-                    self.run.dispatch(r, now, may_wait=not due)
+    def _send(self, r: Request, now: float) -> None:
+        self.leave(r, now)
+        r.place = "retrying"
+        self.run.add(now, "again", r)
+
+    def _open(self, service: int, quota: int, now: float) -> None:
+        """Let the first ones of a service go: as many as the controller says, everybody if none is held."""
+        if not self.run.dispatcher.takes(service, 1):
+            return
+        held = bool(self.run.state.services[service].hold)
+        for r in self.lists[service][: quota if held else None]:
+            self._send(r, now)
+
+    def release(self, now: float) -> None:
+        """A tick: some may go, and in any case those whose time ends before the next one."""
+        for index, waiting in enumerate(self.lists):
+            site = self.run.site
+            self._open(index, int(site.control.services[index].release) if site is not None else 0, now)
+            for r in list(waiting):
+                if self._waits_until(r) < self.run.next_tick:
+                    self._send(r, now)
 
     def reopened(self, now: float) -> None:
         """A replica has become usable: everybody who is not held tries once."""
-        for waiting in self.lists:
-            if waiting and not self.holds(waiting[0]):
-                for r in list(waiting):
-                    self.leave(r, now)
-                    self.run.dispatch(r, now)
-
-    def close(self, now: float) -> None:
-        """Nothing will happen any more: those who wait are refused."""
-        for waiting in self.lists:
-            for r in list(waiting):
-                self.leave(r, now)
-                self.run.refuse(r, self.run.dispatcher.why_none(r.service, r.prompt + r.output), now)
+        for index in range(len(self.lists)):
+            self._open(index, 0, now)

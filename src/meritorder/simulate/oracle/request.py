@@ -39,8 +39,8 @@ class Request:
     preemptions: int = 0
     decoding: bool = False  # its prompt (and what it had made before a preemption) is computed
     # "transit", "waiting", "running"; between two replicas "held", "wanting", "stalled", "moving", "landed"; its prefix
-    # on the way from the slow tier "coming", "back", or "left" if the client gave up meanwhile; in the gateway "parked",
-    # "retrying"; "" before and after
+    # on the way from the slow tier "coming", "back", or "left" if the client gave up meanwhile; in the gateway
+    # "parked", "retrying"; "" before and after
     place: str = ""
     returned: int = 0  # tokens that came from the slow tier
     return_s: float = 0.0

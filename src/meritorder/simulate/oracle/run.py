@@ -15,19 +15,27 @@ from meritorder.dispatch.update import answered, ended, room_for, sent
 from meritorder.fleet.dispatch import Dispatch
 from meritorder.fleet.schema import Fleet, Pool
 from meritorder.perf.replica import Replica
+from meritorder.simulate.around import around
+from meritorder.simulate.faults import causes
 from meritorder.simulate.faults.outage import Outages
 from meritorder.simulate.oracle.apart import Apart
 from meritorder.simulate.oracle.dispatch import Dispatcher
 from meritorder.simulate.oracle.engine import Engine
 from meritorder.simulate.oracle.events import Event, Events
 from meritorder.simulate.oracle.faults import Faults
-from meritorder.simulate.oracle.network import Egress
+from meritorder.simulate.oracle.network import Egress, upload_s
 from meritorder.simulate.oracle.parking import Parking
 from meritorder.simulate.oracle.request import Request, requests_of
-from meritorder.simulate.oracle.site import Site, site_of
+from meritorder.simulate.oracle.site import Site
 from meritorder.simulate.result import Status
 from meritorder.simulate.start import start
 from meritorder.workload.trace import Trace
+
+CAUSE_OF = {
+    reasons.SHED: causes.OVERLOADED,
+    reasons.POWER_SHORT: causes.SHORT_OF_POWER,
+    reasons.NONE_USABLE: causes.NONE_USABLE,
+}
 
 
 class Oracle:
@@ -59,12 +67,14 @@ class Oracle:
             self.followers.setdefault(int(before), []).append(i)
         self.alive = 0  # requests that have been or surely will be sent, and have not ended
         self.now = 0.0  # the last event
+        self.step, self.ticks = fleet.control.step, 0
         self.events = Events()
         self.apart = Apart(self)
-        self.egress = Egress(fleet)
+        self.egress, self.upload = Egress(fleet), upload_s(fleet, trace.regions)
         self.parking = Parking(self)
-        self.site: Site | None = site_of(self)
-        self.faults = Faults(self, outages)
+        about = around(fleet, replicas, trace.duration_s, seed, outages)
+        self.site = Site(self, about) if len(about.facility.sites) else None
+        self.faults = Faults(self, about.outages)
 
     def add(self, time: float, kind: str, r: Request, replica: int = -1) -> None:
         """Something happens to a request, unless a failure comes between; `replica`: whose memory it frees."""
@@ -78,8 +88,8 @@ class Oracle:
         )
         by_clock.reverse()
         self.alive = len(by_clock)
-        if self.site is not None:
-            self.site.start()
+        if self.site is not None or self.faults.to_come:
+            self.events.add(self.step, "tick")
         self.faults.start()
         while True:
             arrival = by_clock[-1][0] if by_clock else np.inf
@@ -96,11 +106,13 @@ class Oracle:
             else:
                 self.pass_boundary(engine, boundary)
             self.settle()
-        self.parking.close(self.now)
         self.apart.close(self.now)
         for r in self.requests:
             if r.status == 0:
+                assert r.place == "", f"request {r.index} never ended"
                 r.status = Status.UNREACHED
+            if r.status not in (Status.LOST, Status.SHED):
+                r.cause = 0
             if r.prefiller >= 0:
                 r.replica = r.prefiller
 
@@ -108,8 +120,7 @@ class Oracle:
         """Handle an event."""
         kind, now = event.kind, event.time
         if kind == "tick":
-            assert self.site is not None
-            self.site.tick(now)
+            self.tick(now)
         elif kind == "fault":
             self.faults.happen(now)
         elif not self._void(event):
@@ -128,6 +139,20 @@ class Oracle:
                 self.came(r, now)
             else:
                 self.apart.handle(r, kind, now)
+
+    def tick(self, now: float) -> None:
+        """Once a step: the buildings, their controller, and those who wait in the gateway."""
+        self.ticks += 1
+        if self.site is not None:
+            self.site.tick(now, self.step)
+        self.parking.release(now)
+        if self.alive:
+            self.events.add(self.next_tick, "tick")
+
+    @property
+    def next_tick(self) -> float:
+        """When the next step is due."""
+        return (self.ticks + 1) * self.step
 
     def _void(self, event: Event) -> bool:
         late = event.epoch >= 0 and event.epoch != self.requests[event.request].epoch
@@ -157,12 +182,12 @@ class Oracle:
     def come(self, r: Request, now: float) -> None:
         """A client asks."""
         r.arrival = now
-        if self.parking.holds(r):
+        if self.state.services[r.service].hold and self.parking.may_wait(r):
             self.parking.enter(r, now)
         else:
             self.dispatch(r, now)
 
-    def dispatch(self, r: Request, now: float, *, may_wait: bool = True) -> None:
+    def dispatch(self, r: Request, now: float) -> None:
         """Choose a replica and send the request there, keep it waiting, or refuse it."""
         start, stop = self.trace.block_start[r.index], self.trace.block_start[r.index + 1]
         blocks = [int(b) for b in self.trace.blocks[start:stop]]
@@ -171,7 +196,7 @@ class Oracle:
         region = int(self.trace.region[r.index])
         replica, cached, reason = self.dispatcher.choose(r.service, region, base, rest, blocks)
         if replica < 0:
-            if may_wait and self.parking.may_wait(r, reason):
+            if reason in (reasons.NONE_USABLE, reasons.POWER_SHORT) and self.parking.may_wait(r):
                 self.parking.enter(r, now)
             else:
                 self.refuse(r, reason, now)
@@ -205,11 +230,14 @@ class Oracle:
 
     def refuse(self, r: Request, reason: int, now: float) -> None:
         """A request can't be served; one that a failure had struck is lost to that."""
+        r.reason = reason
         if r.attempts:
             self.over(r, Status.LOST, now)
+        elif reason == reasons.TOO_LONG:
+            self.over(r, Status.TOO_LONG, now)
         else:
-            r.reason = reason
-            self.over(r, Status.TOO_LONG if reason == reasons.TOO_LONG else Status.SHED, now)
+            r.cause = CAUSE_OF[reason]
+            self.over(r, Status.SHED, now)
 
     def over(self, r: Request, status: Status, finish: float) -> None:
         """A request has ended."""
@@ -219,7 +247,7 @@ class Oracle:
     def way_in(self, r: Request) -> float:
         """Seconds from the gateway to the engine."""
         request, token = self.front[self.state.replicas[r.replica].pool]
-        upload = float(self.state.upload_s[self.trace.region[r.index]])
+        upload = self.upload[self.trace.region[r.index]]
         return request + token * r.base + upload * r.base + self.half_rtt(r)
 
     def schedule(self, index: int, now: float) -> None:

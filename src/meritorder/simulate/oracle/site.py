@@ -7,47 +7,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 
-from meritorder.control.build import build_control
 from meritorder.control.step import control_step
 from meritorder.dispatch.caps import set_cap
-from meritorder.facility.build import build_facility, wanted
 from meritorder.facility.parts import set_part
+from meritorder.facility.state import TOO_HOT
 from meritorder.facility.step import facility_step
+from meritorder.simulate.around import Around
 from meritorder.simulate.faults.causes import OVERHEATED, UNPOWERED
-from meritorder.simulate.faults.reload import reload_s
 
 if TYPE_CHECKING:
     from meritorder.simulate.oracle.run import Oracle
-
-TOO_HOT = 1  # bit of `rows.tripped`
-
-
-def site_of(run: Oracle) -> Site | None:
-    """The buildings of a fleet; None where nothing is to be known of them."""
-    return Site(run) if wanted(run.fleet) else None
 
 
 class Site:
     """All buildings of a fleet, and what controls them."""
 
-    def __init__(self, run: Oracle) -> None:
-        self.run = run
-        self.facility = build_facility(run.fleet, run.replicas, span_s=run.trace.duration_s)
-        self.control = build_control(run.fleet, run.replicas, self.facility)
-        self.dt = run.fleet.control.step
-        self.ticks = 0
-        self.tables = [
-            [replica.table, *(table for table, _ in replica.capped)] for replica in run.replicas
-        ]
+    def __init__(self, run: Oracle, about: Around) -> None:
+        self.run, self.facility, self.control = run, about.facility, about.control
+        self.tables = [[replica.table, *(table for table, _ in replica.capped)] for replica in run.replicas]
         self.levels = [0] * len(run.replicas)
-        self.reload_s = reload_s(run.fleet, run.replicas)
-        self.tripped: dict[int, int] = {}  # what trips each replica that has no power or is too hot
-        self.back_at: dict[int, float] = {}  # when it will have loaded its weights again
-
-    def start(self) -> None:
-        """Look forward to the first step."""
-        self.run.events.add(self.dt, "tick")
+        self.reload_s = about.reload_s
+        # replicas that are off for their rows, and when each will have loaded its weights again; infinity: not known
+        self.back_at: dict[int, float] = {}
+        self.up = [True] * len(run.engines)
 
     def _seats(self, replica: int) -> list[tuple[int, float]]:
         start, stop = self.facility.seat_of[replica], self.facility.seat_of[replica + 1]
@@ -62,12 +46,20 @@ class Site:
             self.facility.rows[row].it_j += joules * share
         self.facility.pools[self._pool(replica)].it_j += joules
 
-    def switch(self, replica: int, *, on: bool) -> None:
-        """The machines of a replica draw idle power from now on, or none."""
-        idle_w = self.run.replicas[self._pool(replica)].table.idle_w * (1.0 if on else -1.0)
-        for row, share in self._seats(replica):
-            self.facility.rows[row].idle_w += idle_w * share
-        self.facility.pools[self._pool(replica)].idle_w += idle_w
+    def _idle(self) -> None:
+        """Machines draw idle power where they are up: add it up anew after some have failed or come back."""
+        up = [down == 0 for down in self.run.faults.down]
+        if up == self.up:
+            return
+        self.up = up
+        self.facility.rows.idle_w[:] = 0.0
+        self.facility.pools.idle_w[:] = 0.0
+        for replica in np.flatnonzero(up):
+            pool = self._pool(replica)
+            idle_w = self.run.replicas[pool].table.idle_w
+            self.facility.pools[pool].idle_w += idle_w
+            for row, share in self._seats(replica):
+                self.facility.rows[row].idle_w += idle_w * share
 
     def stretch(self, replica: int) -> float:
         """How much longer the iterations of a replica take for warmth."""
@@ -77,26 +69,19 @@ class Site:
         """A part of a building fails or comes back."""
         set_part(self.facility, part, up)
 
-    def tick(self, now: float) -> None:
+    def tick(self, now: float, dt: float) -> None:
         """One step of the buildings and of their controller."""
-        self.ticks += 1
         for index, engine in enumerate(self.run.engines):
             self.tell(index, engine.tell(now))
+        self._idle()
         for service, waiting in zip(self.control.services, self.run.parking.lists, strict=True):
             service.parked = len(waiting)
-        facility_step(self.facility, now, self.dt)
-        control_step(self.control, self.facility, self.run.state, now, self.dt)
+        facility_step(self.facility, now, dt)
+        control_step(self.control, self.facility, self.run.state, now, dt)
         self._obey()
         for replica in range(len(self.run.engines)):
             self.run.faults.set_pace(replica)
         self._trip(now)
-        self.run.parking.release(now)
-        if self.run.alive:
-            self.run.events.add((self.ticks + 1) * self.dt, "tick")
-
-    def next_tick(self) -> float:
-        """When the next step is due."""
-        return (self.ticks + 1) * self.dt
 
     def _obey(self) -> None:
         """Carry out what the controller wants, but for the release of requests."""
@@ -113,25 +98,26 @@ class Site:
         for pool in range(len(state.pools)):
             state.pools[pool].usd_per_j = self.control.sites[state.pools[pool].site].usd_per_j
         for service in range(len(run.fleet.services)):
+            state.services[service].hold = self.control.services[service].hold
             s = state.services[service]
             for c in range(s.first, s.first + s.count):
                 state.choices[c].shut = self.control.shut[service, state.choices[c].pool] != 0
 
     def _trip(self, now: float) -> None:
-        """Rows that are too hot or without power take their replicas with them."""
-        for replica in range(len(self.run.engines)):
-            why = 0
+        """Rows that are too hot or without power take their replicas with them, which come back some time after them."""
+        bits = [0] * len(self.run.engines)
+        for replica in range(len(bits)):
             for row, _ in self._seats(replica):
-                why |= int(self.facility.rows[row].tripped)
-            if why and replica not in self.tripped:
-                if replica in self.back_at:
-                    del self.back_at[replica]
-                else:
-                    self.run.faults.fail([replica], OVERHEATED if why & TOO_HOT else UNPOWERED, now)
-                self.tripped[replica] = why
-            elif not why and replica in self.tripped:
-                del self.tripped[replica]
+                bits[replica] |= int(self.facility.rows[row].tripped)
+        tripped = [replica for replica, why in enumerate(bits) if why]
+        fall = {r: OVERHEATED if bits[r] & TOO_HOT else UNPOWERED for r in tripped if r not in self.back_at}
+        self.back_at |= dict.fromkeys(tripped, np.inf)
+        if fall:
+            self.run.faults.fail(fall, now)
+        for replica, back_at in self.back_at.items():
+            if not bits[replica] and back_at == np.inf:
                 self.back_at[replica] = now + float(self.reload_s[self._pool(replica)])
-            if replica in self.back_at and self.back_at[replica] <= now:
-                del self.back_at[replica]
-                self.run.faults.recover([replica], now)
+        back = sorted(replica for replica, back_at in self.back_at.items() if back_at <= now)
+        for replica in back:
+            del self.back_at[replica]
+        self.run.faults.recover(back, now)
