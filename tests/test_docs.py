@@ -235,12 +235,13 @@ def test_the_fleet_file_page_names_every_key() -> None:
     from meritorder.fleet import gateway, schema
     from meritorder.fleet.dispatch import POLICIES
     from meritorder.fleet.speculation import Speculation
+    from meritorder.fleet.surroundings import Scenario
 
     fleet_page = (ROOT / "docs" / "fleet-file.md").read_text()
     of_pools = (schema.Pool, schema.Engine, schema.MeasuredCoefficients, gateway.Endpoint, Speculation)
     of_services = (schema.Service, schema.Slo, gateway.Live, gateway.Deadlines, gateway.Queue)
     of_gateways = (gateway.Gateway, gateway.Tls, gateway.DoorLimits)
-    for part in (schema.Site, *of_pools, *of_services, *of_gateways):
+    for part in (schema.Site, Scenario, *of_pools, *of_services, *of_gateways):
         for key in part.model_fields:
             assert f"`{key}`" in fleet_page, f"{part.__name__}.{key} is not described"
     for key in schema.Fleet.model_fields:

@@ -1,4 +1,4 @@
-"""`merit catalog`: the machines and models that fleet files may name, with every figure and where it is from."""
+"""`merit catalog`: the machines, models, climates and grids that fleet files may name, and where each is from."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ app.command("fit")(catalog_fit.command)
 
 @app.callback()
 def _catalog() -> None:
-    """List the machines and models that fleet files may name; show one with every figure and its source.
+    """List what fleet files may name: machines, models, climates, grids; show one with every figure and its source.
 
     `merit catalog WORDS` lists those in which all words occur.
 
-    To choose: --models, --accelerators, --kind, --vendor, --min-memory; see `merit catalog list --help`.
+    To choose: --models, --accelerators, --climates, --kind, --vendor, --min-memory; see `merit catalog list --help`.
     """
 
 
@@ -42,6 +42,7 @@ def list_(
     words: Annotated[list[str] | None, typer.Argument(help="Words that must all occur.", show_default=False)] = None,
     models: Annotated[bool, typer.Option("--models", help="Models only.")] = False,
     accelerators: Annotated[bool, typer.Option("--accelerators", help="Accelerators only.")] = False,
+    climates: Annotated[bool, typer.Option("--climates", help="Climates and grids only.")] = False,
     kind: Annotated[
         str,
         typer.Option(help="gpu, wafer, tpu, asic, sram, dataflow; dense, moe, mla, sparse, window, chunked, linear."),
@@ -50,36 +51,47 @@ def list_(
     min_memory: Annotated[str, typer.Option(help="Accelerators with at least so much memory, e.g. `100 GB`.")] = "",
     as_json: Json = False,
 ) -> None:
-    """List machines and models (the default)."""
+    """List machines, models, climates and grids (the default)."""
+    from meritorder.cli.catalog_climates import climate_rows, grid_rows, print_places
     from meritorder.cli.output import print_json
 
-    machines = [] if models else _machines(words or [], kind, vendor, min_memory)
-    known = [] if accelerators or vendor or min_memory else _models(words or [], kind)
-    if not machines and not known:
+    chosen = models or accelerators or bool(kind or vendor or min_memory)
+    machines = [] if models or climates else _machines(words or [], kind, vendor, min_memory)
+    known = [] if accelerators or climates or vendor or min_memory else _models(words or [], kind)
+    places, markets = ([] if chosen else _with_words(words or [], rows) for rows in (climate_rows(), grid_rows()))
+    if not machines and not known and not places and not markets:
         _nothing_fits(words or [], kind, vendor)
     if as_json:
-        print_json({"accelerators": machines, "models": known})
+        print_json({"accelerators": machines, "models": known, "climates": places, "grids": markets})
         return
     from meritorder.cli.catalog_tables import print_list
 
-    print_list(machines, known)
+    print_places(places, markets)
+    if machines or known:
+        print_list(machines, known)
 
 
 @app.command()
 def show(
     name: Annotated[
         str,
-        typer.Argument(
-            help="Accelerator or model of the catalog, Hugging Face id, or a config.json.", show_default=False
-        ),
+        typer.Argument(help="Name in the catalog, Hugging Face id, or a config.json.", show_default=False),
     ],
     as_json: Json = False,
 ) -> None:
-    """Show one machine or model with every figure, its source, date, confidence and range."""
+    """Show one machine, model, climate or grid with every figure, its source, date, confidence and range."""
     from meritorder.catalog.load import accelerator_entries
+    from meritorder.cli.catalog_climates import place_facts, print_place
     from meritorder.cli.catalog_facts import accelerator_facts
     from meritorder.cli.output import print_json
 
+    place = place_facts(name.lower())
+    if place:
+        if as_json:
+            print_json(place)
+        else:
+            print_place(place)
+        return
     if name.lower() in accelerator_entries():
         machine = accelerator_facts(name.lower())
         if not as_json:
@@ -117,6 +129,10 @@ def _machines(words: Sequence[str], kind: str, vendor: str, min_memory: str) -> 
         and (not vendor or vendor.lower() in row["vendor"].lower())
         and (row["memory"] or 0.0) >= least
     ]
+
+
+def _with_words(words: Sequence[str], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for row in rows if _has(words, (row["name"], row["title"]))]
 
 
 def _models(words: Sequence[str], kind: str) -> list[dict[str, Any]]:

@@ -35,6 +35,7 @@ def command(
 
 def describe(fleet: Fleet, replicas: Mapping[str, Replica]) -> dict[str, Any]:
     """All that `merit check` says, SI units, one entry per pool, site and service."""
+    from meritorder.cli.check_surroundings import surroundings_facts
     from meritorder.simulate.ranges import uncertain
 
     pools = {name: _pool_facts(pool, replicas[name]) for name, pool in fleet.pools.items()}
@@ -47,6 +48,7 @@ def describe(fleet: Fleet, replicas: Mapping[str, Replica]) -> dict[str, Any]:
         "usd_per_hour": sum(facts["usd_per_hour"] for facts in pools.values()),
         "pools": pools,
         "sites": {name: _site_facts(name, fleet, pools) for name in fleet.sites},
+        "surroundings": surroundings_facts(fleet),
         "links": _link_facts(fleet, replicas),
         "services": services,
         "warnings": _warnings(fleet, pools, services),
@@ -186,6 +188,7 @@ def _warnings(fleet: Fleet, pools: Mapping[str, Any], services: Mapping[str, Any
 def _print(facts: Mapping[str, Any]) -> None:
     from rich.text import Text
 
+    from meritorder.cli.check_surroundings import surroundings_notes, surroundings_table
     from meritorder.cli.output import results
     from meritorder.units import show
 
@@ -199,6 +202,8 @@ def _print(facts: Mapping[str, Any]) -> None:
     if facts["links"]:
         out.print(_links_table(facts["links"]), "")
     out.print(_sites_table(facts["sites"]), "")
+    if facts["surroundings"]:
+        out.print(surroundings_table(facts["surroundings"]), "")
     out.print(_services_table(facts["services"]))
     if any(len(service["fast_enough"]) < len(service["pools"]) for service in facts["services"].values()):
         out.print(Text("* too slow for the service's token rate, even for a lone user"))
@@ -209,7 +214,8 @@ def _print(facts: Mapping[str, Any]) -> None:
         known = "; ".join(f"{name}: {', '.join(figures)}" for name, figures in facts["ranges"].items())
         words = f"note: known as ranges only, which `merit simulate` carries into its results: {known}"
         out.print(Text(words, style="dim"), soft_wrap=True)
-    for note in facts["notes"]:
+    hourly = surroundings_notes(facts["surroundings"])
+    for note in facts["notes"] + hourly:
         out.print(Text(f"note: {note}", style="dim"), soft_wrap=True)
 
 

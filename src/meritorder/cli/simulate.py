@@ -51,6 +51,10 @@ def command(
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Policies that run at the same time.")] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same result to the last bit.")] = 0,
+    start: Annotated[
+        str | None,
+        typer.Option(help="Moment of the traffic's time 0, e.g. 2023-07-14T12:00Z.", show_default=False),
+    ] = None,
     ranges: Annotated[
         bool, typer.Option("--ranges/--no-ranges", help="Run again with machines at both ends of their ranges.")
     ] = True,
@@ -70,6 +74,7 @@ def command(
     from meritorder.simulate.store import ours
 
     loaded, replicas = load_fleet(fleet)
+    loaded = _started(loaded, start)
     policies = _policies(loaded, policy)
     if output:
         check_folder(output, ours)
@@ -97,6 +102,23 @@ def command(
     print_runs(runs, trace)
     if report:
         console().print(f"report: {report}", markup=False, soft_wrap=True)
+
+
+def _started(fleet: Fleet, start: str | None) -> Fleet:
+    """The fleet with the moment of time 0 that the command line gives, if it does."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from meritorder.fleet.part import Moment
+    from meritorder.problems import InputError, Problem
+
+    if start is None:
+        return fleet
+    try:
+        moment = TypeAdapter(Moment).validate_python(start)
+    except ValidationError:
+        fix = "write it as 2023-07-14T12:00Z"
+        raise InputError(Problem(f'"{start}" is no moment with its offset from UTC', "--start", fix=fix)) from None
+    return fleet.model_copy(update={"start": moment})
 
 
 def _policies(fleet: Fleet, names: str | None) -> list[Dispatch]:

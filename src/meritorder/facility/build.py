@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from meritorder.facility.halls.seats import Placement, placement
 from meritorder.facility.parts import COOLING_KEYS, part_records, plants_of
-from meritorder.facility.plant import AIR, COOLANTS, PLANT, fill_loops, fill_plant
+from meritorder.facility.plant import AIR, COOLANTS, PLANT
 from meritorder.facility.seating import seats_of
+from meritorder.facility.sizes import full_loss
+from meritorder.facility.sizing import fill_loops, fill_plant
 from meritorder.facility.state import (
     CLOCK,
     FACILITY_BIN,
@@ -23,6 +24,7 @@ from meritorder.facility.state import (
     SITE,
     FacilityState,
 )
+from meritorder.facility.surroundings.hours import hours_of
 from meritorder.facility.train import TRAIN, fill_train
 from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
@@ -74,7 +76,7 @@ def build_facility(
     state = FacilityState(
         sites=sites,
         rows=rows,
-        plants=_plants(fleet, placed, rows, sites),
+        plants=_plants(fleet, placed, rows, sites, hours),
         trains=records(len(sites), TRAIN),
         pools=_pools(fleet, replicas),
         hours=hours,
@@ -115,20 +117,6 @@ def _nothing() -> FacilityState:
     )
 
 
-class _Hours(NamedTuple):
-    table: Records
-    step_s: float
-    first: float
-
-
-def hours_of(fleet: Fleet, site: str, span_s: float) -> _Hours:
-    """One entry that holds always."""
-    table = records(1, HOUR)
-    known = fleet.sites[site]
-    table[0] = (15.0, 10.8, known.usd_per_kwh, known.kg_per_kwh)
-    return _Hours(table, 3600.0, 0.0)
-
-
 def _sites(fleet: Fleet, span_s: float) -> tuple[Records, Records]:
     sites = records(len(fleet.sites), SITE)
     tables: list[Records] = []
@@ -164,7 +152,7 @@ def _rows(fleet: Fleet, replicas: Sequence[Replica], placed: Placement) -> Recor
     return rows
 
 
-def _plants(fleet: Fleet, placed: Placement, rows: Records, sites: Records) -> Records:
+def _plants(fleet: Fleet, placed: Placement, rows: Records, sites: Records, hours: Records) -> Records:
     known = plants_of(fleet, placed)
     plants = records(len(known), PLANT)
     plants.site[:] = [site for site, _ in known]
@@ -181,8 +169,11 @@ def _plants(fleet: Fleet, placed: Placement, rows: Records, sites: Records) -> R
             heat = float((rows.max_w * rows.air_share)[here].sum())
             heat += ROOM_HEAT * float(rows.max_w[here].sum())
         spec = getattr(facility.cooling, COOLING_KEYS[coolant])
-        fill_plant(plants[index], spec, COOLANTS[coolant], spec.design_load or heat / facility.power.oversubscription)
-        fill_loops(rows[liquid], plants[index])
+        shelf = facility.power.shelf
+        heat *= (1.0 + (full_loss(shelf) if shelf else 0.0)) / facility.power.oversubscription
+        weather = hours[sites[site].hours : sites[site].hours + sites[site].count]
+        fill_plant(plants[index], spec, COOLANTS[coolant], heat, weather)
+    fill_loops(rows, plants)
     return plants
 
 

@@ -1,42 +1,102 @@
-"""Cooling of one site: heat from its rows into the air outside."""
+"""`cool`: the heat of one site's rows and rooms goes into the air outside, or stays and warms the loops."""
 
 from __future__ import annotations
 
+import math
+
 from meritorder.compiled import compiled
+from meritorder.facility.loop import begin_row, end_row, own_w, row_stored_j
+from meritorder.facility.removal import most_w, plant_capacity_w, plant_power, pumps_w, removal
 from meritorder.facility.state import FacilityState
+from meritorder.facility.throttle import throttle
 from meritorder.records import Records
 
-CHILLER, FAN, PUMP = 0.05, 0.03, 0.02  # watts per watt of heat
+__all__ = ["cool", "plant_capacity_w", "plant_power"]
+
+SUBSTEP_S = 5.0  # steps are cut into ones of this length ...
+MOST_SUBSTEPS = 8  # ... but into no more than so many
+_HALVINGS = 60
 
 
 @compiled
 def cool(facility: FacilityState, site: int, dt: float) -> None:
-    """Move the site's plants on by `dt` seconds."""
+    """Move the site's plants and the loops of its rows on by `dt` seconds; see `PLANT` for what it sets.
+
+    Takes `rows.heat_w`, `trains[site].room_w`, weather, `power` and `ups_power` as constant meanwhile.
+    """
     s = facility.sites[site]
     for p in range(s.first_plant, s.first_plant + s.plant_count):
-        facility.plants[p].heat_w = 0.0
-    if s.plant_count:
-        facility.plants[s.first_plant].heat_w += facility.trains[site].room_w
+        plant = facility.plants[p]
+        plant.heat_w = plant.rejected_w = plant.free_w = plant.chiller_w = plant.fan_w = 0.0
+        plant.pump_w = plant.water_l_s = plant.compressor = plant.room_w = 0.0
+    if s.plant_count > 0:
+        facility.plants[s.first_plant].room_w = facility.trains[site].room_w
     for r in range(s.first_row, s.first_row + s.row_count):
         row = facility.rows[r]
-        facility.plants[row.plant].heat_w += row.heat_w * (1.0 - row.air_share)
-        facility.plants[s.first_plant].heat_w += row.heat_w * row.air_share
+        facility.plants[s.first_plant].room_w += row.heat_w - own_w(facility.plants[row.plant], row)
+    count = int(min(float(MOST_SUBSTEPS), max(1.0, math.ceil(dt / SUBSTEP_S))))
+    h = dt / count
+    for _ in range(count):
+        for p in range(s.first_plant, s.first_plant + s.plant_count):
+            plant = facility.plants[p]
+            plant.take_w = plant.slope_w_k = plant.row_pump_w = plant.row_fan_w = plant.row_heat_w = 0.0
+        for r in range(s.first_row, s.first_row + s.row_count):
+            row = facility.rows[r]
+            begin_row(facility.plants[row.plant], row, h)
+        for p in range(s.first_plant, s.first_plant + s.plant_count):
+            step_plant(facility.plants[p], s.dry_c, s.wet_c, h, 1.0 / count)
+        for r in range(s.first_row, s.first_row + s.row_count):
+            row = facility.rows[r]
+            end_row(facility.plants[row.plant], row)
     for p in range(s.first_plant, s.first_plant + s.plant_count):
         plant = facility.plants[p]
-        chiller, fan, pump, water, compressor = plant_power(plant, plant.heat_w, s.dry_c, s.wet_c)
-        plant.chiller_w, plant.fan_w, plant.pump_w = chiller * plant.power, fan * plant.power, pump * plant.ups_power
-        plant.water_l_s, plant.compressor = water, compressor
-        plant.heat_w += plant.pump_w
-        plant.rejected_w = plant.heat_w
+        plant.stored_j = plant.water_j_k * plant.supply_c
+    for r in range(s.first_row, s.first_row + s.row_count):
+        row = facility.rows[r]
+        plant = facility.plants[row.plant]
+        plant.stored_j += row_stored_j(plant, row)
+        throttle(plant, row)
 
 
 @compiled
-def plant_power(plant: Records, heat_w: float, dry_c: float, wet_c: float) -> tuple[float, float, float, float, float]:
-    """Steady watts of chillers, fans and pumps, litres of water a second, part of full compressor load."""
-    return CHILLER * heat_w, FAN * heat_w, PUMP * heat_w, 0.0, 0.0
+def step_plant(plant: Records, dry_c: float, wet_c: float, h: float, weight: float) -> None:
+    """The plant's water at the end of `h` seconds and what that costs; `weight` of this substep in the means."""
+    heat = plant.row_heat_w + plant.room_w
+    load = heat / plant.design_w
+    room_fans = plant.mover * plant.room_w * plant.power
+    pumps = pumps_w(plant, load)
+    inertia = plant.water_j_k / h
+    # What is left to remove, at a supply of x: gain - fall x.
+    gain = plant.take_w + plant.room_w + room_fans + pumps + inertia * plant.supply_c
+    fall = inertia - plant.slope_w_k
+    x = plant.set_c
+    out = gain - fall * x
+    if out <= 0.0:
+        x, out = gain / fall, 0.0
+    elif out > most_w(plant, out / plant.design_w, x, dry_c, wet_c):
+        x = too_warm(plant, gain, fall, dry_c, wet_c)
+        out = gain - fall * x
+    plant.supply_c = x
+    work, fans, water, chilled = removal(plant, out, x, dry_c, wet_c)
+    plant.heat_w += weight * (heat + room_fans + pumps)
+    plant.rejected_w += weight * out
+    plant.free_w += weight * (out - chilled)
+    plant.chiller_w += weight * work
+    plant.fan_w += weight * (fans + plant.row_fan_w + room_fans + plant.house_w * plant.power)
+    plant.pump_w += weight * (pumps + plant.row_pump_w)
+    plant.water_l_s += weight * water
+    plant.compressor += weight * chilled / plant.design_w
 
 
 @compiled
-def plant_capacity_w(plant: Records, dry_c: float, wet_c: float) -> float:
-    """Most heat at which supply stays within its limit, with the units that are up."""
-    return float(plant.design_w * min(1.0, plant.pumps_up / max(plant.units, 1)))
+def too_warm(plant: Records, gain: float, fall: float, dry_c: float, wet_c: float) -> float:
+    """Supply above the set point at which what is left, falling with it, is the most that can be removed, rising."""
+    low, high = plant.set_c, gain / fall
+    for _ in range(_HALVINGS):
+        x = 0.5 * (low + high)
+        out = gain - fall * x
+        if out > most_w(plant, out / plant.design_w, x, dry_c, wet_c):
+            low = x
+        else:
+            high = x
+    return high

@@ -91,6 +91,9 @@ ROW = np.dtype(
         ("cold_plate_c", "f8"),
         ("secondary_c", "f8"),
         ("primary_c", "f8"),
+        ("slope_c", "f8"),  # working memory of a step: slopes of the three in the plant's supply
+        ("slope_s", "f8"),
+        ("slope_p", "f8"),
         ("flow", "f8"),  # part of its CDU's flow that is left: 1, less with pumps down, 0 without
         ("stretch", "f8"),  # warm machines throttle: their iterations take so many times as long
         ("tripped", "i4"),  # bits TOO_HOT, UNFED: its machines are off

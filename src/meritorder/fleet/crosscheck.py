@@ -11,6 +11,7 @@ from typing import Any
 from meritorder.catalog.load import incomplete
 from meritorder.fleet.document import KeyPath
 from meritorder.fleet.fault import Fault
+from meritorder.fleet.fault_names import fault_names
 from meritorder.fleet.roles import role_faults
 from meritorder.problems import did_you_mean
 
@@ -33,6 +34,7 @@ def cross_check(data: dict[str, Any], models: Collection[str], accelerators: Col
         yield from _one_address_each(name, pool)
     yield from _shares(services)
     yield from role_faults(data, pools, services, sites)
+    yield from fault_names(data, pools, sites)
 
 
 def _known(path: KeyPath, value: object, kind: str, known: Collection[str]) -> Iterator[Fault]:

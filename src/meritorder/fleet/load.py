@@ -16,6 +16,7 @@ from meritorder.fleet.document import Document, read_document
 from meritorder.fleet.extend import extend, read_file
 from meritorder.fleet.profile import with_profiles
 from meritorder.fleet.schema import Fleet
+from meritorder.fleet.surroundings import with_series
 from meritorder.fleet.wording import in_words
 from meritorder.problems import InputError, Problem, did_you_mean
 from meritorder.units import FROM_FILE
@@ -41,7 +42,7 @@ def loads(text: str, name: str = "fleet") -> Fleet:
 
 def _resolve(document: Document, name: str) -> Fleet:
     """Fill in what catalog and profiles know, check everything, keep the models and accelerators that are used."""
-    document = with_profiles(document)
+    document = with_series(with_profiles(document))
     models = {**catalog_models(), **with_configs(document)}
     data = {"name": name, **document.data}
     problems = list(document.problems)

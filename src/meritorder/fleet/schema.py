@@ -6,7 +6,6 @@ The order of every mapping is the index order of all arrays.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, model_validator
@@ -20,7 +19,7 @@ from meritorder.fleet.gateway import Endpoint, Gateway, Live
 from meritorder.fleet.halls import Spread
 from meritorder.fleet.links import Link
 from meritorder.fleet.measured import MeasuredCoefficients
-from meritorder.fleet.part import Degree, Name, Number, Part, Positive, Switch
+from meritorder.fleet.part import Degree, Moment, Name, Number, Part, Positive, Switch
 from meritorder.fleet.site import Site as Site
 from meritorder.fleet.speculation import Speculation
 from meritorder.fleet.spill import SpillSwitch
@@ -247,7 +246,7 @@ class Fleet(Part):
     carbon_price_usd_per_kg: UsdPerKg = Field(
         default=0.0, description="Price of carbon that dispatch counts, USD per kg CO2."
     )
-    start: datetime | None = Field(
+    start: Moment | None = Field(
         default=None, description="Moment of the trace's time 0, for weather and prices: `2023-07-14T12:00:00Z`."
     )
     control: Control = Field(default=Control(), description="How sites are kept within their power.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self, TypeAlias
+from typing import Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -42,12 +42,28 @@ class Site(Part):
     )
     facility: Facility | None = Field(default=None, description="The building; absent: only `pue` is known of it.")
     weather: SeriesFile = Field(
-        default="", max_length=300, description="A climate of the catalog, or a file (EPW, Open-Meteo); absent: mild."
+        default="",
+        max_length=4096,
+        description="A climate of the catalog, or a file (EPW, Open-Meteo); absent: 15 C and 60 % humidity always.",
     )
     usd_per_kwh: UsdPerKwh = Field(description="Price of grid electricity, USD per kWh.")
-    price: SeriesFile = Field(default="", max_length=300, description="File of hourly prices, instead of the mean.")
+    price: SeriesFile = Field(
+        default="",
+        max_length=4096,
+        description="A grid of the catalog or a file of prices by the hour, instead of `usd_per_kwh`.",
+    )
+    exchange_rate: Number | None = Field(
+        default=None, gt=0, description="USD per unit of the currency of the `price` file, where that is another."
+    )
     kg_per_kwh: KgPerKwh = Field(le=5, description="Carbon of grid electricity, kg CO2 per kWh (or `380 g/kWh`).")
-    carbon: SeriesFile = Field(default="", max_length=300, description="File of hourly carbon, instead of the mean.")
+    carbon: SeriesFile = Field(
+        default="",
+        max_length=4096,
+        description="A grid of the catalog or a file of carbon by the hour, instead of `kg_per_kwh`.",
+    )
+    carbon_scope: Literal["direct", "life-cycle"] = Field(
+        default="direct", description="Which emissions of the `carbon` file count: of power stations alone, or of all."
+    )
     scenarios: tuple[Scenario, ...] = Field(default=(), description="Heat waves, price spikes and the like.")
     demand_response: tuple[DemandResponse, ...] = Field(default=(), description="When the grid wants less.")
     rtt: dict[Name, Seconds] = Field(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from meritorder.facility.halls.first_fit import first_fit
+from meritorder.facility.halls.place import place
 from meritorder.facility.halls.room import Room
-from meritorder.facility.halls.rows import COOLANTS, SUPPLY_C, HallRows, automatic_halls, first_rows, given_halls
+from meritorder.facility.halls.rows import COOLANTS, SUPPLY_C, HallRows, first_rows
 from meritorder.facility.halls.stand import Stand, stands
 from meritorder.facility.state import SEAT
 from meritorder.fleet.schema import Fleet
@@ -32,6 +32,7 @@ class Placement:
 
     halls: tuple[HallRows, ...]
     stands: tuple[Stand, ...]  # one a pool
+    notes: tuple[str, ...]  # where the placing may not be the best
     counts: npt.NDArray[np.int64]  # systems [pools, rows]
     row_site: Ints
     row_hall: Ints
@@ -72,44 +73,22 @@ def placement(fleet: Fleet, replicas: Mapping[str, Replica]) -> Placement:
     """
     every = stands(fleet, replicas)
     rooms: list[Room] = []
+    notes: list[str] = []
     problems: list[Problem] = []
     for site in fleet.sites:
-        here = [stand for stand in every if stand.site == site]
-        found, wrong = _at(fleet, site, here)
-        rooms += found
-        problems += wrong
+        try:
+            found, note = place(fleet, site, [stand for stand in every if stand.site == site])
+        except InputError as error:
+            problems += error.problems
+        else:
+            rooms += found
+            notes += [note] if note else []
     if problems:
         raise InputError(problems)
-    return _seated(fleet, every, rooms)
+    return _seated(fleet, every, rooms, notes)
 
 
-def _at(fleet: Fleet, site: str, here: Sequence[Stand]) -> tuple[list[Room], list[Problem]]:
-    facility = fleet.sites[site].facility
-    if facility is not None and facility.halls:
-        rooms, left = first_fit(given_halls(fleet, site), here)
-    else:
-        rooms, left = first_fit(automatic_halls(fleet, site, here), here)
-        rooms = [_trimmed(room) for room in rooms]
-    what = [
-        f"{count:,} of its {stand.systems:,} systems find no room in the halls of {site}"
-        for count, stand in zip(left, here, strict=True)
-    ]
-    return rooms, [
-        Problem(text, key=f"pools.{stand.pool}") for text, count, stand in zip(what, left, here, strict=True) if count
-    ]
-
-
-def _trimmed(room: Room) -> Room:
-    """The same without the rows at its end in which nothing stands."""
-    used = np.flatnonzero(room.systems.sum(axis=0))
-    rows = int(used[-1]) + 1 if len(used) else 1
-    smaller = Room(replace(room.hall, rows=rows), room.kinds)
-    for kind in range(len(room.kinds)):
-        smaller.put(kind, room.systems[kind, :rows])
-    return smaller
-
-
-def _seated(fleet: Fleet, every: Sequence[Stand], rooms: Sequence[Room]) -> Placement:
+def _seated(fleet: Fleet, every: Sequence[Stand], rooms: Sequence[Room], notes: Sequence[str]) -> Placement:
     halls = tuple(room.hall for room in rooms)
     starts = first_rows(halls)
     rows = int(starts[-1])
@@ -130,6 +109,7 @@ def _seated(fleet: Fleet, every: Sequence[Stand], rooms: Sequence[Room]) -> Plac
     return Placement(
         halls=halls,
         stands=tuple(every),
+        notes=tuple(notes),
         counts=counts,
         row_site=np.array([sites.index(hall.site) for hall in halls], np.int32)[of_hall],
         row_hall=of_hall,

@@ -53,10 +53,10 @@ def stands(fleet: Fleet, replicas: Mapping[str, Replica]) -> list[Stand]:
         else:
             chip = fleet.accelerators[pool.accelerator]
             housing, (coolant, supply) = chip.stands, chip.loop
-        chips = housing.part_chips
-        shared, together = max(1, chips // replica.accelerators), -(-replica.accelerators // chips)
-        parts = -(-pool.replicas // shared) * together
-        whole = -(-parts // housing.racks_per_system) * housing.racks_per_system
+        chips, parts = housing.part_chips, housing.racks_per_system
+        shared = max(1, chips // replica.accelerators)
+        together = 1 if replica.accelerators <= chips else -(-replica.accelerators // housing.system_chips) * parts
+        systems = pool.replicas * together if together > 1 else -(-pool.replicas // (shared * parts)) * parts
         found.append(
             Stand(
                 pool=name,
@@ -71,7 +71,7 @@ def stands(fleet: Fleet, replicas: Mapping[str, Replica]) -> list[Stand]:
                 units=housing.rack_units,
                 places=housing.rack_places,
                 replicas=pool.replicas,
-                systems=whole,
+                systems=systems,
                 together=together,
                 shared=shared,
                 spread=pool.spread,

@@ -48,10 +48,16 @@ class Places:
         system = placement.replica_systems
         self._of_rack = _grouped(placement.system_rack[system], replica, len(placement.rack_row))
         self._of_row = _grouped(system_row[system], replica, len(placement.row_site))
+        self._machines: dict[str, Machines] = {}
         self._systems = np.concatenate([[0], np.cumsum([stand.systems for stand in placement.stands])])
 
     def machines(self, pool: str) -> Machines:
         """The machines of a pool."""
+        if pool not in self._machines:
+            self._machines[pool] = self._machines_of(pool)
+        return self._machines[pool]
+
+    def _machines_of(self, pool: str) -> Machines:
         index = self.pools.index(pool)
         stand, chips = self.placement.stands[index], self.chips[index]
         whole = _chips_of_system(self.fleet, pool, chips)
