@@ -135,8 +135,8 @@ def build_state(
         settings=settings,
     )
     state.levels.head[:] = state.levels.tail[:] = -1
-    for pool in range(len(pools)):
-        getattr(use_level, "py_func", use_level)(state, pool, 0)
+    for index in range(len(pools)):
+        getattr(use_level, "py_func", use_level)(state, index, 0)
     getattr(arrange_choices, "py_func", arrange_choices)(state)
     order_all(state)
     return state

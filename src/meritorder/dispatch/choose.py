@@ -59,6 +59,8 @@ def choose(
     g = state.settings[0]
     if g.uses_prefix != 0 and stop > start:
         known = known_blocks(state, blocks, start, stop)
+        while known > 0 and state.owner[blocks[start + known - 1]] < 0:
+            known -= 1  # who was sent that much has lost it
         if known > 0:
             near = state.owner[blocks[start + known - 1]]
             cached = min(known * g.prefix_tokens, prompt - 1)

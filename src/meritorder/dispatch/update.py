@@ -16,6 +16,9 @@ from meritorder.records import Records
 # A running mean forgets what lies more than so many requests back.
 MEMORY = 4096
 
+# One observation moves the speed of a replica by so much of the way.
+OBSERVATION = 1 / 16
+
 # `since` fits below one request in flight, and both into the 53 bits of a float.
 _CLOCK_RANGE = 1 << 33
 
@@ -181,6 +184,13 @@ def learn(means: Records, output: int) -> None:
     weight = min(means.ended + 1, MEMORY)
     means.mean_output += (output - means.mean_output) / weight
     means.mean_square += (float(output) * output - means.mean_square) / weight
+
+
+@inlined
+def observe(state: FleetState, replica: int, stretch: float) -> None:
+    """A request ends whose last iteration took `stretch` times as long as predicted."""
+    r = state.replicas[replica]
+    r.speed += (stretch - r.speed) * OBSERVATION
 
 
 @inlined

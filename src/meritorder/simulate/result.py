@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from meritorder.control.state import ControlState
+    from meritorder.facility.state import FacilityState
     from meritorder.fleet.schema import Fleet
     from meritorder.perf.replica import Replica
     from meritorder.workload.trace import Trace
@@ -26,6 +28,7 @@ class Status(IntEnum):
     SHED = 3  # refused by the dispatch policy because no replica could serve it acceptably
     CANCELLED = 4  # the client gave up first
     UNREACHED = 5  # closed loop: a request before it in the session never completed
+    LOST = 6  # its machine failed, and it was not to be tried again or nobody took it
 
 
 # Quantities of `Result.series`, each [pools, bins]; divide integrals by `bin_s` for the mean over a bin.
@@ -61,6 +64,9 @@ class Result:
     first_s: Floats  # first token
     finish_s: Floats  # last token, or when it was cancelled
     preemptions: Ints
+    attempts: npt.NDArray[np.uint8]  # times that it was sent anew because its machine had failed
+    cause: npt.NDArray[np.uint8]  # why it was lost or refused: index into simulate.faults.causes.CAUSES
+    parked_s: Floats  # kept waiting in the gateway
     hit_tokens: Ints  # prompt tokens found in the prefix cache, the slow tier included, when first scheduled
     returned_tokens: Ints  # prompt tokens that came back from the slow tier, those after a preemption included
     return_s: Floats  # from asking for them to having them; NaN where none came
@@ -74,3 +80,5 @@ class Result:
     wall_s: float  # wall time of the kernel alone
     events: int  # events the kernel handled
     iterations: int  # engine iterations those stand for
+    facility: FacilityState | None = None  # the sites' buildings after the run; None: nothing is known of them
+    control: ControlState | None = None  # what the controller did; None: there was nothing to control

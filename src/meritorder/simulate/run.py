@@ -13,6 +13,8 @@ from meritorder.fleet.schema import Fleet
 from meritorder.perf.compile import compile_replica
 from meritorder.perf.replica import Replica
 from meritorder.problems import InputError, Problem
+from meritorder.simulate.around import Around, around
+from meritorder.simulate.faults.outage import Outages
 from meritorder.simulate.kernel.loop import run
 from meritorder.simulate.kernel.memory import UNBORN, SimState
 from meritorder.simulate.kernel.prepare import prepare
@@ -36,11 +38,13 @@ def simulate(
     bins: int = 240,
     progress: Progress | None = None,
     replicas: tuple[Replica, ...] | None = None,
+    outages: Outages | None = None,
 ) -> Result:
     """Run `trace` on `fleet` request by request in virtual time.
 
     `policy` replaces the fleet's own. `progress(seconds of virtual time, requests ended)` is called now and then.
-    `replicas`, one per pool, replace the compiled ones. The same inputs and seed give the same bits.
+    `replicas`, one per pool, replace the compiled ones, `outages` those of the fleet's faults. The same inputs and seed
+    give the same bits.
     Raises InputError where the trace can't be run on the fleet.
     """
     if bins < 1:
@@ -51,7 +55,9 @@ def simulate(
         replicas = tuple(compile_replica(fleet, name) for name in fleet.pools)
     service = services_of(fleet, trace, seed)
     state = start(fleet, replicas, dispatch, trace, seed)
-    sim = prepare(fleet, state, replicas, trace, service, bins)
+    about = around(fleet, replicas, trace.duration_s, seed, outages)
+    check_roles(fleet, about)
+    sim = prepare(fleet, state, replicas, trace, service, bins, about)
     run(state, sim, 0)  # compiles or loads machine code, which is no part of the kernel's time
     wall_s = 0.0
     more = True
@@ -99,6 +105,15 @@ def check(trace: Trace) -> None:
         raise InputError(problems)
 
 
+def check_roles(fleet: Fleet, about: Around) -> None:
+    """Raise InputError where pools with roles meet what the kernel can't do with them."""
+    roles = [name for name, pool in fleet.pools.items() if pool.role != "both"]
+    built = any(site.facility is not None for site in fleet.sites.values())
+    if roles and (built or len(about.outages.outages)):
+        what = "machines that may fail can't be simulated where prompts are computed apart from decoding"
+        raise InputError(Problem(what, key=f"pools.{roles[0]}.role", fix="leave out `faults` and `facility`, or roles"))
+
+
 def _result(
     fleet: Fleet,
     trace: Trace,
@@ -143,6 +158,9 @@ def _result(
         first_s=q.first,
         finish_s=q.finish,
         preemptions=q.preempted,
+        attempts=q.attempts,
+        cause=np.where((status == Status.LOST) | (status == Status.SHED), q.cause, 0).astype(np.uint8),
+        parked_s=sim.parked_s if len(sim.parked_s) else np.zeros(len(q)),
         hit_tokens=q.hit,
         returned_tokens=returned,
         return_s=return_s,
@@ -156,4 +174,6 @@ def _result(
         wall_s=wall_s,
         events=int(clock.handled),
         iterations=int(clock.iterations),
+        facility=sim.facility if len(sim.facility.sites) else None,
+        control=sim.control if len(sim.facility.sites) else None,
     )

@@ -17,8 +17,8 @@ from meritorder.serve.books.power import further_w, least_power, spare_w
 from meritorder.serve.books.state import ANSWERED, AVOIDED, FREE, MOST_BLOCKS, SENT, LiveState
 from meritorder.serve.books.view import Block, view_of
 
-# One observation moves the speed of a replica by so much of the way, and it stays within 1/8 and 8.
-OBSERVATION, MOST_SPEED = 1 / 16, 8.0
+# The speed of a replica stays within 1/8 and 8.
+MOST_SPEED = 8.0
 
 # replica, reason, cached, predicted TTFT and time per token (s), row, speed that they were predicted with
 Placed = tuple[int, int, int, float, float, int, float]
@@ -172,7 +172,7 @@ def correct(
         return
     r = live.fleet.replicas[replica]
     ratio = min(max(speed * observed / predicted, 1.0 / MOST_SPEED), MOST_SPEED)
-    r.speed = min(max(r.speed * (ratio / r.speed) ** OBSERVATION, 1.0 / MOST_SPEED), MOST_SPEED)
+    r.speed = min(max(r.speed * (ratio / r.speed) ** update.OBSERVATION, 1.0 / MOST_SPEED), MOST_SPEED)
 
 
 @inlined

@@ -9,7 +9,7 @@ from __future__ import annotations
 from meritorder.compiled import compiled, inlined
 from meritorder.dispatch.choose import choose
 from meritorder.dispatch.state import FleetState
-from meritorder.dispatch.update import answered, ended, learn, room_for, sent_on, settle
+from meritorder.dispatch.update import answered, ended, learn, observe, room_for, sent_on, settle
 from meritorder.simulate.kernel.blocks import blocks_for, give_back, unit_blocks
 from meritorder.simulate.kernel.event_heap import add_event, send_follow_ups
 from meritorder.simulate.kernel.interrupt import interrupt
@@ -45,9 +45,11 @@ def set_aside(fleet: FleetState, sim: SimState, replica: int, request: int, time
     pool = fleet.replicas[replica].pool
     p = fleet.pools[pool]
     service = sim.service[request]
+    q.awaits = 0
     q.first = time + p.output_token_s + 0.5 * fleet.rtt_s[sim.region[request], p.site]
     remove_running(sim, replica, request)
     about(fleet, replica)
+    observe(fleet, replica, sim.engines[replica].stretch)
     if sim.output[request] == 1:
         ended(fleet, replica, service, q.new, q.room, 1, False)
         give_back(sim, replica, request, q.computed, p.block_tokens, unit_blocks(fleet, sim, pool))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meritorder.compiled import compiled, inlined
 from meritorder.dispatch.state import PREFILL, WHOLE, FleetState
-from meritorder.dispatch.update import answered, ended
+from meritorder.dispatch.update import answered, ended, observe
 from meritorder.simulate.kernel import finish_heap
 from meritorder.simulate.kernel.apart import cancel_apart, finish_apart, set_aside
 from meritorder.simulate.kernel.blocks import take, unit_blocks
@@ -21,14 +21,16 @@ from meritorder.simulate.kernel.memory import (
     HELD,
     IN_TRANSIT,
     NOBODY,
+    PARKED,
     PREFILLING,
     WAITING,
     SimState,
 )
 from meritorder.simulate.kernel.meter import meter
+from meritorder.simulate.kernel.parking import leave_gateway
 from meritorder.simulate.kernel.phases import due_after, needed
 from meritorder.simulate.kernel.returned import drop_back, give_up_return
-from meritorder.simulate.kernel.schedule import stop_running
+from meritorder.simulate.kernel.schedule import decode_joules, stop_running
 
 
 @inlined
@@ -43,6 +45,7 @@ def finish(fleet: FleetState, sim: SimState, replica: int, request: int, apart: 
     q.finish = e.now + output * p.output_token_s + back
     q.status = COMPLETED
     sim.clock[0].unfinished -= 1
+    observe(fleet, replica, e.stretch)
     if apart:
         finish_apart(fleet, sim, replica, request)
     else:
@@ -62,7 +65,7 @@ def cancel(fleet: FleetState, sim: SimState, request: int, was: int, time: float
     if fleet.pools[fleet.replicas[q.replica].pool].role != WHOLE:
         cancel_apart(fleet, sim, request, was, time)
     else:
-        ended(fleet, q.replica, sim.service[request], q.new, q.room, 0, q.first >= 0.0)
+        ended(fleet, q.replica, sim.service[request], q.new, q.room, 0, q.awaits == 0)
 
 
 @compiled
@@ -92,12 +95,12 @@ def pass_boundary(fleet: FleetState, sim: SimState, replica: int, time: float, a
     joules = e.joules
     free = e.free
     if e.single == 0:
-        batch = fleet.batches[p.batches + e.decoding]
-        base = fleet.tokens[p.tokens + e.decoding].step_j + batch.decode_j
-        joules = total(base, batch.decode_kv_j, e.kv, e.decoding, n)
+        base, slope = decode_joules(fleet, sim, replica)
+        joules = total(base, slope, e.kv, e.decoding, n)
         first_phase = replica * sim.clock[0].phases
         blocks = needed(sim.phases, first_phase, p.block_tokens, e.due, e.decoding, n)
         take(sim, replica, blocks, unit_blocks(fleet, sim, pool))
+    e.spent += joules
     made = float(n * e.decoding)
     sim.clock[0].iterations += n
     e.iteration += n
@@ -123,9 +126,11 @@ def pass_boundary(fleet: FleetState, sim: SimState, replica: int, time: float, a
                 set_aside(fleet, sim, replica, i, time)
                 i = following
                 continue
-            if q.first < 0.0:
-                q.first = time + p.output_token_s + 0.5 * fleet.rtt_s[sim.region[i], p.site]
+            if q.awaits != 0:
+                q.awaits = 0
                 answered(fleet, replica, q.new)
+                if q.first < 0.0:
+                    q.first = time + p.output_token_s + 0.5 * fleet.rtt_s[sim.region[i], p.site]
             q.status = DECODING
             q.finish_it = e.iteration + sim.output[i] - q.generated
             finish_heap.push(sim.heap, e.heap, e.decoding, q.finish_it, i)
@@ -177,7 +182,9 @@ def arrive(fleet: FleetState, sim: SimState, request: int, time: float) -> bool:
 def give_up(fleet: FleetState, sim: SimState, request: int, time: float) -> None:
     """A client cancels its request, wherever it is: between two iterations at the earliest where it runs."""
     q = sim.requests[request]
-    if q.status == IN_TRANSIT or q.status >= HELD:
+    if q.status >= PARKED:
+        leave_gateway(sim, request, time)
+    elif q.status == IN_TRANSIT or q.status >= HELD:
         q.finish = time
         cancel(fleet, sim, request, q.status, time)
     elif q.status == WAITING:

@@ -5,10 +5,10 @@ Earliest first; of equal times the one that was added first.
 
 from __future__ import annotations
 
-from meritorder.compiled import inlined
+from meritorder.compiled import compiled, inlined
 from meritorder.dispatch.state import FleetState
 from meritorder.records import Records
-from meritorder.simulate.kernel.memory import NEXT_TURN, SimState
+from meritorder.simulate.kernel.memory import AT_ENGINE, CAME, COMING, IN_TRANSIT, NEXT_TURN, SimState
 
 
 @inlined
@@ -49,7 +49,12 @@ def drop_first(events: Records, clock: Records) -> None:
     c.pending -= 1
     size = c.pending
     swap(events, 0, size)
-    at = 0
+    sink(events, 0, size)
+
+
+@inlined
+def sink(events: Records, at: int, size: int) -> None:
+    """Let the event at `at` sink to where it belongs among the first `size`."""
     while True:
         child = 2 * at + 1
         if child >= size:
@@ -62,6 +67,33 @@ def drop_first(events: Records, clock: Records) -> None:
         at = child
 
 
+@compiled
+def drop_where_fallen(events: Records, clock: Records, requests: Records, health: Records, found: Records) -> int:
+    """Remove the events of requests on their way to replicas marked `fallen`, by network or from the slow tier.
+
+    Writes into `found` which requests these are, but for those whose client has left, and returns how many.
+    """
+    c = clock[0]
+    kept = count = 0
+    for k in range(c.pending):
+        e = events[k]
+        if e.kind == AT_ENGINE or e.kind == CAME:
+            q = requests[e.request]
+            if q.replica >= 0 and health[q.replica].fallen != 0:
+                if q.status == IN_TRANSIT or q.status == COMING:
+                    found[count] = e.request
+                    count += 1
+                if e.kind == CAME or q.status == IN_TRANSIT:
+                    continue
+        if kept < k:
+            swap(events, kept, k)
+        kept += 1
+    c.pending = kept
+    for at in range(kept // 2 - 1, -1, -1):
+        sink(events, at, kept)
+    return count
+
+
 @inlined
 def send_follow_ups(sim: SimState, request: int, time: float) -> None:
     """A request has ended: those that wait for it come after their think time."""
@@ -70,6 +102,7 @@ def send_follow_ups(sim: SimState, request: int, time: float) -> None:
     i = sim.follower[request]
     while i >= 0:
         add_event(sim.events, sim.clock, time + sim.think_s[i], i, NEXT_TURN)
+        sim.clock[0].unsent -= 1
         i = sim.sibling[i]
 
 
@@ -77,5 +110,5 @@ def send_follow_ups(sim: SimState, request: int, time: float) -> None:
 def way_in_s(fleet: FleetState, sim: SimState, replica: int, request: int) -> float:
     """Seconds from the gateway to an engine: front end and half a round trip."""
     p = fleet.pools[fleet.replicas[replica].pool]
-    delay = p.request_s + p.prompt_token_s * sim.prompt[request]
+    delay = p.request_s + p.prompt_token_s * (sim.prompt[request] + sim.requests[request].generated)
     return float(delay + 0.5 * fleet.rtt_s[sim.region[request], p.site])

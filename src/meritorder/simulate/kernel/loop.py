@@ -11,24 +11,24 @@ import numpy as np
 from meritorder.compiled import compiled, inlined
 from meritorder.dispatch.choose import choose
 from meritorder.dispatch.prefixes import own
-from meritorder.dispatch.reasons import TOO_LONG
 from meritorder.dispatch.state import WHOLE, FleetState
 from meritorder.dispatch.tournament import set_key, smallest
 from meritorder.dispatch.update import room_for, sent, settle
-from meritorder.simulate.kernel.apart import handle_apart
 from meritorder.simulate.kernel.engine import arrive, give_up, pass_boundary, pass_boundary_apart, send
 from meritorder.simulate.kernel.event_heap import add_event, drop_first
 from meritorder.simulate.kernel.memory import (
+    AGAIN,
     ASK,
     GIVE_UP,
     HELD,
     IN_TRANSIT,
     NEXT_TURN,
     NOBODY,
-    REJECTED,
-    SHED,
+    RETRYING,
     SimState,
 )
+from meritorder.simulate.kernel.parking import park, refuse
+from meritorder.simulate.kernel.rare import handle_rare
 from meritorder.simulate.kernel.schedule import schedule, schedule_apart
 
 
@@ -39,19 +39,23 @@ def dispatch(fleet: FleetState, sim: SimState, request: int, time: float) -> boo
     Returns whether it is at its engine at once.
     """
     q = sim.requests[request]
-    q.arrival = time
     service = sim.service[request]
+    fresh = q.arrival < 0.0
+    if fresh:
+        q.arrival = time
+        if fleet.services[service].hold != 0 and park(fleet, sim, request, time, True):
+            return False
     start, stop = sim.block_start[request], sim.block_start[request + 1]
-    prompt, output = sim.prompt[request], sim.output[request]
+    # what was made before a failure is computed anew
+    prompt, output = sim.prompt[request] + q.generated, sim.output[request] - q.generated
     if fleet.settings[0].uses_prefix == 0:
         stop = start
     replica, cached, reason = choose(fleet, service, sim.region[request], prompt, output, sim.blocks, start, stop)
-    q.reason = reason
     if replica < 0:
-        q.status = REJECTED if reason == TOO_LONG else SHED
-        q.finish = time
-        sim.clock[0].unfinished -= 1
+        refuse(fleet, sim, request, reason, time, fresh)
         return False
+    q.reason = reason
+    q.awaits = 1
     q.new = prompt - cached
     q.room = room_for(fleet, service, prompt, output)
     apart = len(sim.handed) > 0 and fleet.pools[fleet.replicas[replica].pool].role != WHOLE
@@ -59,7 +63,9 @@ def dispatch(fleet: FleetState, sim: SimState, request: int, time: float) -> boo
         q.room = prompt
     sent(fleet, replica, service, q.new, q.room)
     own(fleet, sim.blocks, start, stop, replica)
-    if sim.cancel_s[request] < np.inf:
+    if not fresh:
+        q.start, q.hit = -1.0, 0
+    elif sim.cancel_s[request] < np.inf:
         add_event(sim.events, sim.clock, time + sim.cancel_s[request], request, GIVE_UP)
     if apart and fleet.choices[fleet.choice_of[service, fleet.replicas[replica].pool]].layerwise != 0:
         # its decode replica makes room first, so that layers can be sent while others are computed
@@ -100,8 +106,11 @@ def run(fleet: FleetState, sim: SimState, most: int) -> bool:
                 give_up(fleet, sim, i, time)
             elif kind == NEXT_TURN:
                 born = i
+            elif kind == AGAIN:
+                if sim.requests[i].status == RETRYING:
+                    born = i
             elif kind > GIVE_UP:
-                engine = handle_apart(fleet, sim, i, kind, time)
+                engine = handle_rare(fleet, sim, i, kind, time)
             elif sim.requests[i].status == IN_TRANSIT:
                 there = i
         else:

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from meritorder.control.state import ControlState
+from meritorder.facility.state import FacilityState
 from meritorder.records import Records
 from meritorder.simulate.result import SERIES, Status
 
@@ -21,8 +23,10 @@ BACK = 15
 HELD, WANTING, MOVING, LANDED = 16, 17, 18, 19
 # ... its prefix is on its way from the slow tier.
 COMING = 20
+# ... in the gateway: kept waiting, or to be sent anew at a set time; on a machine that fails, but nobody waits for it.
+PARKED, RETRYING, LEFT = 21, 22, 23
 COMPLETED, REJECTED = int(Status.COMPLETED), int(Status.TOO_LONG)
-SHED, CANCELLED = int(Status.SHED), int(Status.CANCELLED)
+SHED, CANCELLED, LOST = int(Status.SHED), int(Status.CANCELLED), int(Status.LOST)
 
 # The engine of one replica. Between two boundaries it runs `n` iterations: one that was priced when scheduled
 # (`single`), or a jump over decode iterations that all hold the same sequences.
@@ -31,11 +35,16 @@ ENGINE = np.dtype(
         ("now", "f8"),  # last boundary
         ("seconds", "f8"),  # single: of the iteration
         ("joules", "f8"),  # single: of the iteration
+        ("stretch", "f8"),  # an iteration under way takes so many times as long as its table says
+        ("wanted", "f8"),  # the same of the next one
+        ("spent", "f8"),  # joules up to the last boundary that the building was not told yet
         ("iteration", "i8"),  # iterations so far
         ("n", "i8"),  # iterations until the next boundary; 0: idle
         ("kv", "i8"),  # tokens in the KV caches of decoding sequences
         ("free", "i8"),  # KV blocks free, those of evictable cached prefixes included
         ("heap", "i8"),  # offset of its finish heap
+        ("tokens", "i8"),  # tables of the jump under way, as in dispatch's POOL
+        ("batches", "i8"),
         ("decoding", "i4"),
         ("due", "i4"),  # phase of the sequences that need a KV block in the coming iteration, see phases.py
         ("running", "i4"),  # decoding and prefilling
@@ -73,8 +82,50 @@ REQUEST = np.dtype(
         ("next_cancel", "i4"),
         ("status", "u1"),
         ("reason", "u1"),
+        ("awaits", "u1"),  # the books still wait for its first token since it was sent last
+        ("attempts", "u1"),  # times that it was sent anew because its machine had failed
+        ("cause", "u1"),  # of the last failure: index into simulate.faults.causes.CAUSES
     ]
 )
+
+# What fails at a replica and what its building does to it; changes rarely.
+HEALTH = np.dtype(
+    [
+        ("told", "f8"),  # joules of the interval under way that the building was told
+        ("slow", "f8"),  # a fault makes iterations take so many times as long
+        ("warm", "f8"),  # the same of the warmest of its rows
+        ("back_at", "f8"),  # tripped: when it is loaded again; -1: its row is not back yet
+        ("down", "i4"),  # outages in force; 0: it is up
+        ("slows", "i4"),  # slow-downs in force
+        ("tripped", "i4"),  # one of its rows is too hot or without power, or it is loading since
+        ("fallen", "i4"),  # by the outage that is being handled
+        ("cause", "u1"),  # of its last outage
+    ]
+)
+
+# The machines of a pool.
+MACHINE = np.dtype(
+    [
+        ("idle_w", "f8"),  # of one replica
+        ("reload_s", "f8"),  # from power to taking requests
+        ("weight", "f8"),  # replicas that a simulated one stands for
+    ]
+)
+
+# What the gateway does with requests of a service that nobody can take now, and those that wait there, by arrival.
+LOSE, RETRY, CONTINUE = range(3)
+PARKING = np.dtype(
+    [
+        ("wait_s", "f8"),  # most seconds from arrival; 0: none
+        ("count", "i8"),
+        ("head", "i4"),
+        ("tail", "i4"),
+        ("on_failure", "i4"),  # LOSE, RETRY or CONTINUE
+    ]
+)
+
+# A row of racks as it was seen last.
+ROW_SEEN = np.dtype([("stretch", "f8"), ("tripped", "i4")])
 
 # What a replica has to do with others, where prompts are computed apart from decoding.
 APART = np.dtype(
@@ -118,7 +169,7 @@ FINISH = np.dtype([("finish_it", "i8"), ("request", "i4")])
 LIST = np.dtype([("head", "i4"), ("tail", "i4")])
 
 # What happens at a time of its own.
-AT_ENGINE, NEXT_TURN, GIVE_UP, ASK, RELEASE, LAND, CAME = range(7)
+AT_ENGINE, NEXT_TURN, GIVE_UP, ASK, RELEASE, LAND, CAME, AGAIN, FAULT, TICK = range(10)
 EVENT = np.dtype([("time", "f8"), ("order", "i8"), ("request", "i4"), ("kind", "i4")])
 
 # The prefix cache of one replica, and one cached block ("unit": a prefix block of the trace) in it.
@@ -155,6 +206,15 @@ CLOCK = np.dtype(
         ("classes", "i4"),  # waiting lists per engine
         ("phases", "i4"),  # stride of `phases`
         ("unfinished", "i8"),
+        ("unsent", "i8"),  # of these, follow-ups whose time to come is not known yet
+        ("step_s", "f8"),  # between ticks; 0: there are none
+        ("ticks", "i8"),  # so far
+        ("next_tick", "f8"),
+        ("outage", "i8"),  # outages so far
+        ("detection_s", "f8"),  # from a failure until its requests are sent anew
+        ("retries", "i4"),  # most times that one is
+        ("changed", "i4"),  # who is up has changed since the last tick
+        ("tripped", "i4"),  # replicas that are down for their rows
     ]
 )
 
@@ -194,3 +254,13 @@ class SimState(NamedTuple):
     block_start: Records
     blocks: Records
     rank: Records  # waiting list of a service's requests where the engine schedules by priority
+    health: Records  # HEALTH [replicas]
+    machines: Records  # MACHINE [pools]
+    parking: Records  # PARKING [services]
+    parked_s: Records  # f8 [n]: kept waiting in the gateway; empty without ticks
+    struck: Records  # i4 [n]: requests on machines that fail now; empty without ticks
+    outages: Records  # OUTAGE, by time
+    hit: Records  # i4: replicas of the outages
+    rows_seen: Records  # ROW_SEEN [rows]
+    facility: FacilityState
+    control: ControlState

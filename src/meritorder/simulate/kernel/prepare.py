@@ -13,6 +13,7 @@ from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
 from meritorder.problems import InputError, Problem
 from meritorder.records import Records, records
+from meritorder.simulate.around import Around
 from meritorder.simulate.kernel.memory import (
     APART,
     BIN,
@@ -30,6 +31,7 @@ from meritorder.simulate.kernel.memory import (
     TIER,
     SimState,
 )
+from meritorder.simulate.kernel.surround import set_out, surround
 from meritorder.workload.trace import Trace
 
 
@@ -40,8 +42,9 @@ def prepare(
     trace: Trace,
     service: npt.NDArray[np.int32],
     bins: int,
+    about: Around,
 ) -> SimState:
-    """Memory of a run of `trace` on `fleet`, with `bins` bins per pool's series."""
+    """Memory of a run of `trace` on `fleet` amid `about`, with `bins` bins per pool's series."""
     n = len(trace)
     ranks = sorted({s.priority for s in fleet.services.values()})
     count = len(state.replicas)
@@ -53,6 +56,7 @@ def prepare(
     engines = records(count, ENGINE)
     engines.free[:] = state.pools.kv_blocks[pool_of]
     engines.heap[:] = np.cumsum(seats) - seats
+    engines.stretch[:] = engines.wanted[:] = 1.0
     engines.apart[:] = state.pools.role[pool_of] != WHOLE
     for name in ("head", "tail", "prefilling", "cancels"):
         engines[name] = NOBODY
@@ -70,7 +74,7 @@ def prepare(
     c.bin_s = max(trace.duration_s, 1e-3) / bins * 1.05
     c.bins_per_s = 1.0 / c.bin_s
     c.unit_tokens = trace.block_tokens
-    c.classes, c.phases, c.unfinished = classes, phases, n
+    c.classes, c.phases, c.unfinished, c.unsent = classes, phases, n, int((trace.after >= 0).sum())
     delayed = bool(
         (state.pools.request_s > 0).any() or (state.pools.prompt_token_s > 0).any() or (state.rtt_s > 0).any()
     )
@@ -79,6 +83,9 @@ def prepare(
     of_requests = 3 * n if roles else n * delayed
     events = of_requests + int((trace.after >= 0).sum()) + int(np.isfinite(cancel_s).sum()) + 1
     events += n * any(replica.tier is not None for replica in replicas)
+    events += (n + 2) * about.ticks  # one that is sent anew, the next tick and the next outage
+    heap = records(events, EVENT)
+    set_out(fleet, about, clock, heap)
     apart, handed = records(count * roles, APART), records(n * roles, HANDED)
     wanting, landed = records(count * roles, LIST), records(count * roles, LIST)
     for ends in (wanting, landed):
@@ -94,7 +101,7 @@ def prepare(
         heap=records(int(seats.sum()), FINISH),
         phases=np.zeros(count * phases, np.int32),
         timeline=new_tree(count),
-        events=records(events, EVENT),
+        events=heap,
         clock=clock,
         caches=caches,
         slots=slots,
@@ -120,6 +127,7 @@ def prepare(
         block_start=trace.block_start,
         blocks=trace.blocks,
         rank=np.array([ranks.index(s.priority) for s in fleet.services.values()], np.int32),
+        **surround(fleet, state, replicas, about, n),
     )
 
 

@@ -182,6 +182,7 @@ def price(fleet: FleetState, sim: SimState, replica: int, chunks: int) -> None:
     e.seconds = tokens.step_s + alone.prefill_s + batch.decode_s + batch.decode_kv_s * e.kv + p.pair_s * pairs
     if chunks > 0:
         e.seconds += p.mixed_kv_s * e.kv
+    e.seconds *= e.stretch
     e.joules = tokens.step_j + alone.prefill_j + batch.decode_j + batch.decode_kv_j * e.kv + p.pair_j * pairs
 
 
@@ -193,6 +194,7 @@ def schedule(fleet: FleetState, sim: SimState, replica: int, apart: bool) -> flo
     """
     e = sim.engines[replica]
     e.n = e.single = e.chunk = 0
+    e.stretch = e.wanted
     if apart:
         seat_landed(fleet, sim, replica)
     if e.running == 0 and e.waiting == 0:
@@ -219,11 +221,19 @@ def schedule(fleet: FleetState, sim: SimState, replica: int, apart: bool) -> flo
 
 @inlined
 def decode_terms(fleet: FleetState, sim: SimState, replica: int) -> tuple[float, float]:
-    """Seconds of an iteration of those who decode, without their KV tokens, and seconds per KV token."""
-    p = fleet.pools[fleet.replicas[replica].pool]
-    decoding = sim.engines[replica].decoding
-    batch = fleet.batches[p.batches + decoding]
-    return fleet.tokens[p.tokens + decoding].step_s + batch.decode_s, batch.decode_kv_s
+    """Seconds of an iteration of a jump without its KV tokens, and seconds per KV token."""
+    e = sim.engines[replica]
+    batch = fleet.batches[e.batches + e.decoding]
+    base = fleet.tokens[e.tokens + e.decoding].step_s + batch.decode_s
+    return e.stretch * base, e.stretch * batch.decode_kv_s
+
+
+@inlined
+def decode_joules(fleet: FleetState, sim: SimState, replica: int) -> tuple[float, float]:
+    """Joules of an iteration of a jump without its KV tokens, and joules per KV token."""
+    e = sim.engines[replica]
+    batch = fleet.batches[e.batches + e.decoding]
+    return fleet.tokens[e.tokens + e.decoding].step_j + batch.decode_j, batch.decode_kv_j
 
 
 @inlined
@@ -241,6 +251,7 @@ def jump(fleet: FleetState, sim: SimState, replica: int) -> float:
         free -= sim.caches[replica].evictable * per_unit
     first_phase = replica * sim.clock[0].phases
     e.n = max(affordable(sim.phases, first_phase, p.block_tokens, e.due, e.decoding, free, left), 1)
+    e.tokens, e.batches = p.tokens, p.batches
     base, slope = decode_terms(fleet, sim, replica)
     return float(e.now + total(base, slope, e.kv, e.decoding, e.n))
 

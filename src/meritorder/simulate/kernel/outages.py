@@ -1,0 +1,44 @@
+"""The next of the outages: replicas fail and come back, slow down and speed up, parts of buildings break."""
+
+from __future__ import annotations
+
+from meritorder.compiled import compiled
+from meritorder.dispatch.shutting import arrange_choices
+from meritorder.dispatch.state import FleetState
+from meritorder.facility.parts import set_part
+from meritorder.simulate.faults.outage import DOWN, NORMAL, PART_DOWN, PART_UP, SLOW, UP
+from meritorder.simulate.kernel.event_heap import add_event
+from meritorder.simulate.kernel.health import fall, let_in, rise, slow_down, speed_up
+from meritorder.simulate.kernel.memory import FAULT, SimState
+from meritorder.simulate.kernel.strike import strike
+
+
+@compiled
+def next_outage(fleet: FleetState, sim: SimState, time: float) -> None:
+    """The next outage happens, unless nobody is under way or to come any more."""
+    c = sim.clock[0]
+    if c.unfinished == c.unsent:
+        return
+    o = sim.outages[c.outage]
+    c.outage += 1
+    if c.outage < len(sim.outages):
+        add_event(sim.events, sim.clock, sim.outages[c.outage].time, 0, FAULT)
+    if o.kind == PART_DOWN or o.kind == PART_UP:
+        set_part(sim.facility, o.part, int(o.kind == PART_UP))
+        return
+    for k in range(o.first, o.first + o.count):
+        replica = sim.hit[k]
+        if o.kind == DOWN:
+            fall(fleet, sim, replica, o.cause, time)
+        elif o.kind == UP:
+            sim.health[replica].fallen = rise(fleet, sim, replica)
+        elif o.kind == SLOW:
+            slow_down(fleet, sim, replica, o.factor, time)
+        elif o.kind == NORMAL:
+            speed_up(fleet, sim, replica, o.factor, time)
+    if o.kind == DOWN:
+        strike(fleet, sim, time)
+    elif o.kind == UP:
+        arrange_choices(fleet)
+        let_in(fleet, sim, time)
+        sim.health.fallen[:] = 0
