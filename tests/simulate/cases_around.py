@@ -1,4 +1,4 @@
-"""Random surroundings for the random fleets of `simulate.cases`: what breaks, buildings that bind, those who may wait."""
+"""Random surroundings for the fleets of `simulate.cases`: what breaks, buildings that bind, requests that may wait."""
 
 from __future__ import annotations
 
@@ -99,7 +99,8 @@ def impatient(g: np.random.Generator, fleet: Fleet, *, flexible: bool = False) -
     services = {}
     for name, service in fleet.services.items():
         update: dict[str, object] = {"on_failure": str(g.choice(["lose", "retry", "continue", "continue"]))}
-        if service.patience is None and g.random() < 0.3:
+        if service.patience is None and service.overload == "queue":
+            # nobody waits for a day until machines are back that never are
             update["patience"] = float(g.uniform(0.1, 5.0))
         if flexible and g.random() < 0.5:
             update["flexible"] = Flexible(
