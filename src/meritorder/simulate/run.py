@@ -16,8 +16,9 @@ from meritorder.problems import InputError, Problem
 from meritorder.simulate.around import Around, around
 from meritorder.simulate.faults.outage import Outages
 from meritorder.simulate.kernel.loop import run
-from meritorder.simulate.kernel.memory import UNBORN, SimState
+from meritorder.simulate.kernel.memory import UNBORN, SimState, Site
 from meritorder.simulate.kernel.prepare import prepare
+from meritorder.simulate.kernel.surround import site_of
 from meritorder.simulate.result import SERIES, Result, Status
 from meritorder.simulate.services import services_of
 from meritorder.simulate.start import start
@@ -58,16 +59,17 @@ def simulate(
     about = around(fleet, replicas, trace.duration_s, seed, outages)
     check_roles(fleet, about)
     sim = prepare(fleet, state, replicas, trace, service, bins, about)
-    run(state, sim, 0)  # compiles or loads machine code, which is no part of the kernel's time
+    site = site_of(about)
+    run(state, sim, site, 0)  # compiles or loads machine code, which is no part of the kernel's time
     wall_s = 0.0
     more = True
     while more:
         before = time.perf_counter()
-        more = run(state, sim, SLICE)
+        more = run(state, sim, site, SLICE)
         wall_s += time.perf_counter() - before
         if progress is not None:
             progress(float(sim.clock[0].now), len(trace) - int(sim.clock[0].unfinished))
-    return _result(fleet, trace, replicas, dispatch, seed, service, state, sim, wall_s)
+    return _result(fleet, trace, replicas, dispatch, seed, service, state, sim, site, wall_s)
 
 
 def check(trace: Trace) -> None:
@@ -123,6 +125,7 @@ def _result(
     service: np.ndarray[tuple[int], np.dtype[np.int32]],
     state: FleetState,
     sim: SimState,
+    site: Site,
     wall_s: float,
 ) -> Result:
     q, clock = sim.requests, sim.clock[0]
@@ -174,6 +177,6 @@ def _result(
         wall_s=wall_s,
         events=int(clock.handled),
         iterations=int(clock.iterations),
-        facility=sim.facility if len(sim.facility.sites) else None,
-        control=sim.control if len(sim.facility.sites) else None,
+        facility=site.facility if len(site.facility.sites) else None,
+        control=site.control if len(site.facility.sites) else None,
     )

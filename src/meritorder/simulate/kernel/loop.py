@@ -26,6 +26,7 @@ from meritorder.simulate.kernel.memory import (
     NOBODY,
     RETRYING,
     SimState,
+    Site,
 )
 from meritorder.simulate.kernel.parking import park, refuse
 from meritorder.simulate.kernel.rare import handle_rare
@@ -76,7 +77,7 @@ def dispatch(fleet: FleetState, sim: SimState, request: int, time: float) -> boo
 
 
 @compiled
-def run(fleet: FleetState, sim: SimState, most: int) -> bool:
+def run(fleet: FleetState, sim: SimState, site: Site, most: int) -> bool:
     """Handle up to `most` events. Returns whether any are left."""
     c = sim.clock[0]
     closed_loop = len(sim.follower) > 0
@@ -110,7 +111,7 @@ def run(fleet: FleetState, sim: SimState, most: int) -> bool:
                 if sim.requests[i].status == RETRYING:
                     born = i
             elif kind > GIVE_UP:
-                engine = handle_rare(fleet, sim, i, kind, time)
+                engine = handle_rare(fleet, sim, site, i, kind, time)
             elif sim.requests[i].status == IN_TRANSIT:
                 there = i
         else:

@@ -259,6 +259,11 @@ class SimState(NamedTuple):
     parking: Records  # PARKING [services]
     parked_s: Records  # f8 [n]: kept waiting in the gateway; empty without ticks
     struck: Records  # i4 [n]: requests on machines that fail now; empty without ticks
+
+
+class Site(NamedTuple):
+    """What stands around the machines. Not in `SimState`, since what is seldom needed makes every function dearer."""
+
     outages: Records  # OUTAGE, by time
     hit: Records  # i4: replicas of the outages
     rows_seen: Records  # ROW_SEEN [rows]

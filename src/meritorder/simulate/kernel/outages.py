@@ -9,25 +9,25 @@ from meritorder.facility.parts import set_part
 from meritorder.simulate.faults.outage import DOWN, NORMAL, PART_DOWN, PART_UP, SLOW, UP
 from meritorder.simulate.kernel.event_heap import add_event
 from meritorder.simulate.kernel.health import fall, let_in, rise, slow_down, speed_up
-from meritorder.simulate.kernel.memory import FAULT, SimState
+from meritorder.simulate.kernel.memory import FAULT, SimState, Site
 from meritorder.simulate.kernel.strike import strike
 
 
 @compiled
-def next_outage(fleet: FleetState, sim: SimState, time: float) -> None:
+def next_outage(fleet: FleetState, sim: SimState, site: Site, time: float) -> None:
     """The next outage happens, unless nobody is under way or to come any more."""
     c = sim.clock[0]
     if c.unfinished == c.unsent:
         return
-    o = sim.outages[c.outage]
+    o = site.outages[c.outage]
     c.outage += 1
-    if c.outage < len(sim.outages):
-        add_event(sim.events, sim.clock, sim.outages[c.outage].time, 0, FAULT)
+    if c.outage < len(site.outages):
+        add_event(sim.events, sim.clock, site.outages[c.outage].time, 0, FAULT)
     if o.kind == PART_DOWN or o.kind == PART_UP:
-        set_part(sim.facility, o.part, int(o.kind == PART_UP))
+        set_part(site.facility, o.part, int(o.kind == PART_UP))
         return
     for k in range(o.first, o.first + o.count):
-        replica = sim.hit[k]
+        replica = site.hit[k]
         if o.kind == DOWN:
             fall(fleet, sim, replica, o.cause, time)
         elif o.kind == UP:

@@ -27,6 +27,7 @@ from meritorder.simulate.kernel.memory import (
     RETRYING,
     SHED,
     SimState,
+    Site,
 )
 
 
@@ -102,7 +103,7 @@ def release_first(sim: SimState, service: int, time: float) -> None:
 
 
 @compiled
-def release_parked(fleet: FleetState, sim: SimState, time: float) -> None:
+def release_parked(fleet: FleetState, sim: SimState, site: Site, time: float) -> None:
     """At a tick: let go as many as the controller says, or all where it holds nobody, and those whose time is over."""
     for service in range(len(sim.parking)):
         queue = sim.parking[service]
@@ -111,7 +112,7 @@ def release_parked(fleet: FleetState, sim: SimState, time: float) -> None:
         number = 0
         if any_choice(fleet, service):
             held = fleet.services[service].hold != 0
-            number = min(sim.control.services[service].release, queue.count) if held else queue.count
+            number = min(site.control.services[service].release, queue.count) if held else queue.count
         for _ in range(number):
             release_first(sim, service, time)
         while queue.head >= 0 and sim.requests[queue.head].arrival + queue.wait_s < sim.clock[0].next_tick:

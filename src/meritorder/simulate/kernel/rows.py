@@ -8,17 +8,17 @@ from meritorder.dispatch.state import FleetState
 from meritorder.facility.state import TOO_HOT
 from meritorder.simulate.faults.causes import OVERHEATED, UNPOWERED
 from meritorder.simulate.kernel.health import fall, let_in, rise, stretch
-from meritorder.simulate.kernel.memory import SimState
+from meritorder.simulate.kernel.memory import SimState, Site
 from meritorder.simulate.kernel.strike import strike
 
 
 @compiled
-def heed_rows(fleet: FleetState, sim: SimState, time: float) -> None:
+def heed_rows(fleet: FleetState, sim: SimState, site: Site, time: float) -> None:
     """Look at the rows after a step, and at replicas where any row has changed or a replica is loading."""
     warmed = False
     tripped = sim.clock[0].tripped > 0
-    for row in range(len(sim.rows_seen)):
-        seen, now = sim.rows_seen[row], sim.facility.rows[row]
+    for row in range(len(site.rows_seen)):
+        seen, now = site.rows_seen[row], site.facility.rows[row]
         if now.stretch != seen.stretch:
             seen.stretch = now.stretch
             warmed = True
@@ -27,15 +27,15 @@ def heed_rows(fleet: FleetState, sim: SimState, time: float) -> None:
             tripped = True
     if warmed:
         for replica in range(len(sim.engines)):
-            warm(fleet, sim, replica, time)
+            warm(fleet, sim, site, replica, time)
     if tripped:
-        trip(fleet, sim, time)
+        trip(fleet, sim, site, time)
 
 
 @compiled
-def warm(fleet: FleetState, sim: SimState, replica: int, time: float) -> None:
+def warm(fleet: FleetState, sim: SimState, site: Site, replica: int, time: float) -> None:
     """A replica is as slow as the warmest of its rows makes it."""
-    f = sim.facility
+    f = site.facility
     most = 1.0
     for seat in range(f.seat_of[replica], f.seat_of[replica + 1]):
         most = max(most, f.rows[f.seats[seat].row].stretch)
@@ -45,9 +45,9 @@ def warm(fleet: FleetState, sim: SimState, replica: int, time: float) -> None:
 
 
 @compiled
-def trip(fleet: FleetState, sim: SimState, time: float) -> None:
+def trip(fleet: FleetState, sim: SimState, site: Site, time: float) -> None:
     """Replicas fall with any of their rows; those whose rows are all back load their weights and come back."""
-    f, c = sim.facility, sim.clock[0]
+    f, c = site.facility, sim.clock[0]
     fallen = risen = False
     for replica in range(len(sim.engines)):
         h = sim.health[replica]

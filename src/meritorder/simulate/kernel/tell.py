@@ -5,7 +5,7 @@ from __future__ import annotations
 from meritorder.compiled import compiled, inlined
 from meritorder.dispatch.state import FleetState
 from meritorder.simulate.kernel.jump import iterations_until, total
-from meritorder.simulate.kernel.memory import SimState
+from meritorder.simulate.kernel.memory import SimState, Site
 from meritorder.simulate.kernel.schedule import decode_joules, decode_terms
 
 
@@ -30,9 +30,9 @@ def progress(fleet: FleetState, sim: SimState, replica: int, time: float) -> tup
 
 
 @compiled
-def tell_energy(fleet: FleetState, sim: SimState, time: float) -> None:
+def tell_energy(fleet: FleetState, sim: SimState, site: Site, time: float) -> None:
     """Tell rows and pools all joules above idle up to `time` that they were not told yet, engine by engine."""
-    f = sim.facility
+    f = site.facility
     if len(f.pools) == 0:
         return
     for replica in range(len(sim.engines)):
@@ -52,9 +52,9 @@ def tell_energy(fleet: FleetState, sim: SimState, time: float) -> None:
 
 
 @compiled
-def tell_idle(fleet: FleetState, sim: SimState) -> None:
+def tell_idle(fleet: FleetState, sim: SimState, site: Site) -> None:
     """Tell rows and pools what their machines draw that are up, without work."""
-    f = sim.facility
+    f = site.facility
     if len(f.pools) == 0:
         return
     f.rows.idle_w[:] = 0.0

@@ -7,7 +7,7 @@ from meritorder.control.step import control_step
 from meritorder.dispatch.state import FleetState
 from meritorder.facility.step import facility_step
 from meritorder.simulate.kernel.event_heap import add_event
-from meritorder.simulate.kernel.memory import TICK, SimState
+from meritorder.simulate.kernel.memory import TICK, SimState, Site
 from meritorder.simulate.kernel.orders import cap_pools, price_pools, shut_choices
 from meritorder.simulate.kernel.parking import release_parked
 from meritorder.simulate.kernel.rows import heed_rows
@@ -15,24 +15,24 @@ from meritorder.simulate.kernel.tell import tell_energy, tell_idle
 
 
 @compiled
-def tick(fleet: FleetState, sim: SimState, time: float) -> None:
+def tick(fleet: FleetState, sim: SimState, site: Site, time: float) -> None:
     """See the module. The next tick follows while requests are under way or to come."""
     c = sim.clock[0]
     c.ticks += 1
     c.next_tick = (c.ticks + 1) * c.step_s
-    tell_energy(fleet, sim, time)
+    tell_energy(fleet, sim, site, time)
     if c.changed != 0:
-        tell_idle(fleet, sim)
+        tell_idle(fleet, sim, site)
         c.changed = 0
-    if len(sim.facility.sites) > 0:
+    if len(site.facility.sites) > 0:
         for service in range(len(sim.parking)):
-            sim.control.services[service].parked = sim.parking[service].count
-        facility_step(sim.facility, time, c.step_s)
-        control_step(sim.control, sim.facility, fleet, time, c.step_s)
-        cap_pools(fleet, sim, time)
-        price_pools(fleet, sim)
-        shut_choices(fleet, sim)
-        heed_rows(fleet, sim, time)
-    release_parked(fleet, sim, time)
+            site.control.services[service].parked = sim.parking[service].count
+        facility_step(site.facility, time, c.step_s)
+        control_step(site.control, site.facility, fleet, time, c.step_s)
+        cap_pools(fleet, sim, site, time)
+        price_pools(fleet, sim, site)
+        shut_choices(fleet, sim, site)
+        heed_rows(fleet, sim, site, time)
+    release_parked(fleet, sim, site, time)
     if c.unfinished > c.unsent:
         add_event(sim.events, sim.clock, c.next_tick, 0, TICK)

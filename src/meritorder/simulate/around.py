@@ -1,0 +1,56 @@
+"""What stands around the machines of a run: buildings, the controller, and what breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from meritorder.control.build import build_control
+from meritorder.control.state import ControlState
+from meritorder.facility.build import build_facility, wanted
+from meritorder.facility.halls.seats import placement
+from meritorder.facility.parts import parts_of
+from meritorder.facility.state import FacilityState
+from meritorder.fleet.schema import Fleet
+from meritorder.perf.replica import Replica
+from meritorder.simulate.faults.outage import Outages
+from meritorder.simulate.faults.reload import reload_s
+from meritorder.simulate.faults.schedule import outages as drawn
+
+# Requests are still under way when the last one has come: faults and weather reach so much further.
+BEYOND_S = 86_400.0
+
+
+@dataclass(frozen=True)
+class Around:
+    """Fresh states; `ticks`: whether anything of it needs virtual time to be looked at step by step."""
+
+    ticks: bool
+    facility: FacilityState
+    control: ControlState
+    outages: Outages
+    reload_s: npt.NDArray[np.float64]  # [pools]
+
+
+def around(
+    fleet: Fleet, replicas: Sequence[Replica], duration_s: float, seed: int, outages: Outages | None = None
+) -> Around:
+    """The surroundings of a run of `duration_s`; `replicas`: one per pool; `outages` replace the drawn ones."""
+    breaks = outages is None and bool(fleet.faults.rates or fleet.faults.at)
+    model = wanted(fleet)
+    placed = placement(fleet, dict(zip(fleet.pools, replicas, strict=True))) if breaks or model else None
+    span_s = duration_s + BEYOND_S
+    if outages is None:
+        parts = parts_of(fleet, placed) if placed is not None else ()
+        outages = drawn(fleet, replicas, placed, parts, span_s, seed)
+    facility = build_facility(fleet, replicas, placed=placed, span_s=span_s)
+    return Around(
+        ticks=model or len(outages.outages) > 0,
+        facility=facility,
+        control=build_control(fleet, replicas, facility),
+        outages=outages,
+        reload_s=reload_s(fleet, replicas),
+    )
