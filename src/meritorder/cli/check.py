@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from meritorder.facility.halls.seats import Placement
     from meritorder.fleet.schema import Fleet, Pool, Service
     from meritorder.perf.replica import Replica
 
@@ -17,29 +18,44 @@ CONTEXT_TOKENS = 1024  # tokens of context at which speeds are given
 def command(
     fleet: Annotated[str, typer.Argument(help="Fleet file (YAML).", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    report: Annotated[
+        str, typer.Option(help="Draw the halls into this file (HTML).", metavar="FILE", show_default=False)
+    ] = "",
 ) -> None:
     """Say what a fleet file describes and what is wrong in it.
 
-    Prints memory, KV cache, speed and cost of every pool, and what each service may expect of them.
+    Prints memory, KV cache, speed and cost of every pool, what each service may expect of them, and where racks stand:
+    places, power that is left, and power that can't be used any more, by cause.
     Exit code 2 when something is wrong, with every problem on a line of its own.
     """
-    from meritorder.cli.fleets import load_fleet
+    from meritorder.cli.check_halls import place
+    from meritorder.cli.fleets import load_with_document
     from meritorder.cli.output import print_json
 
-    facts = describe(*load_fleet(fleet))
+    loaded, replicas, document = load_with_document(fleet)
+    facts = describe(loaded, replicas, place(loaded, replicas, document))
+    if report:
+        from pathlib import Path
+
+        from meritorder.report.halls import write_halls
+
+        write_halls(facts, Path(report))
     if as_json:
         print_json(facts)
     else:
         _print(facts)
 
 
-def describe(fleet: Fleet, replicas: Mapping[str, Replica]) -> dict[str, Any]:
-    """All that `merit check` says, SI units, one entry per pool, site and service."""
+def describe(fleet: Fleet, replicas: Mapping[str, Replica], placing: Placement) -> dict[str, Any]:
+    """All that `merit check` says, SI units, one entry per pool, site, hall and service."""
+    from meritorder.cli.check_halls import hall_warnings, housing_notes
     from meritorder.cli.check_surroundings import surroundings_facts
+    from meritorder.facility.halls.facts import hall_facts
     from meritorder.simulate.ranges import uncertain
 
     pools = {name: _pool_facts(pool, replicas[name]) for name, pool in fleet.pools.items()}
     services = {name: _service_facts(service, fleet, pools) for name, service in fleet.services.items()}
+    halls = [hall for hall in hall_facts(placing) if fleet.sites[hall["site"]].facility is not None]
     return {
         "fleet": fleet.name,
         "policy": fleet.dispatch.policy,
@@ -49,13 +65,16 @@ def describe(fleet: Fleet, replicas: Mapping[str, Replica]) -> dict[str, Any]:
         "pools": pools,
         "sites": {name: _site_facts(name, fleet, pools) for name in fleet.sites},
         "surroundings": surroundings_facts(fleet),
+        "halls": halls,
         "links": _link_facts(fleet, replicas),
         "services": services,
-        "warnings": _warnings(fleet, pools, services),
+        "warnings": _warnings(fleet, pools, services) + hall_warnings(halls),
         "ranges": uncertain(fleet),
         "notes": list(dict.fromkeys(note for replica in replicas.values() for note in replica.notes))
         + _conversions(fleet, replicas)
-        + _ports(fleet, replicas),
+        + _ports(fleet, replicas)
+        + housing_notes(fleet)
+        + list(placing.notes),
     }
 
 
@@ -188,6 +207,7 @@ def _warnings(fleet: Fleet, pools: Mapping[str, Any], services: Mapping[str, Any
 def _print(facts: Mapping[str, Any]) -> None:
     from rich.text import Text
 
+    from meritorder.cli.check_halls import print_halls
     from meritorder.cli.check_surroundings import surroundings_notes, surroundings_table
     from meritorder.cli.output import results
     from meritorder.units import show
@@ -202,6 +222,8 @@ def _print(facts: Mapping[str, Any]) -> None:
     if facts["links"]:
         out.print(_links_table(facts["links"]), "")
     out.print(_sites_table(facts["sites"]), "")
+    if facts["halls"]:
+        print_halls(facts["halls"])
     if facts["surroundings"]:
         out.print(surroundings_table(facts["surroundings"]), "")
     out.print(_services_table(facts["services"]))

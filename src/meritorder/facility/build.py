@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from meritorder.facility.design_day import design_weather
 from meritorder.facility.halls.seats import Placement, placement
 from meritorder.facility.parts import COOLING_KEYS, part_records, plants_of
 from meritorder.facility.plant import AIR, COOLANTS, PLANT
@@ -76,7 +77,7 @@ def build_facility(
     state = FacilityState(
         sites=sites,
         rows=rows,
-        plants=_plants(fleet, placed, rows, sites, hours),
+        plants=_plants(fleet, placed, rows),
         trains=records(len(sites), TRAIN),
         pools=_pools(fleet, replicas),
         hours=hours,
@@ -152,7 +153,7 @@ def _rows(fleet: Fleet, replicas: Sequence[Replica], placed: Placement) -> Recor
     return rows
 
 
-def _plants(fleet: Fleet, placed: Placement, rows: Records, sites: Records, hours: Records) -> Records:
+def _plants(fleet: Fleet, placed: Placement, rows: Records) -> Records:
     known = plants_of(fleet, placed)
     plants = records(len(known), PLANT)
     plants.site[:] = [site for site, _ in known]
@@ -170,9 +171,8 @@ def _plants(fleet: Fleet, placed: Placement, rows: Records, sites: Records, hour
             heat += ROOM_HEAT * float(rows.max_w[here].sum())
         spec = getattr(facility.cooling, COOLING_KEYS[coolant])
         shelf = facility.power.shelf
-        heat *= (1.0 + (full_loss(shelf) if shelf else 0.0)) / facility.power.oversubscription
-        weather = hours[sites[site].hours : sites[site].hours + sites[site].count]
-        fill_plant(plants[index], spec, COOLANTS[coolant], heat, weather)
+        heat *= 1.0 + (full_loss(shelf) if shelf else 0.0)
+        fill_plant(plants[index], spec, COOLANTS[coolant], heat, design_weather(list(fleet.sites.values())[site]))
     fill_loops(rows, plants)
     return plants
 

@@ -28,6 +28,7 @@ def cool(facility: FacilityState, site: int, dt: float) -> None:
     for p in range(s.first_plant, s.first_plant + s.plant_count):
         plant = facility.plants[p]
         plant.heat_w = plant.rejected_w = plant.free_w = plant.chiller_w = plant.fan_w = 0.0
+        plant.inside_fan_w = 0.0
         plant.pump_w = plant.water_l_s = plant.compressor = plant.room_w = 0.0
     if s.plant_count > 0:
         facility.plants[s.first_plant].room_w = facility.trains[site].room_w
@@ -83,6 +84,7 @@ def step_plant(plant: Records, dry_c: float, wet_c: float, h: float, weight: flo
     plant.free_w += weight * (out - chilled)
     plant.chiller_w += weight * work
     plant.fan_w += weight * (fans + plant.row_fan_w + room_fans + plant.house_w * plant.power)
+    plant.inside_fan_w += weight * (plant.row_fan_w + room_fans)
     plant.pump_w += weight * (pumps + plant.row_pump_w)
     plant.water_l_s += weight * water
     plant.compressor += weight * chilled / plant.design_w

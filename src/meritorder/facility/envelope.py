@@ -1,8 +1,8 @@
-"""What a site may draw now: the most IT power within contract, path, cooling and busways, and which of them binds.
+"""What a site may draw now: the most IT power within contract, path and cooling, and which of them binds.
 
 More IT power than now is taken to come from all rows on the way to their nameplates, each in its proportion; less,
 from all rows alike. The load of every limited thing grows along this line, so the most IT power is where the first of
-them is full: one monotone equation, solved by regula falsi.
+them is full: one monotone equation, solved by regula falsi. Limits of single rows are not the site's: see `rows`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from meritorder.facility.state import (
     NO_LIMIT,
     NO_POWER,
     PATH,
-    ROW_LIMIT,
     FacilityState,
 )
 from meritorder.facility.train import fed_part, loss_w, transformer_rating_w, ups_rating_w
@@ -43,9 +42,6 @@ def envelope(facility: FacilityState, site: int) -> None:
     elif train.dead == 1 or (train.outage_s > 0.0 and train.generator_w == 0.0):
         most, bound = 0.0, NO_POWER
     else:
-        row_w = rows_allow(facility, site)
-        if row_w < most:
-            most, bound = row_w, ROW_LIMIT
         load = fullness(facility, site, most)[0]
         if load > 1.0:
             most = fill(facility, site, most, load)
@@ -54,21 +50,6 @@ def envelope(facility: FacilityState, site: int) -> None:
         s.marginal_pue = (demands(facility, site, s.it_w + step)[2] - demands(facility, site, s.it_w)[2]) / step
     s.allowed_it_w = inf if bound == NO_LIMIT else most
     s.binding = bound
-
-
-@compiled
-def rows_allow(facility: FacilityState, site: int) -> float:
-    """IT watts of the site at which the first oversubscribed row is at its busway's limit."""
-    s = facility.sites[site]
-    result = inf
-    for r in range(s.first_row, s.first_row + s.row_count):
-        row = facility.rows[r]
-        if row.it_w > row.limit_w:
-            result = min(result, s.it_w * row.limit_w / row.it_w)
-        elif row.limit_w < row.max_w:
-            way = (row.limit_w - row.it_w) / (row.max_w - row.it_w)
-            result = min(result, s.it_w + way * (s.nameplate_w - s.it_w))
-    return result
 
 
 @inlined

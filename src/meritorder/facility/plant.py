@@ -74,6 +74,7 @@ PLANT = np.dtype(
         ("free_w", "f8"),  # of it without compressors
         ("chiller_w", "f8"),  # electricity of chillers
         ("fan_w", "f8"),  # electricity of all fans, `house_w` included
+        ("inside_fan_w", "f8"),  # part of it whose heat stays in the loops: fans of rows and rooms
         ("pump_w", "f8"),
         ("water_l_s", "f8"),
         ("compressor", "f8"),  # heat through chillers, as part of design_w

@@ -107,6 +107,8 @@ def fill_loops(rows: Records, plants: Records) -> None:
     for plant in plants:
         plant.stored_j = plant.water_j_k * plant.supply_c
     for row in rows:
+        if row.plant < 0:
+            continue
         plant = plants[row.plant]
         row.primary_c = plant.supply_c
         row.secondary_c = row.cold_plate_c = plant.supply_c + 0.5 * plant.exchange_k

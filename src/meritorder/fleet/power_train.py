@@ -56,7 +56,7 @@ class PowerTrain(Part):
     )
     transformer: LossCurve = Field(default=LossCurve(no_load=0.002, square=0.01), description="Of the transformers.")
     ups: LossCurve = Field(
-        default=LossCurve(no_load=0.01, proportional=0.01, square=0.012), description="Of the UPS modules."
+        default=LossCurve(no_load=0.0048, proportional=0.008, square=0.016), description="Of the UPS modules."
     )
     distribution: LossCurve = Field(default=LossCurve(no_load=0.0, square=0.01), description="Of busways and cables.")
     shelf: LossCurve | None = Field(

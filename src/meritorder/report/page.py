@@ -13,6 +13,7 @@ from meritorder.files import write_text
 from meritorder.problems import InputError, Problem
 from meritorder.report import figures, tables
 from meritorder.report.figures import Figure
+from meritorder.report.halls import hall_section
 from meritorder.report.range_table import range_table
 from meritorder.report.text import count, energy, number, safe, seconds, share
 from meritorder.report.verdict import best, headline
@@ -71,6 +72,7 @@ def render(runs: list[Run], command: str = "", comparison: dict[str, Any] | None
         nav="".join(f'<a href="#{anchor}">{safe(title)}</a>' for anchor, title in body.anchors),
         main="\n".join(body.parts),
         figures=data,
+        hint=" Drag over a figure to zoom, double-click to go back.",
     )
 
 
@@ -243,6 +245,8 @@ def _details(body: _Body, run: Run, nav: bool) -> None:
     body.section("Over time", body.figures(figures.series_figures(run)), nav=nav)
     parts = (body.figures([figures.flow_figure(run)], wide=True), tables.routing_table(run), tables.transfer_table(run))
     body.section("Routing", *parts, nav=nav)
+    if run.summary.get("halls"):
+        body.section("Halls", hall_section(run.summary["halls"]), nav=nav)
     body.section("Pools and sites", tables.pool_table(run), tables.return_table(run), tables.site_table(run), nav=nav)
 
 

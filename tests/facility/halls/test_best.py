@@ -140,8 +140,18 @@ BINDING = {
     "density of one": ({"rack_w": 9e3}, {}, "may draw 9 kW, one system draws 10 kW.*rack_power", {"rack_w": 20e3}),
     "height": ({"rack_units": 7}, {}, "racks of 7 units.*rack_units` of 8", {"rack_units": 16}),
     "coolant": ({"coolant": "liquid-45c"}, {}, "cooled by liquid-45c, they need air", {"coolant": "air"}),
-    "row share": ({}, {"most_per_row": 0.5}, "spread.*most_per_row 0.5.*looser `spread`", {"rows": 2}),
-    "feed share": ({"feeds": 1}, {"most_per_feed": 0.5}, "most_per_feed 0.5.*looser `spread`", {"feeds": 3}),
+    "row share": (
+        {},
+        {"most_per_row": 0.5},
+        "spread. asks: at most 0.5 of them in one row.*looser `spread`",
+        {"rows": 2},
+    ),
+    "feed share": (
+        {"feeds": 1},
+        {"most_per_feed": 0.5},
+        "at most 0.5 of them on one feed alone.*looser `spread`",
+        {"feeds": 3},
+    ),
     "within a row": (
         {"rows": 2, "row_w": 30e3},
         {"together": 4, "replicas": 1, "within": "row"},

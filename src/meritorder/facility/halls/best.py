@@ -50,7 +50,7 @@ def best(
 ) -> Found:
     """The best placing of all kinds into the halls of one site, as near to the optimum as `gap` says.
 
-    Without `all_of_them`: as much power of them as finds room, whatever that leaves for others.
+    Without `all_of_them`: as much power of them as finds room, whatever that leaves for others, and no gap.
     """
     program, placed, allowed = Program(), {}, {}
     rooms = [Room(hall, kinds) for hall in halls]
@@ -73,7 +73,7 @@ def best(
         )
     if all_of_them:
         _balance(program, halls, kinds, placed)
-    done = program.solve(gap, nodes, SECONDS)
+    done = program.solve(gap if all_of_them else 0.0, nodes, SECONDS)
     if done.x is None:
         return Found(None, none=done.none, optimal=False)
     for h, room in enumerate(rooms):

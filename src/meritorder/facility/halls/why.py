@@ -21,7 +21,7 @@ _LIFTED: dict[str, dict[str, float]] = {
     "more `racks` in a row": {"places": 10**6},
     "more `power` of the hall": {"power_w": math.inf},
     "more `row_power`": {"row_w": math.inf, "power_w": math.inf},
-    "more `row_cooling`": {"cooling_w": math.inf, "air_w": math.inf},
+    "more `row_cooling` or `row_air`": {"cooling_w": math.inf, "air_w": math.inf},
     "more `rack_power`": {"rack_w": math.inf},
 }
 
@@ -92,12 +92,7 @@ def _full(room: Room, kind: int) -> str:
     if row.any():
         if not room.hall_more(kind):
             return f"has {show(room.watts, 'W', 3)} of the hall's {show(hall.power_w, 'W', 3)}"
-        spread = stand.spread
-        limits = f"most_per_row {spread.most_per_row:g}, most_per_hall {spread.most_per_hall:g}"
-        return (
-            f"has room for {int(row.sum()):,} more, but not as `spread` asks: {stand.together} systems of a replica "
-            f"within one {spread.within}, {limits}, most_per_feed {spread.most_per_feed:g}"
-        )
+        return f"has room for {int(row.sum()):,} more, but not as `spread` asks: {_asked(stand)}"
     binds = {cause: int((more[cause] == 0).sum()) for cause in (POWER, COOLING, SPACE)}
     most = max(binds, key=lambda cause: binds[cause])
     if most == SPACE:
@@ -114,13 +109,28 @@ def _full(room: Room, kind: int) -> str:
     return f"has {binds[COOLING]:,} of {hall.rows:,} rows at their cooling of {each}{air}"
 
 
+def _asked(stand: Stand) -> str:
+    """What a pool's `spread` asks of its places."""
+    spread, words = stand.spread, []
+    if stand.together > 1 and spread.within != "site":
+        words.append(f"{stand.together} systems of a replica within one {spread.within}")
+    for share, where in (
+        (spread.most_per_row, "in one row"),
+        (spread.most_per_hall, "in one hall"),
+        (spread.most_per_feed, "on one feed alone"),
+    ):
+        if share < 1:
+            words.append(f"at most {share:.3g} of them {where}")
+    return ", ".join(words)
+
+
 def _what_would_help(halls: Sequence[HallRows], kinds: Sequence[Stand]) -> str:
     """The single limits that would let everything stand if they did not hold."""
     helpful = [words for words, change in _LIFTED.items() if _fits([_changed(hall, change) for hall in halls], kinds)]
     if _fits(halls, [replace(stand, spread=Spread(within="site")) for stand in kinds]):
         helpful.append("a looser `spread`")
     if helpful:
-        return f"{' or '.join(helpful)} would do"
+        return f"{', or '.join(helpful)} would do"
     return "no single limit is in the way; give more rows, or place fewer replicas"
 
 
