@@ -11,7 +11,7 @@ import numpy.typing as npt
 from meritorder.control.build import build_control
 from meritorder.control.state import ControlState
 from meritorder.facility.build import build_facility, wanted
-from meritorder.facility.halls.seats import placement
+from meritorder.facility.halls.seats import Placement, placement
 from meritorder.facility.parts import parts_of
 from meritorder.facility.state import FacilityState
 from meritorder.fleet.schema import Fleet
@@ -20,7 +20,7 @@ from meritorder.simulate.faults.outage import Outages
 from meritorder.simulate.faults.reload import reload_s
 from meritorder.simulate.faults.schedule import outages as drawn
 
-# Requests are still under way when the last one has come: faults and weather reach so much further.
+# Requests are still under way when the last one has come: faults are drawn so much further.
 BEYOND_S = 86_400.0
 
 
@@ -29,6 +29,7 @@ class Around:
     """Fresh states; `ticks`: whether anything of it needs virtual time to be looked at step by step."""
 
     ticks: bool
+    placed: Placement | None  # where machines stand, if that matters
     facility: FacilityState
     control: ControlState
     outages: Outages
@@ -42,13 +43,13 @@ def around(
     breaks = outages is None and bool(fleet.faults.rates or fleet.faults.at)
     model = wanted(fleet)
     placed = placement(fleet, dict(zip(fleet.pools, replicas, strict=True))) if breaks or model else None
-    span_s = duration_s + BEYOND_S
     if outages is None:
         parts = parts_of(fleet, placed) if placed is not None else ()
-        outages = drawn(fleet, replicas, placed, parts, span_s, seed)
-    facility = build_facility(fleet, replicas, placed=placed, span_s=span_s)
+        outages = drawn(fleet, replicas, placed, parts, duration_s + BEYOND_S, seed)
+    facility = build_facility(fleet, replicas, placed=placed, span_s=duration_s)
     return Around(
         ticks=model or len(outages.outages) > 0,
+        placed=placed,
         facility=facility,
         control=build_control(fleet, replicas, facility),
         outages=outages,

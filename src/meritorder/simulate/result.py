@@ -11,9 +11,11 @@ import numpy.typing as npt
 
 if TYPE_CHECKING:
     from meritorder.control.state import ControlState
+    from meritorder.facility.halls.seats import Placement
     from meritorder.facility.state import FacilityState
     from meritorder.fleet.schema import Fleet
     from meritorder.perf.replica import Replica
+    from meritorder.simulate.faults.outage import Outages
     from meritorder.workload.trace import Trace
 
 Floats = npt.NDArray[np.float64]
@@ -82,3 +84,6 @@ class Result:
     iterations: int  # engine iterations those stand for
     facility: FacilityState | None = None  # the sites' buildings after the run; None: nothing is known of them
     control: ControlState | None = None  # what the controller did; None: there was nothing to control
+    placing: Placement | None = None  # where the machines stand; None: it did not matter
+    outages: Outages | None = None  # what broke; None: nothing was to
+    down_s: Floats | None = None  # seconds that each replica was down, up to `span_s`; None likewise

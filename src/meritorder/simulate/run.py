@@ -19,6 +19,7 @@ from meritorder.simulate.kernel.loop import run
 from meritorder.simulate.kernel.memory import UNBORN, SimState, Site
 from meritorder.simulate.kernel.prepare import prepare
 from meritorder.simulate.kernel.surround import site_of
+from meritorder.simulate.kernel.tick import end
 from meritorder.simulate.result import SERIES, Result, Status
 from meritorder.simulate.services import services_of
 from meritorder.simulate.start import start
@@ -69,7 +70,7 @@ def simulate(
         wall_s += time.perf_counter() - before
         if progress is not None:
             progress(float(sim.clock[0].now), len(trace) - int(sim.clock[0].unfinished))
-    return _result(fleet, trace, replicas, dispatch, seed, service, state, sim, site, wall_s)
+    return _result(fleet, trace, replicas, dispatch, seed, service, state, sim, site, about, wall_s)
 
 
 def check(trace: Trace) -> None:
@@ -126,6 +127,7 @@ def _result(
     state: FleetState,
     sim: SimState,
     site: Site,
+    about: Around,
     wall_s: float,
 ) -> Result:
     q, clock = sim.requests, sim.clock[0]
@@ -146,6 +148,10 @@ def _result(
         returned = sim.returns.tokens
         return_s = np.where(returned > 0, sim.returns.seconds, np.nan)
     sent = replica >= 0
+    span_s = float(max(clock.now, np.nanmax(q.finish, initial=0.0)))
+    if about.ticks:
+        end(state, sim, site, span_s)
+    h = sim.health
     return Result(
         fleet=fleet,
         trace=trace,
@@ -173,10 +179,13 @@ def _result(
         reason=q.reason,
         bin_s=float(clock.bin_s),
         series={name: sim.series[name].copy() for name in SERIES},
-        span_s=float(max(clock.now, np.nanmax(q.finish, initial=0.0))),
+        span_s=span_s,
         wall_s=wall_s,
         events=int(clock.handled),
         iterations=int(clock.iterations),
         facility=site.facility if len(site.facility.sites) else None,
         control=site.control if len(site.facility.sites) else None,
+        placing=about.placed,
+        outages=about.outages if about.ticks else None,
+        down_s=h.down_s + (h.down > 0) * (span_s - h.since) if about.ticks else None,
     )

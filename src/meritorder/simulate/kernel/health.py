@@ -25,6 +25,7 @@ def fall(fleet: FleetState, sim: SimState, replica: int, cause: int, time: float
         return
     h.cause = cause
     h.fallen = 1
+    h.since = time
     sim.clock[0].changed = 1
     close_replica(fleet, replica)
     cut(fleet, sim, replica, time)
@@ -53,12 +54,13 @@ def cut(fleet: FleetState, sim: SimState, replica: int, time: float) -> None:
 
 
 @compiled
-def rise(fleet: FleetState, sim: SimState, replica: int) -> bool:
+def rise(fleet: FleetState, sim: SimState, replica: int, time: float) -> bool:
     """One outage of a replica is over. Returns whether it is up again, and open."""
     h = sim.health[replica]
     h.down -= 1
     if h.down > 0:
         return False
+    h.down_s += time - h.since
     sim.clock[0].changed = 1
     open_replica(fleet, replica)
     return True

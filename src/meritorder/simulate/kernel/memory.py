@@ -95,6 +95,8 @@ HEALTH = np.dtype(
         ("slow", "f8"),  # a fault makes iterations take so many times as long
         ("warm", "f8"),  # the same of the warmest of its rows
         ("back_at", "f8"),  # tripped: when it is loaded again; -1: its row is not back yet
+        ("since", "f8"),  # down: when it fell
+        ("down_s", "f8"),  # how long it was down before that
         ("down", "i4"),  # outages in force; 0: it is up
         ("slows", "i4"),  # slow-downs in force
         ("tripped", "i4"),  # one of its rows is too hot or without power, or it is loading since

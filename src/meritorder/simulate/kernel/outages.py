@@ -31,7 +31,7 @@ def next_outage(fleet: FleetState, sim: SimState, site: Site, time: float) -> No
         if o.kind == DOWN:
             fall(fleet, sim, replica, o.cause, time)
         elif o.kind == UP:
-            sim.health[replica].fallen = rise(fleet, sim, replica)
+            sim.health[replica].fallen = rise(fleet, sim, replica, time)
         elif o.kind == SLOW:
             slow_down(fleet, sim, replica, o.factor, time)
         elif o.kind == NORMAL:

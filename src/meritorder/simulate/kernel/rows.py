@@ -78,7 +78,7 @@ def trip(fleet: FleetState, sim: SimState, site: Site, time: float) -> None:
         if time >= h.back_at:
             h.tripped = 0
             c.tripped -= 1
-            h.fallen = rise(fleet, sim, replica)
+            h.fallen = rise(fleet, sim, replica, time)
             risen = True
     if risen:
         arrange_choices(fleet)

@@ -16,8 +16,10 @@ from meritorder.simulate.kernel.tell import tell_energy, tell_idle
 
 @compiled
 def tick(fleet: FleetState, sim: SimState, site: Site, time: float) -> None:
-    """See the module. The next tick follows while requests are under way or to come."""
+    """See the module, unless nobody is under way or to come any more: that was the last one."""
     c = sim.clock[0]
+    if c.unfinished == c.unsent:
+        return
     c.ticks += 1
     c.next_tick = (c.ticks + 1) * c.step_s
     tell_energy(fleet, sim, site, time)
@@ -34,5 +36,12 @@ def tick(fleet: FleetState, sim: SimState, site: Site, time: float) -> None:
         shut_choices(fleet, sim, site)
         heed_rows(fleet, sim, site, time)
     release_parked(fleet, sim, site, time)
-    if c.unfinished > c.unsent:
-        add_event(sim.events, sim.clock, c.next_tick, 0, TICK)
+    add_event(sim.events, sim.clock, c.next_tick, 0, TICK)
+
+
+@compiled
+def end(fleet: FleetState, sim: SimState, site: Site, time: float) -> None:
+    """The run is over: buildings take what was drawn since the last tick."""
+    tell_energy(fleet, sim, site, time)
+    if len(site.facility.sites) > 0 and time > site.facility.clock[0].now_s:
+        facility_step(site.facility, time, time - site.facility.clock[0].now_s)
