@@ -16,6 +16,8 @@ from meritorder.simulate.faults.outage import DOWN, LINK_DOWN, LINK_UP, NORMAL, 
 from meritorder.workload.trace import Trace
 from simulate.cases import Case, random_case, random_table
 
+EGRESS = False
+
 
 def failing_case(seed: int, *, policy: str | None = None, **kind: bool) -> Case:
     """A random case in which machines fail. `kind`: as of `random_case`."""
@@ -89,7 +91,7 @@ def random_site(g: np.random.Generator, machines: int) -> dict[str, object]:
                 **wish,
             ),
         )
-    if g.random() < 0.4:
+    if EGRESS and g.random() < 0.4:
         update["egress"] = Egress(bandwidth=float(g.choice([2e3, 1e5])))
     return update
 
@@ -120,7 +122,7 @@ def random_outages(g: np.random.Generator, fleet: Fleet, trace: Trace, most: int
     drawn: list[tuple[float, int, int, list[int], int, float]] = []
     for _ in range(g.integers(1, most)):
         start = float(g.choice(trace.arrival_s)) if g.random() < 0.4 else float(g.uniform(0, span))
-        lasts = np.inf if g.random() < 0.1 else float(g.choice([0.0, g.exponential(0.05), g.exponential(1.0)]))
+        lasts = np.inf if g.random() < 0.04 else float(g.choice([0.0, g.exponential(0.05), g.exponential(0.5)]))
         stop = start + lasts
         if lasts < np.inf and g.random() < 0.2:
             stop = float(trace.arrival_s[trace.arrival_s >= start].max(initial=stop))
@@ -130,7 +132,7 @@ def random_outages(g: np.random.Generator, fleet: Fleet, trace: Trace, most: int
             drawn += [(start, LINK_DOWN, cause, [], link, 1.0), (stop, LINK_UP, cause, [], link, 1.0)]
             continue
         hit = np.flatnonzero(of == g.choice(of)) if g.random() < 0.3 else np.arange(len(of))
-        if g.random() < 0.8:
+        if g.random() < 0.9:
             hit = g.choice(hit, g.integers(1, min(len(hit), 3) + 1), replace=False)
         falls = g.random() < 0.75
         factor = 1.0 if falls else float(g.choice([1.5, 3.0, 10.0]))

@@ -55,6 +55,7 @@ def assert_equal(case: Case) -> Result:
         total = sum(getattr(engine, name) for engine in oracle.engines)
         np.testing.assert_allclose(result.series[name].sum(), total, rtol=1e-9, err_msg=f"{name}, seed {case.seed}")
     assert result.iterations == sum(engine.iterations for engine in oracle.engines)
+    np.testing.assert_allclose(result.span_s, oracle.span_s, rtol=1e-9)
     assert_same_sites(case, result, oracle)
     return result
 

@@ -67,6 +67,7 @@ class Oracle:
             self.followers.setdefault(int(before), []).append(i)
         self.alive = 0  # requests that have been or surely will be sent, and have not ended
         self.now = 0.0  # the last event
+        self.span_s = 0.0  # the last one of a request, later the end of the run
         self.step, self.ticks = fleet.control.step, 0
         self.events = Events()
         self.apart = Apart(self)
@@ -113,6 +114,9 @@ class Oracle:
                 r.status = Status.UNREACHED
             if r.status not in (Status.LOST, Status.SHED):
                 r.cause = 0
+        self.span_s = float(np.nanmax([r.finish for r in self.requests], initial=self.span_s))
+        if self.site is not None:
+            self.site.end(self.span_s)
             if r.prefiller >= 0:
                 r.replica = r.prefiller
 
@@ -142,12 +146,13 @@ class Oracle:
 
     def tick(self, now: float) -> None:
         """Once a step: the buildings, their controller, and those who wait in the gateway."""
+        if not self.alive:
+            return
         self.ticks += 1
         if self.site is not None:
             self.site.tick(now, self.step)
         self.parking.release(now)
-        if self.alive:
-            self.events.add(self.next_tick, "tick")
+        self.events.add(self.next_tick, "tick")
 
     @property
     def next_tick(self) -> float:
@@ -181,7 +186,7 @@ class Oracle:
 
     def come(self, r: Request, now: float) -> None:
         """A client asks."""
-        r.arrival = now
+        r.arrival = self.span_s = now
         if self.state.services[r.service].hold and self.parking.may_wait(r):
             self.parking.enter(r, now)
         else:
@@ -189,6 +194,7 @@ class Oracle:
 
     def dispatch(self, r: Request, now: float) -> None:
         """Choose a replica and send the request there, keep it waiting, or refuse it."""
+        self.span_s = now
         start, stop = self.trace.block_start[r.index], self.trace.block_start[r.index + 1]
         blocks = [int(b) for b in self.trace.blocks[start:stop]]
         base = r.prompt + r.generated
@@ -252,6 +258,7 @@ class Oracle:
 
     def schedule(self, index: int, now: float) -> None:
         """Let an engine decide what it does next; whom it gives room is on its way."""
+        self.span_s = now
         engine = self.engines[index]
         engine.schedule(now)
         for r in engine.granted:
@@ -282,7 +289,7 @@ class Oracle:
     def arrive(self, r: Request, now: float) -> None:
         """A request reaches its engine."""
         engine = self.engines[r.replica]
-        r.queued = now
+        r.queued = self.span_s = now
         engine.wait(r)
         if engine.boundary == np.inf:
             self.schedule(r.replica, now)

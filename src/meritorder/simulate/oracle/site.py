@@ -83,6 +83,12 @@ class Site:
             self.run.faults.set_pace(replica)
         self._trip(now)
 
+    def end(self, now: float) -> None:
+        """The run is over: the buildings take what was drawn since the last tick."""
+        left = now - float(self.facility.clock[0].now_s)
+        if left > 0.0:
+            facility_step(self.facility, now, left)
+
     def _obey(self) -> None:
         """Carry out what the controller wants, but for the release of requests."""
         run, state = self.run, self.run.state
@@ -104,7 +110,7 @@ class Site:
                 state.choices[c].shut = self.control.shut[service, state.choices[c].pool] != 0
 
     def _trip(self, now: float) -> None:
-        """Rows that are too hot or without power take their replicas with them, which come back some time after them."""
+        """Rows that are too hot or without power take their replicas with them, which come back later than they."""
         bits = [0] * len(self.run.engines)
         for replica in range(len(bits)):
             for row, _ in self._seats(replica):
