@@ -54,10 +54,10 @@ class Apart:
         r.ready = now
         if done:
             engine.release(r)
-            self.run.over(r, Status.COMPLETED, self.run.delivered(r, now))
+            self.run.gateway.over(r, Status.COMPLETED, self.run.delivered(r, now))
             if r.decoder >= 0:
                 self._let_go(r, "done", now)
-            self.run.follow(r)
+            self.run.gateway.follow(r)
             return
         r.place = "held"
         if r.decoder >= 0:
@@ -86,7 +86,7 @@ class Apart:
         """Its decode replica keeps room: compute its prompt now, or send what is computed."""
         if np.isnan(r.ready):
             r.place = "transit"
-            self.run.add(now + self.run.way_in(r), "at engine", r)
+            self.run.add(now + self.run.gateway.way_in(r), "at engine", r)
         else:
             self._transfer(r, now)
 
@@ -128,7 +128,7 @@ class Apart:
         for waiting, cause in zip(self.stalled, self.link_cause, strict=True):
             for r in waiting:
                 r.cause = cause
-                self.run.over(r, Status.LOST, now)
+                self.run.gateway.over(r, Status.LOST, now)
 
     def release(self, r: Request, now: float) -> None:
         """Its KV cache has left the replica that computed its prompt."""

@@ -45,7 +45,7 @@ class Faults:
 
     def happen(self, now: float) -> None:
         """The next one happens, if anybody is left to whom it matters."""
-        if self.run.alive == 0:
+        if self.run.gateway.alive == 0:
             return
         o = self.outages.outages[self.next]
         self.next += 1
@@ -96,7 +96,7 @@ class Faults:
                 if r.replica in fallen:
                     woken.add(self._torn(r, now))
                     if r in run.engines[r.replica].cancels:
-                        run.over(r, Status.CANCELLED, r.finish)
+                        run.gateway.over(r, Status.CANCELLED, r.finish)
                     else:
                         self.strike(r, self.cause[r.replica], now)
                 elif r.decoder in fallen:
@@ -121,7 +121,7 @@ class Faults:
         r.epoch += 1
         begun = not np.isnan(r.first)
         if service.on_failure == "lose" or (service.on_failure == "retry" and begun) or r.attempts == faults.retries:
-            self.run.over(r, Status.LOST, now)
+            self.run.gateway.over(r, Status.LOST, now)
             return
         r.attempts += 1
         r.place = "retrying"

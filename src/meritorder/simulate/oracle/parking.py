@@ -35,7 +35,7 @@ class Parking:
     def enter(self, r: Request, now: float) -> None:
         """A request waits from now on."""
         r.place, r.parked = "parked", now
-        self.run.mind_patience(r, now)
+        self.run.gateway.mind_patience(r, now)
         self.lists[r.service].append(r)
         self.lists[r.service].sort(key=lambda w: (w.arrival, w.index))
 

@@ -10,32 +10,25 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from meritorder.dispatch import reasons
-from meritorder.dispatch.update import answered, ended, room_for, sent
+from meritorder.dispatch.update import answered, ended
 from meritorder.fleet.dispatch import Dispatch
 from meritorder.fleet.schema import Fleet, Pool
 from meritorder.perf.replica import Replica
 from meritorder.simulate.around import around
-from meritorder.simulate.faults import causes
 from meritorder.simulate.faults.outage import Outages
 from meritorder.simulate.oracle.apart import Apart
 from meritorder.simulate.oracle.dispatch import Dispatcher
 from meritorder.simulate.oracle.engine import Engine
 from meritorder.simulate.oracle.events import Event, Events
 from meritorder.simulate.oracle.faults import Faults
-from meritorder.simulate.oracle.network import Egress, upload_s
+from meritorder.simulate.oracle.gateway import Gateway
+from meritorder.simulate.oracle.network import Egress
 from meritorder.simulate.oracle.parking import Parking
 from meritorder.simulate.oracle.request import Request, requests_of
 from meritorder.simulate.oracle.site import Site
 from meritorder.simulate.result import Status
 from meritorder.simulate.start import start
 from meritorder.workload.trace import Trace
-
-CAUSE_OF = {
-    reasons.SHED: causes.OVERLOADED,
-    reasons.POWER_SHORT: causes.SHORT_OF_POWER,
-    reasons.NONE_USABLE: causes.NONE_USABLE,
-}
 
 
 class Oracle:
@@ -55,23 +48,19 @@ class Oracle:
         self.state = start(fleet, replicas, dispatch, trace, seed)
         self.dispatcher = Dispatcher(self.state, seed)
         self.pools = list(fleet.pools.values())
-        self.front = [replica.front_end_s(pool.engine) for pool, replica in zip(self.pools, replicas, strict=True)]
         self.engines: list[Engine[Request]] = [
             Engine(pool, replica, trace.block_tokens)
             for pool, replica in zip(self.pools, replicas, strict=True)
             for _ in range(pool.replicas)
         ]
         self.requests = requests_of(fleet, trace, seed)
-        self.followers: dict[int, list[int]] = {}
-        for i, before in enumerate(trace.after):
-            self.followers.setdefault(int(before), []).append(i)
-        self.alive = 0  # requests that have been or surely will be sent, and have not ended
         self.now = 0.0  # the last event
         self.span_s = 0.0  # the last one of a request, later the end of the run
         self.step, self.ticks = fleet.control.step, 0
         self.events = Events()
         self.apart = Apart(self)
-        self.egress, self.upload = Egress(fleet), upload_s(fleet, trace.regions)
+        self.egress = Egress(fleet)
+        self.gateway = Gateway(self)
         self.parking = Parking(self)
         about = around(fleet, replicas, trace.duration_s, seed, outages)
         self.site = Site(self, about) if len(about.facility.sites) else None
@@ -88,7 +77,7 @@ class Oracle:
             (float(self.trace.arrival_s[i]), i) for i in range(len(self.requests)) if self.trace.after[i] < 0
         )
         by_clock.reverse()
-        self.alive = len(by_clock)
+        self.gateway.alive = len(by_clock)
         if self.site is not None or self.faults.to_come:
             self.events.add(self.step, "tick")
         self.faults.start()
@@ -101,7 +90,7 @@ class Oracle:
                 break
             self.now = min(arrival, event, boundary)
             if arrival <= event and arrival <= boundary:
-                self.come(self.requests[by_clock.pop()[1]], arrival)
+                self.gateway.come(self.requests[by_clock.pop()[1]], arrival)
             elif event <= boundary:
                 self.happen(self.events.pop())
             else:
@@ -132,10 +121,10 @@ class Oracle:
             if kind == "give up":
                 self.give_up(r, now)
             elif kind == "next turn":
-                self.come(r, now)
+                self.gateway.come(r, now)
             elif kind == "again":
                 if r.place == "retrying":
-                    self.dispatch(r, now)
+                    self.gateway.dispatch(r, now)
             elif kind == "at engine":
                 if r.place == "transit":
                     self.arrive(r, now)
@@ -146,7 +135,7 @@ class Oracle:
 
     def tick(self, now: float) -> None:
         """Once a step: the buildings, their controller, and those who wait in the gateway."""
-        if not self.alive:
+        if not self.gateway.alive:
             return
         self.ticks += 1
         if self.site is not None:
@@ -183,78 +172,6 @@ class Oracle:
     def pool(self, r: Request) -> Pool:
         """The pool of the replica that a request is at."""
         return self.pools[self.state.replicas[r.replica].pool]
-
-    def come(self, r: Request, now: float) -> None:
-        """A client asks."""
-        r.arrival = self.span_s = now
-        if self.state.services[r.service].hold and self.parking.may_wait(r):
-            self.parking.enter(r, now)
-        else:
-            self.dispatch(r, now)
-
-    def dispatch(self, r: Request, now: float) -> None:
-        """Choose a replica and send the request there, keep it waiting, or refuse it."""
-        self.span_s = now
-        start, stop = self.trace.block_start[r.index], self.trace.block_start[r.index + 1]
-        blocks = [int(b) for b in self.trace.blocks[start:stop]]
-        base = r.prompt + r.generated
-        rest = r.output - r.generated
-        region = int(self.trace.region[r.index])
-        replica, cached, reason = self.dispatcher.choose(r.service, region, base, rest, blocks)
-        if replica < 0:
-            if reason in (reasons.NONE_USABLE, reasons.POWER_SHORT) and self.parking.may_wait(r):
-                self.parking.enter(r, now)
-            else:
-                self.refuse(r, reason, now)
-            return
-        r.begin(replica, base, base - cached, reason)
-        whole = self.pool(r).role == "both"
-        r.room = room_for(self.state, r.service, base, rest) if whole else base
-        sent(self.state, replica, r.service, r.new, r.room)
-        self.dispatcher.remember(blocks, replica)
-        self.mind_patience(r, now)
-        delay = self.way_in(r)
-        if not whole and self.apart.asks_first(r):
-            r.place = "held"
-            self.add(now, "ask", r)
-            return
-        r.place = "transit"
-        if delay > 0:
-            self.add(now + delay, "at engine", r)
-        else:
-            self.arrive(r, now)
-
-    def mind_patience(self, r: Request, now: float) -> None:
-        """From the first time that a request is sent or kept, its client's patience runs."""
-        patience = min(
-            float(self.trace.cancel_s[r.index]),
-            list(self.fleet.services.values())[r.service].patience or np.inf,
-        )
-        if patience < np.inf and not r.patience_counts:
-            self.events.add(now + float(np.float32(patience)), "give up", r.index)
-        r.patience_counts = True
-
-    def refuse(self, r: Request, reason: int, now: float) -> None:
-        """A request can't be served; one that a failure had struck is lost to that."""
-        r.reason = reason
-        if r.attempts:
-            self.over(r, Status.LOST, now)
-        elif reason == reasons.TOO_LONG:
-            self.over(r, Status.TOO_LONG, now)
-        else:
-            r.cause = CAUSE_OF[reason]
-            self.over(r, Status.SHED, now)
-
-    def over(self, r: Request, status: Status, finish: float) -> None:
-        """A request has ended."""
-        r.status, r.finish, r.place = status, finish, ""
-        self.alive -= 1
-
-    def way_in(self, r: Request) -> float:
-        """Seconds from the gateway to the engine."""
-        request, token = self.front[self.state.replicas[r.replica].pool]
-        upload = self.upload[self.trace.region[r.index]]
-        return request + token * r.base + upload * r.base + self.half_rtt(r)
 
     def schedule(self, index: int, now: float) -> None:
         """Let an engine decide what it does next; whom it gives room is on its way."""
@@ -297,7 +214,7 @@ class Oracle:
     def end(self, r: Request, status: Status, output: int, now: float) -> None:
         """A request is over, for the gateway too."""
         was = r.place
-        self.over(r, status, r.finish)
+        self.gateway.over(r, status, r.finish)
         if status == Status.COMPLETED:
             self.learn_speed(r.replica)
         if self.pool(r).role == "both":
@@ -334,7 +251,7 @@ class Oracle:
             engine.release(r)
             r.finish = self.delivered(r, now)
             self.end(r, Status.COMPLETED, r.output, now)
-            self.follow(r)
+            self.gateway.follow(r)
         for r in reversed(engine.cancels):
             if r.place == "running":
                 engine.running.remove(r)
@@ -356,12 +273,6 @@ class Oracle:
         at_client = now + r.output * self.pool(r).engine.output_token_overhead + self.half_rtt(r)
         return at_client + self.egress.leave(site, r.output, now)
 
-    def follow(self, r: Request) -> None:
-        """A request has ended: those that wait for it come after their think time."""
-        for i in self.followers.get(r.index, []):
-            self.alive += 1
-            self.events.add(r.finish + float(self.trace.think_s[i]), "next turn", i)
-
     def give_up(self, r: Request, now: float) -> None:
         """A client cancels."""
         if r.place == "":
@@ -375,7 +286,7 @@ class Oracle:
         if r.place in ("parked", "retrying"):
             if r.place == "parked":
                 self.parking.leave(r, now)
-            self.over(r, Status.CANCELLED, now)
+            self.gateway.over(r, Status.CANCELLED, now)
             return
         coming = r.place == "coming"
         self.end(r, Status.CANCELLED, 0, now)
