@@ -66,7 +66,7 @@ def check_power_cap(place: Placement, limit: float, name: str, key: str) -> None
         fix = f"give {show(idle + 0.2 * (most - idle), 'W', 3)} to {show(most, 'W', 3)}"
     else:
         return
-    raise InputError(Problem(what, key=f"{key}.power_cap", fix=fix))
+    raise InputError(Problem(what, key=key, fix=fix))
 
 
 def does_not_fit(place: Placement, fraction: float, block_tokens: int, pool: Pool, key: str) -> InputError:
