@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from meritorder.facility.cool import plant_power
 from meritorder.facility.design_day import design_weather
 from meritorder.facility.halls.seats import Placement, placement
 from meritorder.facility.parts import COOLING_KEYS, part_records, plants_of
@@ -28,6 +29,7 @@ from meritorder.facility.state import (
 from meritorder.facility.surroundings.hours import hours_of
 from meritorder.facility.train import TRAIN, fill_train
 from meritorder.fleet.schema import Fleet
+from meritorder.fleet.site import Site
 from meritorder.perf.replica import Replica
 from meritorder.records import Records, records
 
@@ -96,7 +98,7 @@ def build_facility(
         mine = np.flatnonzero(state.plants.site == index)
         s.first_plant, s.plant_count = mine[0] if len(mine) else 0, len(mine)
         if site.facility is not None:
-            fill_train(state, index, site.facility.power)
+            fill_train(state, index, site.facility.power, _mechanical_w(state.plants[mine], site))
     return state
 
 
@@ -175,6 +177,13 @@ def _plants(fleet: Fleet, placed: Placement, rows: Records) -> Records:
         fill_plant(plants[index], spec, COOLANTS[coolant], heat, design_weather(list(fleet.sites.values())[site]))
     fill_loops(rows, plants)
     return plants
+
+
+def _mechanical_w(plants: Records, site: Site) -> float:
+    """What chillers and fans draw at full load when the air is as hot, and as damp, as it ever is there."""
+    weather = design_weather(site)
+    dry, wet = float(weather.dry_c.max()), float(weather.wet_c.max())
+    return float(sum(sum(plant_power(plant, float(plant.design_w), dry, wet)[:2]) for plant in plants))
 
 
 def _pools(fleet: Fleet, replicas: Sequence[Replica]) -> Records:

@@ -114,7 +114,6 @@ def without_grid(facility: FacilityState, site: int, dt: float, mechanical_w: fl
     wanted = mechanical_w + critical * train.generating
     s.generator_w = min(wanted, train.generator_w * train.generating)
     missing = train.bus_w - s.generator_w
-    train.battery_now_j = min(train.battery_now_j, full_j(facility, site))
     s.ups_w = min(missing, critical, train.battery_now_j / dt)
     train.battery_now_j -= s.ups_w * dt
     if train.battery_now_j < 1e-9 * train.battery_j:
