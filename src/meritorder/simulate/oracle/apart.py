@@ -144,6 +144,7 @@ class Apart:
         if r.place == "moving":
             r.prefiller, r.replica, r.queued, r.place = r.replica, r.decoder, now, "landed"
             answered(self.state, r.decoder, 0)
+            r.answered = True
             engine.landed.append(r)
         else:
             self._give_up_room(r)
