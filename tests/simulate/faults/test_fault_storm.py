@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from meritorder.fleet.load import loads
-from meritorder.simulate.availability import downtime, pools_availability, requests_by_cause, services_availability
+from meritorder.simulate.availability import downtime, pools_availability, requests_by_cause
 from meritorder.simulate.faults.causes import (
     CAUSES,
     NO_CAUSE,
@@ -74,7 +74,7 @@ def test_every_request_ends_in_exactly_one_way(storm: Result) -> None:
     begun = rows[(rows.kind % 2 == 0) & (rows.time < MONTH)]
     assert len(begun) >= 10_000
     assert set(np.unique(storm.status)) <= {int(status) for status in Status}
-    told = services_availability(storm)
+    told = [requests_by_cause(storm, np.flatnonzero(storm.service == index)) for index in range(4)]
     assert sum(sum(row["ended"].values()) for row in told) == sum(row["requests"] for row in told) == REQUESTS
     for row in told:
         assert sum(row["lost_by_cause"].values()) == row["ended"]["lost"]
