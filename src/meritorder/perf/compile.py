@@ -8,6 +8,7 @@ from meritorder.catalog.layers import LayerTimes, layer_times
 from meritorder.catalog.load import engines
 from meritorder.catalog.model import ModelSpec
 from meritorder.fleet.schema import Fleet, Pool
+from meritorder.perf.cap_levels import cap_levels
 from meritorder.perf.doubts import doubts
 from meritorder.perf.fit import check_parallelism, check_pool, check_power_cap, does_not_fit
 from meritorder.perf.measured import measured_table, outside
@@ -87,9 +88,10 @@ def _catalogued(fleet: Fleet, pool: Pool, key: str, known: Engines) -> Replica:
     table = machine_table(place, pool.speculation)
     if times is not None and profile.profiled:
         table = engine_table(times, place, table)
+    lower = cap_levels(table, place, pool, key)
     saved = 0.0
     if pool.power_cap is not None:
-        check_power_cap(place, pool.power_cap, pool.accelerator, key)
+        check_power_cap(place, pool.power_cap, pool.accelerator, f"{key}.power_cap")
         table = capped(table, place, pool.power_cap)
         saved = max(0.0, chip.board[1] - pool.power_cap)
     context = _max_context(pool, model.max_context, blocks * engine.kv_block_tokens, key)
@@ -108,6 +110,7 @@ def _catalogued(fleet: Fleet, pool: Pool, key: str, known: Engines) -> Replica:
         notes=(*chip.notes, *profile.notes, *doubts(place, context), *_front_end_notes(pool, profile)),
         request_s=profile.first_token.request,
         prompt_token_s=profile.first_token.prompt_token,
+        capped=lower,
     )
 
 
