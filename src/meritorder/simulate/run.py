@@ -15,9 +15,10 @@ from meritorder.perf.replica import Replica
 from meritorder.problems import InputError, Problem
 from meritorder.simulate.around import Around, around
 from meritorder.simulate.faults.outage import Outages
-from meritorder.simulate.kernel.loop import run
+from meritorder.simulate.kernel.loop import MORE, run
 from meritorder.simulate.kernel.memory import UNBORN, SimState, Site
 from meritorder.simulate.kernel.prepare import prepare
+from meritorder.simulate.kernel.site_loop import run_amid
 from meritorder.simulate.kernel.surround import site_of
 from meritorder.simulate.kernel.tick import end
 from meritorder.simulate.result import SERIES, Result, Status
@@ -61,12 +62,16 @@ def simulate(
     check_roles(fleet, about)
     sim = prepare(fleet, state, replicas, trace, service, bins, about)
     site = site_of(about)
-    run(state, sim, site, 0)  # compiles or loads machine code, which is no part of the kernel's time
+
+    def go(most: int) -> int:
+        return run_amid(state, sim, site, most) if about.ticks else run(state, sim, most)
+
+    go(0)  # compiles or loads machine code, which is no part of the kernel's time
     wall_s = 0.0
-    more = True
-    while more:
+    left = MORE
+    while left == MORE:
         before = time.perf_counter()
-        more = run(state, sim, site, SLICE)
+        left = go(SLICE)
         wall_s += time.perf_counter() - before
         if progress is not None:
             progress(float(sim.clock[0].now), len(trace) - int(sim.clock[0].unfinished))
