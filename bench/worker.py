@@ -157,7 +157,19 @@ def common(name: str) -> dict[str, Any]:
     return {**facts(result), "core_s": result.wall_s, "call_s": whole, "start_s": begun - STARTED}
 
 
-KINDS = {kind.__name__: kind for kind in (steady, recorded, columns, memory, common)}
+def facility(loops: str, steps: str, repeats: str) -> dict[str, Any]:
+    """Seconds of so many facility steps of one building with so many loops."""
+    from bench.building import building, day
+    from meritorder.facility.step import facility_step
+
+    state = building(int(loops))
+    facility_step(state, 1.0, 1.0)
+    before = peak_bytes()
+    walls = [day(state, int(steps)) for _ in range(int(repeats))]
+    return {"walls": walls, "grown_bytes": peak_bytes() - before}
+
+
+KINDS = {kind.__name__: kind for kind in (steady, recorded, columns, memory, common, facility)}
 
 if __name__ == "__main__":
     os.environ.setdefault("NUMBA_NUM_THREADS", "1")

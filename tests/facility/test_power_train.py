@@ -41,7 +41,7 @@ def test_more_modules_share_the_load(rating: float, part: float, times: int) -> 
     [("N", 8, 1.0), ("N+1", 9, 4 / 3), ("4N/3", 11, 4 / 3), ("3N/2", 12, 1.5), ("2N", 16, 2.0)],
 )
 def test_redundancy_installs_more(redundancy: str, modules: int, share: float) -> None:
-    power = PowerTrain.model_validate({"redundancy": redundancy, "capacity": 11.9e6, "feeds": 4})
+    power = PowerTrain.model_validate({"redundancy": redundancy, "capacity": 11.9e6, "feeds": 4, "module": 1.5e6})
     assert modules_needed(power, 0.0) == 8
     assert modules_installed(power, 0.0) == modules
     assert installed_share(power) == pytest.approx(share)
@@ -50,6 +50,12 @@ def test_redundancy_installs_more(redundancy: str, modules: int, share: float) -
 def test_oversubscription_builds_a_smaller_path() -> None:
     plain, over = (capacity_w(PowerTrain(oversubscription=x), 10e6) for x in (1.0, 1.25))
     assert over == pytest.approx(plain / 1.25)
+
+
+def test_modules_are_as_small_as_the_site() -> None:
+    """A closet has four small modules, a campus many of 1.5 MW."""
+    for nameplate, modules in ((10e3, 4), (100e6, 70)):
+        assert modules_needed(PowerTrain(), nameplate) == modules
 
 
 def test_2n_at_forty_percent_is_not_n_at_eighty() -> None:

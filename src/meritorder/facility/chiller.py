@@ -21,6 +21,7 @@ from meritorder.records import Records
 
 KELVIN = 273.15
 LEAST_CAPACITY = 0.05  # of the reference, however hot
+LEAST_LIFT = 0.5  # of that at the end of the fitted range
 # Part load below which a machine runs on and off, at unchanged efficiency.
 _LEAST_AIR, _LEAST_WATER = 0.25, 0.19
 # Best part load: electricity per heat is least there.
@@ -65,8 +66,9 @@ def eir_of(kind: int, te: float, tc: float) -> float:
         eir += 0.0001407332 * e * c
     warm = max(te, e)  # held only from below: colder than fitted is never asked for
     hot = max(tc, c)
-    lift = max(hot + gap - warm, 0.5 * gap) / (warm + KELVIN)
-    return eir * lift / ((c + gap - e) / (e + KELVIN))
+    fitted = c + gap - e
+    lift = max(hot + gap - warm, LEAST_LIFT * fitted)
+    return eir * lift / fitted * (e + KELVIN) / (warm + KELVIN)
 
 
 @inlined

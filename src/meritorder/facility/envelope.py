@@ -24,7 +24,7 @@ from meritorder.facility.state import (
 from meritorder.facility.train import fed_part, loss_w, transformer_rating_w, ups_rating_w
 
 SUSTAINED_S = 900.0  # what the site's battery is counted with must last so long
-TOLERANCE = 1e-6
+TOLERANCE = 1e-4  # of the limit that is left free at most
 STEPS = 60
 
 
@@ -42,10 +42,11 @@ def envelope(facility: FacilityState, site: int) -> None:
     elif train.dead == 1 or (train.outage_s > 0.0 and train.generator_w == 0.0):
         most, bound = 0.0, NO_POWER
     else:
-        load = fullness(facility, site, most)[0]
-        if load > 1.0:
-            most = fill(facility, site, most, load)
-            bound = fullness(facility, site, most)[1]
+        for p in range(s.first_plant, s.first_plant + s.plant_count):
+            facility.plants[p].capacity_w = plant_capacity_w(facility.plants[p], s.dry_c, s.wet_c)
+        load, _ = fullness(facility, site, most)
+        if load > 1.0 + TOLERANCE:
+            most, bound = fill(facility, site, most, load)
         step = 0.01 * max(s.it_w, 0.01 * s.nameplate_w)
         s.marginal_pue = (demands(facility, site, s.it_w + step)[2] - demands(facility, site, s.it_w)[2]) / step
     s.allowed_it_w = inf if bound == NO_LIMIT else most
@@ -63,24 +64,34 @@ def on_the_way(now_w: float, most_w: float, it_w: float, it_now_w: float, namepl
 
 
 @compiled
-def fill(facility: FacilityState, site: int, high: float, load: float) -> float:
-    """IT watts at which the fullest thing is just full, between 0 and `high`, at which it is `load` > 1 full."""
-    low, below = 0.0, fullness(facility, site, 0.0)[0] - 1.0
-    above = load - 1.0
+def fill(facility: FacilityState, site: int, high: float, load: float) -> tuple[float, int]:
+    """IT watts at which the fullest thing is just full, below `high`, at which it is `load` > 1 full; and that thing."""
+    aim = 1.0 - 0.5 * TOLERANCE
+    low, above = min(facility.sites[site].it_w, 0.99 * high), load - aim
+    value, which = fullness(facility, site, low)
+    below = value - aim
     if below >= 0.0:
-        return 0.0
+        low, high, above = 0.0, low, below
+        value, which = fullness(facility, site, 0.0)
+        below = value - aim
+        if below >= 0.0:
+            return 0.0, which
+    side = 0
     for _ in range(STEPS):
         middle = (low * above - high * below) / (above - below)
-        value = fullness(facility, site, middle)[0] - 1.0
+        value, which = fullness(facility, site, middle)
+        value -= aim
+        if abs(value) < 0.5 * TOLERANCE:
+            return middle, which
         if value > 0.0:
             high, above = middle, value
-            below *= 0.5  # the Illinois rule: an end that stays counts half
+            below *= 0.5 if side > 0 else 1.0  # the Illinois rule: an end that stays twice counts half
+            side = 1
         else:
             low, below = middle, value
-            above *= 0.5
-            if value > -TOLERANCE:
-                break
-    return low
+            above *= 0.5 if side < 0 else 1.0
+            side = -1
+    return low, which
 
 
 @compiled
@@ -119,7 +130,7 @@ def demands(facility: FacilityState, site: int, it_w: float) -> tuple[float, flo
         chiller, fan, pump, _, _ = plant_power(plant, own, s.dry_c, s.wet_c)
         critical += pump
         mechanical += chiller + fan
-        cooling = max(cooling, own / max(plant_capacity_w(plant, s.dry_c, s.wet_c), 1e-3))
+        cooling = max(cooling, own / max(plant.capacity_w, 1e-3))
     on = ups_rating_w(facility, site)
     air = facility.plants[s.first_plant]
     own = rooms + on_the_way(air.rows_w, air.rows_most_w, it_w, s.it_w, s.nameplate_w)
@@ -127,7 +138,7 @@ def demands(facility: FacilityState, site: int, it_w: float) -> tuple[float, flo
     for _ in range(2):  # its pumps hang on the UPS, and it gets the heat of the UPS
         lost = loss_w(on, train.ups_a, train.ups_b, train.ups_c, critical + pump)
         chiller, fan, pump, _, _ = plant_power(air, own + lost, s.dry_c, s.wet_c)
-    full = (own + lost) / max(plant_capacity_w(air, s.dry_c, s.wet_c), 1e-3)
+    full = (own + lost) / max(air.capacity_w, 1e-3)
     critical += pump
     bus = critical + lost + mechanical + chiller + fan
     rating = transformer_rating_w(facility, site)

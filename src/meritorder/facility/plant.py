@@ -49,7 +49,6 @@ PLANT = np.dtype(
         ("exchange_ntu", "f8"),
         ("flow_floor", "f8"),  # least flow of pumps and room fans
         ("mover", "f8"),  # CDU pumps (air: room fans) at full flow, W per W
-        ("mover_exponent", "f8"),
         # plant
         ("water_j_k", "f8"),  # heat capacity of its water, buffer tanks included, J/K
         ("pump", "f8"),  # its pumps at full load, W per W of design_w
@@ -64,6 +63,7 @@ PLANT = np.dtype(
         ("house_w", "f8"),  # ventilation, lights and controls of its rooms: always
         # set before each step, for the envelope
         ("rows_w", "f8"),  # heat that comes to it from rows
+        ("capacity_w", "f8"),  # heat of rows and rooms that it could remove now
         ("rows_most_w", "f8"),  # the same with all machines at their most
         # state
         ("supply_c", "f8"),

@@ -5,6 +5,8 @@ Cheap means first: fans faster, then (adiabatic coolers) water on the pads, then
 
 from __future__ import annotations
 
+import math
+
 from meritorder.compiled import compiled, inlined
 from meritorder.facility.chiller import capacity_of, chiller_power
 from meritorder.facility.plant import ADIABATIC, AIR, AIR_COOLED, NO_CHILLERS, WATER_COOLED
@@ -24,8 +26,13 @@ from meritorder.facility.tower import (
 from meritorder.facility.water import make_up_l_s
 from meritorder.records import Records
 
-PUMP_EXPONENT = 2.5  # affinity laws with some static head: between 2.2 and 2.8
 USUAL_COP = 7.0  # of compressors where fans are weighed against them
+
+
+@inlined
+def affinity(flow: float) -> float:
+    """Power of pumps and room fans by flow: exponent 2.5, between 2.2 and 2.8 where there is some static head [G]."""
+    return flow * flow * math.sqrt(flow)
 
 
 @inlined
@@ -153,7 +160,7 @@ def _tower_water(plant: Records, heat_w: float) -> float:
 @compiled
 def mover_w(plant: Records, load: float) -> float:
     """CDU pumps or room fans per watt of what they are built for."""
-    return float(plant.mover * flow_of(plant, load) ** plant.mover_exponent)
+    return float(plant.mover * affinity(flow_of(plant, load)))
 
 
 @compiled
@@ -163,7 +170,7 @@ def pumps_w(plant: Records, load: float) -> float:
         return 0.0
     flow = flow_of(plant, load)
     towers = plant.tower_pump if is_wet(plant) else 0.0
-    return float(plant.ups_power * plant.design_w * (plant.pump + towers) * flow**PUMP_EXPONENT)
+    return float(plant.ups_power * plant.design_w * (plant.pump + towers) * affinity(flow))
 
 
 @compiled

@@ -7,6 +7,7 @@ from math import ceil
 from meritorder.fleet.power_train import LossCurve, PowerTrain
 
 PUMPS = 0.03  # of IT power: what pumps on the UPS may draw where a path is sized
+LARGEST_MODULE_W, USUAL_MODULES = 1.5e6, 4  # of UPS, where the file gives no rating
 TRANSFORMER_MARGIN = 1.1  # of what UPS and cooling draw on the hottest day at full load
 
 # Installed per needed, and whether the rest is blocks of their own with a feed each (or modules on one common bus).
@@ -26,9 +27,14 @@ def capacity_w(power: PowerTrain, nameplate_w: float) -> float:
     return nameplate_w / power.oversubscription * (1.0 + losses + PUMPS)
 
 
+def module_w(power: PowerTrain, nameplate_w: float) -> float:
+    """Rating of one UPS module."""
+    return power.module or min(LARGEST_MODULE_W, capacity_w(power, nameplate_w) / USUAL_MODULES) or LARGEST_MODULE_W
+
+
 def modules_needed(power: PowerTrain, nameplate_w: float) -> int:
     """UPS modules that carry that."""
-    return max(1, ceil(capacity_w(power, nameplate_w) / power.module - 1e-9))
+    return max(1, ceil(capacity_w(power, nameplate_w) / module_w(power, nameplate_w) - 1e-9))
 
 
 def modules_installed(power: PowerTrain, nameplate_w: float) -> int:

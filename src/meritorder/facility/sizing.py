@@ -17,7 +17,7 @@ from meritorder.facility.chiller import capacity_of
 from meritorder.facility.loop import row_stored_j
 from meritorder.facility.plant import CHILLERS, COOLANTS, NO_CHILLERS, REJECTIONS, WATER_COOLED
 from meritorder.facility.removal import condenser_c, most_w
-from meritorder.facility.tower import PAD, is_wet
+from meritorder.facility.tower import PAD, is_wet, saturated_enthalpy
 from meritorder.fleet.cooling import Coolant, Plant
 from meritorder.records import Records
 
@@ -36,7 +36,6 @@ class Class(NamedTuple):
     exchange_k: float
     primary_k: float
     mover: float
-    mover_exponent: float
     flow_floor: float
     pump: float
     house: float
@@ -44,19 +43,19 @@ class Class(NamedTuple):
 
 CLASSES: dict[Coolant, Class] = {
     # ASHRAE's recommended limit of 27 C; heat sinks and chassis of 80 kJ/K for 10 kW [G]; coils 6 K [G]; fans [T].
-    "air": Class(27.0, 25.0, 8.0, 60.0, 40.0, 180.0, 30.0, 12.0, 6.0, 8.0, 0.045, 2.7, 0.4, 0.012, 0.01),
+    "air": Class(27.0, 25.0, 8.0, 60.0, 40.0, 180.0, 30.0, 12.0, 6.0, 8.0, 0.06, 0.4, 0.012, 0.01),
     # Flow [C]: 3.6 K; CDU 4 K [G]; cold plates and water in them [G].
-    "liquid-21c": Class(21.0, 21.0, 1.5, 25.0, 40.0, 180.0, 10.0, 3.6, 4.0, 5.0, 0.012, 2.5, 0.4, 0.014, 0.006),
+    "liquid-21c": Class(21.0, 21.0, 1.5, 25.0, 40.0, 180.0, 10.0, 3.6, 4.0, 5.0, 0.012, 0.4, 0.014, 0.01),
     # Flow [C]: 9.6 K.
-    "liquid-45c": Class(45.0, 40.0, 1.0, 25.0, 40.0, 180.0, 15.0, 9.6, 4.0, 10.0, 0.010, 2.5, 0.4, 0.010, 0.006),
+    "liquid-45c": Class(45.0, 40.0, 1.0, 25.0, 40.0, 180.0, 15.0, 9.6, 4.0, 10.0, 0.010, 0.4, 0.010, 0.01),
 }
 # Approach (K) [A] and fans (W per W) by what rejects the heat.
 APPROACH_K = {"dry-cooler": 10.0, "adiabatic": 10.0, "tower": 5.0, "closed-tower": 6.5}
-FANS = {"dry-cooler": 0.022, "adiabatic": 0.022, "tower": 0.014, "closed-tower": 0.020}
-TOWER_PUMP = 0.008  # to the towers and back
+FANS = {"dry-cooler": 0.025, "adiabatic": 0.025, "tower": 0.014, "closed-tower": 0.020}
+TOWER_PUMP = 0.012  # to the towers and back
 COP = {"none": 1.0, "air-cooled": 2.8167, "water-cooled": 5.53}  # of the machines whose curves are in chiller.py
 WARMEST_RATING_C = 25.6  # wet bulb at which towers are rated (CTI 78 F), where nothing asks for a cooler one
-WORK = 0.2  # compressors' heat that towers carry besides
+WORK = 0.2  # compressors' heat that towers carry besides on the hottest days
 
 
 def fill_plant(plant: Records, spec: Plant, coolant: Coolant, design_w: float, weather: Records) -> None:
@@ -77,7 +76,7 @@ def fill_plant(plant: Records, spec: Plant, coolant: Coolant, design_w: float, w
     plant.pump = kind.pump if spec.pump_power is None else spec.pump_power
     plant.tower_pump = TOWER_PUMP
     plant.approach_k = APPROACH_K[spec.rejection] if spec.approach is None else spec.approach
-    plant.rated_wet_c = min(WARMEST_RATING_C, plant.set_c - plant.approach_k)
+    plant.rated_wet_c = min(WARMEST_RATING_C, plant.set_c - plant.approach_k) if spec.economiser else WARMEST_RATING_C
     plant.fan = FANS[spec.rejection] if spec.fan_power is None else spec.fan_power
     plant.cycles = spec.cycles
     plant.house_w = plant.design_w * (kind.house if spec.house_power is None else spec.house_power)
@@ -119,7 +118,7 @@ def fill_loops(rows: Records, plants: Records) -> None:
 def _loops(plant: Records, kind: Class) -> None:
     plant.plate_k, plant.secondary_k = kind.plate_k, kind.secondary_k
     plant.exchange_k, plant.primary_k = kind.exchange_k, kind.primary_k
-    plant.flow_floor, plant.mover_exponent = kind.flow_floor, kind.mover_exponent
+    plant.flow_floor = kind.flow_floor
     plant.plate_j_k = kind.plate_j_k
     plant.secondary_j_k = kind.secondary_s / kind.secondary_k
     plant.primary_j_k = kind.primary_s / kind.primary_k
@@ -141,12 +140,17 @@ def _without_chillers(plant: Records, dry_c: float, wet_c: float) -> float:
     return most_w(plant, 1.0, plant.limit_c - plant.exchange_k, dry_c, wet_c)
 
 
+def _enthalpy_rise(plant: Records, wet_c: float = WARMEST_RATING_C) -> float:
+    """What drives a tower at its approach, kJ/kg: where free cooling ends, or at the hottest wet bulb of its rating."""
+    return saturated_enthalpy(wet_c + plant.approach_k + plant.primary_k) - saturated_enthalpy(wet_c)
+
+
 def _size_chillers(plant: Records, kind: int, dry_c: float, wet_c: float) -> None:
     plant.chillers = kind
     if kind == NO_CHILLERS:
         return
     entering = dry_c
     if kind == WATER_COOLED:
-        plant.tower_w *= 1.0 + WORK
+        plant.tower_w *= max(1.0, (1.0 + WORK) * _enthalpy_rise(plant, plant.rated_wet_c) / _enthalpy_rise(plant))
         entering = condenser_c(plant, plant.tower_w, 1.0, wet_c)
     plant.unit_w = plant.design_w / plant.units / capacity_of(kind, plant.set_c, entering)

@@ -17,6 +17,7 @@ from meritorder.facility.sizes import (
     capacity_w,
     full_loss,
     installed_share,
+    module_w,
     modules_installed,
 )
 from meritorder.facility.state import FacilityState
@@ -85,7 +86,7 @@ def fill_train(facility: FacilityState, site: int, power: PowerTrain) -> None:
         curve = getattr(power, stage)
         for term, name in _TERMS.items():
             train[f"{stage}_{term}"] = getattr(curve, name) if curve is not None else 0.0
-    train.capacity_w, train.module_w = capacity_w(power, s.nameplate_w), power.module
+    train.capacity_w, train.module_w = capacity_w(power, s.nameplate_w), module_w(power, s.nameplate_w)
     train.modules = train.modules_up = modules_installed(power, s.nameplate_w)
     train.common = int(power.redundancy not in BLOCKS)
     train.feeds, train.feeds_up, train.grid_up = power.feeds, (1 << power.feeds) - 1, 1

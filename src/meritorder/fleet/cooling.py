@@ -55,7 +55,7 @@ class Plant(Part):
         default=None, description="The plant's own pumps at full flow, watts per watt of heat; absent: by class."
     )
     fan_power: PerWatt | None = Field(
-        default=None, description="Fans of dry coolers or towers at full speed, the same; absent: 0.022 and 0.014."
+        default=None, description="Fans of dry coolers or towers at full speed, the same; absent: 0.025 and 0.014."
     )
     house_power: PerWatt | None = Field(
         default=None, description="Ventilation, lights and controls, always on, the same; absent: by class."

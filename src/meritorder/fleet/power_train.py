@@ -47,7 +47,12 @@ class PowerTrain(Part):
         default="N+1", description="Of transformers, UPS and distribution: how much more stands there than is needed."
     )
     feeds: Positive = Field(default=2, le=16, description="Independent ways in from the grid.")
-    module: Watts = Field(default=1.5e6, gt=0, description="Rating of one UPS module, as power that it gives.")
+    module: Watts | None = Field(
+        default=None,
+        gt=0,
+        description="Rating of one UPS module, as power that it gives; absent: a quarter of the critical power, at "
+        "most 1.5 MW.",
+    )
     capacity: Watts | None = Field(
         default=None, gt=0, description="Critical power that the UPS carry without spares; absent: what is installed."
     )
