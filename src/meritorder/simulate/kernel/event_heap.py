@@ -108,7 +108,9 @@ def send_follow_ups(sim: SimState, request: int, time: float) -> None:
 
 @inlined
 def way_in_s(fleet: FleetState, sim: SimState, replica: int, request: int) -> float:
-    """Seconds from the gateway to an engine: front end and half a round trip."""
+    """Seconds from the gateway to an engine: front end, the way of the prompt's bytes, and half a round trip."""
     p = fleet.pools[fleet.replicas[replica].pool]
-    delay = p.request_s + p.prompt_token_s * (sim.prompt[request] + sim.requests[request].generated)
-    return float(delay + 0.5 * fleet.rtt_s[sim.region[request], p.site])
+    region = sim.region[request]
+    tokens = sim.prompt[request] + sim.requests[request].generated
+    delay = p.request_s + p.prompt_token_s * tokens + fleet.upload_s[region] * tokens
+    return float(delay + 0.5 * fleet.rtt_s[region, p.site])

@@ -242,6 +242,7 @@ class SimState(NamedTuple):
     landed: Records  # LIST [replicas] of requests whose KV cache has come; empty likewise
     handed: Records  # HANDED [n]; empty where no pool has a role
     pipes: Records  # f8 [links]: time from which a link's shared bandwidth is free
+    egress: Records  # f8 [sites]: the same of the wire that a site's answers share
     tiers: Records  # TIER [replicas]; empty where no pool has a slow tier
     returns: Records  # RETURN [n]; empty where no pool has a slow tier
     arrival_s: Records  # trace columns from here on
