@@ -33,7 +33,8 @@ def _catalog() -> None:
 
     `merit catalog WORDS` lists those in which all words occur.
 
-    To choose: --models, --accelerators, --climates, --kind, --vendor, --min-memory; see `merit catalog list --help`.
+    To choose: --models, --accelerators, --climates, --failures, --kind, --vendor, --min-memory; more in
+    `merit catalog list --help`.
     """
 
 
@@ -43,6 +44,7 @@ def list_(
     models: Annotated[bool, typer.Option("--models", help="Models only.")] = False,
     accelerators: Annotated[bool, typer.Option("--accelerators", help="Accelerators only.")] = False,
     climates: Annotated[bool, typer.Option("--climates", help="Climates and grids only.")] = False,
+    failures: Annotated[bool, typer.Option("--failures", help="How often things break only.")] = False,
     kind: Annotated[
         str,
         typer.Option(help="gpu, wafer, tpu, asic, sram, dataflow; dense, moe, mla, sparse, window, chunked, linear."),
@@ -51,22 +53,29 @@ def list_(
     min_memory: Annotated[str, typer.Option(help="Accelerators with at least so much memory, e.g. `100 GB`.")] = "",
     as_json: Json = False,
 ) -> None:
-    """List machines, models, climates and grids (the default)."""
+    """List machines, models, climates, grids and rates of failures (the default)."""
     from meritorder.cli.catalog_climates import climate_rows, grid_rows, print_places
+    from meritorder.cli.catalog_failures import failure_rows, print_failures
     from meritorder.cli.output import print_json
 
     chosen = models or accelerators or bool(kind or vendor or min_memory)
-    machines = [] if models or climates else _machines(words or [], kind, vendor, min_memory)
-    known = [] if accelerators or climates or vendor or min_memory else _models(words or [], kind)
-    places, markets = ([] if chosen else _with_words(words or [], rows) for rows in (climate_rows(), grid_rows()))
-    if not machines and not known and not places and not markets:
+    machines = [] if models or climates or failures else _machines(words or [], kind, vendor, min_memory)
+    others = accelerators or climates or failures or vendor or min_memory
+    known = [] if others else _models(words or [], kind)
+    places, markets = (
+        [] if chosen or failures else _with_words(words or [], rows) for rows in (climate_rows(), grid_rows())
+    )
+    rates = [] if chosen or climates else _with_words(words or [], failure_rows())
+    if not (machines or known or places or markets or rates):
         _nothing_fits(words or [], kind, vendor)
     if as_json:
-        print_json({"accelerators": machines, "models": known, "climates": places, "grids": markets})
+        print_json({"accelerators": machines, "models": known, "climates": places, "grids": markets, "failures": rates})
         return
     from meritorder.cli.catalog_tables import print_list
 
     print_places(places, markets)
+    if rates:
+        print_failures(rates)
     if machines or known:
         print_list(machines, known)
 
@@ -79,10 +88,11 @@ def show(
     ],
     as_json: Json = False,
 ) -> None:
-    """Show one machine, model, climate or grid with every figure, its source, date, confidence and range."""
+    """Show one machine, model, climate, grid or kind of fault with every figure, its source, date and range."""
     from meritorder.catalog.load import accelerator_entries
     from meritorder.cli.catalog_climates import place_facts, print_place
     from meritorder.cli.catalog_facts import accelerator_facts
+    from meritorder.cli.catalog_failures import failure_facts, print_failure
     from meritorder.cli.output import print_json
 
     place = place_facts(name.lower())
@@ -91,6 +101,13 @@ def show(
             print_json(place)
         else:
             print_place(place)
+        return
+    fault = failure_facts(name.lower())
+    if fault:
+        if as_json:
+            print_json(fault)
+        else:
+            print_failure(fault)
         return
     if name.lower() in accelerator_entries():
         machine = accelerator_facts(name.lower())

@@ -19,7 +19,7 @@ def accelerator_facts(name: str) -> dict[str, Any]:
     own: dict[str, Any] = {}
     fitted: dict[str, Any] = {}
     for key, figure in figures(name).items():
-        (fitted if "." in key else own)[key.rpartition(".")[2]] = _figure_facts(figure)
+        (fitted if "." in key else own)[key.rpartition(".")[2]] = figure_facts(figure)
     keys = ("title", "vendor", "family", "kind", "status", "since", "coolant")
     return {
         "name": name,
@@ -132,7 +132,7 @@ def model_provenance(name: str) -> dict[str, Any]:
     """Source, date and confidence of a model's shape, and the counts that its maker published."""
     from meritorder.catalog.load import model_entries, model_source
 
-    source = _figure_facts(model_source(name))
+    source = figure_facts(model_source(name))
     return {
         **{key: source[key] for key in ("source", "date", "confidence", "note")},
         **{"published": model_entries()[name].get("published", {})},
@@ -168,7 +168,8 @@ def _layers(model: ModelSpec) -> list[dict[str, Any]]:
     return rows
 
 
-def _figure_facts(figure: Figure) -> dict[str, Any]:
+def figure_facts(figure: Figure) -> dict[str, Any]:
+    """A figure with its provenance."""
     return {
         "value": figure.value,
         "low": figure.low,

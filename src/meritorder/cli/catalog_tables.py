@@ -126,12 +126,12 @@ def print_accelerator(machine: Mapping[str, Any]) -> None:
         out.print(Text(f"note: {note}", style="dim"), soft_wrap=True)
     sources: dict[str, int] = {}
     out.print()
-    out.print(_figures_table("Figures", machine["figures"], {**_SHOWN, **FACTS}, sources))
+    out.print(figures_table("Figures", machine["figures"], {**_SHOWN, **FACTS}, sources))
     if machine["coefficients"]:
         whose = ", then of ".join(machine["coefficients_of"])
         title = f"Coefficients of the cost model (docs/machines.md): those of {whose}"
         out.print()
-        out.print(_figures_table(title, machine["coefficients"], {}, sources))
+        out.print(figures_table(title, machine["coefficients"], {}, sources))
     if machine["kernels"]:
         out.print()
         out.print(_kernels_table(machine["kernels"], sources))
@@ -140,7 +140,7 @@ def print_accelerator(machine: Mapping[str, Any]) -> None:
         out.print(Text(f"[{number}] {source}", style="dim"), soft_wrap=True)
 
 
-def _figures_table(
+def figures_table(
     title: str, figures: Mapping[str, Mapping[str, Any]], meanings: Mapping[str, str], sources: dict[str, int]
 ) -> Any:
     """A table of figures; `sources` numbers those that occur."""

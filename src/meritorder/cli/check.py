@@ -55,7 +55,7 @@ def describe(fleet: Fleet, replicas: Mapping[str, Replica], placing: Placement) 
 
     pools = {name: _pool_facts(pool, replicas[name]) for name, pool in fleet.pools.items()}
     services = {name: _service_facts(service, fleet, pools) for name, service in fleet.services.items()}
-    halls = [hall for hall in hall_facts(placing) if fleet.sites[hall["site"]].facility is not None]
+    halls = hall_facts(placing)
     return {
         "fleet": fleet.name,
         "policy": fleet.dispatch.policy,

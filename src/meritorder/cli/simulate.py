@@ -58,6 +58,13 @@ def command(
     ranges: Annotated[
         bool, typer.Option("--ranges/--no-ranges", help="Run again with machines at both ends of their ranges.")
     ] = True,
+    contingency: Annotated[
+        str | None,
+        typer.Option(
+            help="Lose each `site`, `supplier`, `feed`, `all` of them, or one by its name, at the busiest hour.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Run a fleet on traffic, request by request, in virtual time.
@@ -89,6 +96,12 @@ def command(
         seed=seed,
         quiet=as_json,
     )
+    if contingency is not None:
+        from meritorder.cli.contingency import run_contingencies
+
+        _compile(loaded, tuple(replicas.values()), trace, seed)
+        run_contingencies(contingency, loaded, tuple(replicas.values()), trace, policies, seed, output, as_json)
+        return
     cases, missing = cases_of(loaded, tuple(replicas.values()), ranges)
     runs = _run(cases, trace, policies, seed, threads, as_json, missing)
     from meritorder.simulate.compare import compare

@@ -11,6 +11,7 @@ from typing import Any
 from meritorder import __version__
 from meritorder.files import write_text
 from meritorder.problems import InputError, Problem
+from meritorder.report import contingency as losses
 from meritorder.report import figures, tables
 from meritorder.report.figures import Figure
 from meritorder.report.halls import hall_section
@@ -40,13 +41,20 @@ def write_report(
     write_text(path, render(shown, command, comparison))
 
 
-def render(runs: list[Run], command: str = "", comparison: dict[str, Any] | None = None) -> str:
-    """The HTML of the report."""
+def render(
+    runs: list[Run],
+    command: str = "",
+    comparison: dict[str, Any] | None = None,
+    contingency: dict[str, Any] | None = None,
+) -> str:
+    """The HTML of the report; `contingency`: what `simulate.contingency.study` found beside the base case's run."""
     import orjson
 
     body = _Body()
     first = runs[0]
     _verdict(body, runs)
+    if contingency is not None:
+        _contingencies(body, contingency)
     if len(runs) > 1:
         body.section("Service levels", tables.slo_matrix(runs))
         _policies(body, runs, comparison or compare(runs))
@@ -207,6 +215,15 @@ def _energy_parts(s: dict[str, Any]) -> str:
 def _lost(s: dict[str, Any]) -> str:
     lost = [f"{count(s[key])} {key}" for key in ("rejected", "shed", "cancelled", "unreached") if s[key]]
     return ", ".join(lost) or "all requests"
+
+
+def _contingencies(body: _Body, told: dict[str, Any]) -> None:
+    parts = (
+        losses.sentences(told),
+        body.figures([losses.contingency_figure(told)], wide=True),
+        losses.contingency_table(told),
+    )
+    body.section("What if it is lost", *parts, lead=losses.lead(told))
 
 
 def _policies(body: _Body, runs: list[Run], comparison: dict[str, Any]) -> None:

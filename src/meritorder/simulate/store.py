@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 REQUESTS, SERIES_FILE, SUMMARY, FLEET = "requests.parquet", "series.parquet", "summary.json", "fleet.json"
-REPORT = "report.html"
+REPORT, CONTINGENCY = "report.html", "contingency.json"
 _OF_A_RUN = {REQUESTS, SERIES_FILE, SUMMARY, FLEET}
 
 
@@ -79,7 +79,7 @@ def ours(entry: Path) -> bool:
         # A folder with a report of its own was written by itself, and is not for another run to replace.
         held = {inner.name for inner in entry.iterdir()}
         return (entry.parent / REPORT).is_file() and held == _OF_A_RUN
-    return entry.name in _OF_A_RUN or entry.name == REPORT
+    return entry.name in _OF_A_RUN or entry.name in (REPORT, CONTINGENCY)
 
 
 def write_run(run: Run, folder: Path) -> None:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from meritorder import __version__
 from meritorder.dispatch.reasons import REASONS
+from meritorder.facility.halls.facts import hall_facts
 from meritorder.simulate.accounts import Accounts, accounts
 from meritorder.simulate.columns import LATENCIES, columns, latency
 from meritorder.simulate.limits import miss_causes, pool_limits
@@ -108,6 +109,7 @@ def summarise(result: Result) -> dict[str, Any]:
         "by_service": by_service,
         "by_pool": by_pool,
         "by_site": _by_site(result, books),
+        "halls": hall_facts(result.placing) if result.placing else [],
         "routing": _routing(result),
         "transfers": transfers(result),
         "returns": returns(result),

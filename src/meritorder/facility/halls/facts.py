@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import groupby
 from typing import Any
 
@@ -13,9 +14,10 @@ from meritorder.facility.halls.stranded import CAUSES, Left, left_of, rooms_of
 def hall_facts(placing: Placement) -> list[dict[str, Any]]:
     """Each hall: racks placed, IT nameplate of its power, what can still be used of it, what not and why; its rows.
 
-    Halls that were made to hold the machines of a site have no power of their own, so none is left or stranded.
+    Halls that were made to hold the machines of a site have no power of their own, so none is left or stranded; sites
+    without a building have no halls.
     """
-    return [_facts(room) for room in rooms_of(placing)]
+    return [_facts(room) for room in rooms_of(placing) if math.isfinite(room.hall.row_w)]
 
 
 def _facts(room: Room) -> dict[str, Any]:

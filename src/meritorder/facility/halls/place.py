@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from meritorder.facility.halls.best import GAP, best
+from meritorder.facility.halls.best import best
 from meritorder.facility.halls.first_fit import first_fit
 from meritorder.facility.halls.room import Room
 from meritorder.facility.halls.rows import automatic_halls, given_halls
@@ -15,6 +15,8 @@ from meritorder.facility.halls.stand import Stand
 from meritorder.facility.halls.why import reasons
 from meritorder.fleet.schema import Fleet
 from meritorder.problems import InputError, Problem
+
+_TOLD = 0.01  # of the power in use or usable: what is nearer to the best needs no word
 
 
 def place(fleet: Fleet, site: str, here: Sequence[Stand]) -> tuple[list[Room], str]:
@@ -27,8 +29,10 @@ def place(fleet: Fleet, site: str, here: Sequence[Stand]) -> tuple[list[Room], s
         return [Room(hall, here) for hall in halls], ""
     found = best(halls, here)
     if found.rooms is not None:
-        note = f"halls of {site}: the placing found may be {found.gap:.1%} from the best" if found.gap > 2 * GAP else ""
-        return found.rooms, note
+        told = (
+            f"halls of {site}: another placing might leave {found.gap:.1%} more power usable, the search was cut short"
+        )
+        return found.rooms, told if found.gap > _TOLD else ""
     if not found.none:
         rooms, left = first_fit(halls, here)
         if not any(left):

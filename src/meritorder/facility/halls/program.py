@@ -15,8 +15,8 @@ class Solved:
 
     x: npt.NDArray[np.float64] | None
     none: bool
-    optimal: bool  # to within the gap asked for
-    gap: float  # between the best found and the best possible, relative
+    cost: float  # of what was found
+    bound: float  # no solution costs less
 
 
 @dataclass
@@ -33,10 +33,10 @@ class Program:
     least: list[float] = field(default_factory=list)
     most: list[float] = field(default_factory=list)
 
-    def columns(self, count: int, high: float, cost: float = 0.0, whole: bool = True) -> npt.NDArray[np.int64]:
+    def columns(self, count: int, high: float, whole: bool = True) -> npt.NDArray[np.int64]:
         """`count` new columns from 0 to `high`; their numbers."""
         start = len(self.cost)
-        self.cost += [cost] * count
+        self.cost += [0.0] * count
         self.low += [0.0] * count
         self.high += [high] * count
         self.whole += [int(whole)] * count
@@ -51,22 +51,36 @@ class Program:
         self.least.append(least)
         self.most.append(most)
 
+    def worth(self, terms: Sequence[tuple[int, float]]) -> None:
+        """Let so much be wanted of columns: it is taken off their cost."""
+        for column, value in terms:
+            self.cost[column] -= value
+
     def solve(self, gap: float, nodes: int, seconds: float) -> Solved:
         """The least cost, to within `gap` of it, or as near as `nodes` of the search tree or `seconds` allow."""
+        return self._solved(np.array(self.whole), {"mip_rel_gap": gap, "node_limit": nodes, "time_limit": seconds})
+
+    def relaxed(self) -> Solved:
+        """The same where any number will do, not just whole ones: no solution costs less."""
+        return self._solved(np.zeros(len(self.whole)), {})
+
+    def _solved(self, whole: npt.NDArray[np.generic], options: dict[str, float]) -> Solved:
         from scipy.optimize import Bounds, LinearConstraint, milp
         from scipy.sparse import csr_array
 
         if not self.cost:
             possible = all(least <= 0 <= most for least, most in zip(self.least, self.most, strict=True))
-            return Solved(np.zeros(0) if possible else None, none=not possible, optimal=possible, gap=0.0)
+            return Solved(np.zeros(0) if possible else None, none=not possible, cost=0.0, bound=0.0)
         size = (len(self.least), len(self.cost))
         matrix = csr_array((self.value, (self.of_row, self.of_column)), shape=size)
         done = milp(
             np.array(self.cost),
-            integrality=np.array(self.whole),
+            integrality=whole,
             bounds=Bounds(self.low, self.high),
             constraints=LinearConstraint(matrix, self.least, self.most),
-            options={"mip_rel_gap": gap, "node_limit": nodes, "time_limit": seconds},
+            options=options,
         )
-        gap = float(done.mip_gap) if done.x is not None and done.mip_gap is not None else np.inf
-        return Solved(done.x, none=done.status == 2, optimal=done.status == 0, gap=gap)
+        if done.x is None:
+            return Solved(None, none=done.status == 2, cost=np.inf, bound=-np.inf)
+        bound = done.fun if done.mip_dual_bound is None else float(done.mip_dual_bound)
+        return Solved(done.x, none=False, cost=float(done.fun), bound=bound)

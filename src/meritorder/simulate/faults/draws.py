@@ -25,10 +25,10 @@ def keys(seed: int, what: str, numbers: npt.NDArray[np.int64]) -> Keys:
     return _mixed(_mixed(numbers.astype(np.uint64) + np.uint64(root)) ^ np.uint64(root))
 
 
-def uniforms(of: Keys, draw: int) -> Floats:
-    """Draw number `draw` of each stream, above 0 and below 1."""
-    step = np.uint64(((draw + 1) * _GOLDEN) % 2**64)
-    bits = _mixed(of + step) >> np.uint64(11)
+def uniforms(of: Keys, draw: int | npt.NDArray[np.int64]) -> Floats:
+    """Draw number `draw` of each stream (n), or of one stream (1) several, above 0 and below 1."""
+    steps = np.atleast_1d(np.asarray(draw, np.uint64) + np.uint64(1)) * np.uint64(_GOLDEN)
+    bits = _mixed(of + steps) >> np.uint64(11)
     return (bits.astype(np.float64) + 0.5) * 2.0**-53
 
 
@@ -63,7 +63,6 @@ def _ages(shape: float) -> tuple[Floats, Floats]:
 
 
 def _mixed(x: Keys) -> Keys:
-    with np.errstate(over="ignore"):
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return x ^ (x >> np.uint64(31))
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

@@ -44,7 +44,8 @@ class Places:
         self.first = np.concatenate([[0], np.cumsum(counts)])  # replica of each pool
         system_row = placement.rack_row[placement.system_rack]
         lengths = np.diff(placement.replica_system_of)
-        replica = np.repeat(np.arange(len(lengths)), lengths)
+        self._all = np.arange(len(lengths))
+        replica = np.repeat(self._all, lengths)
         system = placement.replica_systems
         self._of_rack = _grouped(placement.system_rack[system], replica, len(placement.rack_row))
         self._of_row = _grouped(system_row[system], replica, len(placement.row_site))
@@ -82,7 +83,7 @@ class Places:
     def of_pool(self, pool: str) -> Ints:
         """All replicas of a pool."""
         index = self.pools.index(pool)
-        return np.arange(self.first[index], self.first[index + 1])
+        return self._all[self.first[index] : self.first[index + 1]]
 
     def of_rack(self, rack: int) -> Ints:
         """The replicas with a part in a rack."""

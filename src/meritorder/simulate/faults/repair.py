@@ -97,10 +97,10 @@ def failures_of(
             found.append(_with_spare(fixed[number], shop))
             continue
         rate = rates[index]
-        draws = [uniforms(streams[index][number : number + 1], 3 * count + k) for k in (1, 2, 3)]
-        repair_s = float(repairs(draws[0], draws[1], rate.mttr_s, rate.spread)[0])
+        draws = uniforms(streams[index][number : number + 1], np.arange(3 * count + 1, 3 * count + 4))
+        repair_s = float(repairs(draws[:1], draws[1:2], rate.mttr_s, rate.spread)[0])
         back_s = shop.back(time_s, repair_s, rate.things)
-        again = back_s + float(between(draws[2], rate.mtbf_s, rate.shape)[0])
+        again = back_s + float(between(draws[2:], rate.mtbf_s, rate.shape)[0])
         if again < until_s:
             heappush(heap, (again, index, number, count + 1))
         found.append(

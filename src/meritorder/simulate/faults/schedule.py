@@ -54,11 +54,13 @@ def outages(
     parts: Sequence[Part],
     duration_s: float,
     seed: int,
+    simulated: Sequence[int] | None = None,
 ) -> Outages:
     """Scheduled faults, and those drawn with `seed` before `duration_s`; `replicas` has one a pool.
 
     Repairs may end after `duration_s`. `parts` are those of the buildings (`facility.parts.parts_of`). `placement` may
-    be None where nothing breaks. Raises InputError where a fault names what is not there.
+    be None where nothing breaks. `simulated`: how many replicas of each pool are simulated, where not all are; each
+    fails as the first of those that it stands for. Raises InputError where a fault names what is not there.
     """
     faults = fleet.faults
     if placement is None or not (faults.rates or faults.at):
@@ -74,7 +76,8 @@ def outages(
         fixed=scheduled(faults, places, parts),
     )
     reload = reload_s(fleet, replicas)
-    return _laid_out([entry for failure in failures for entry in _entries(failure, places, reload)])
+    entries = [entry for failure in failures for entry in _entries(failure, places, reload)]
+    return _laid_out(entries if simulated is None else _sampled(entries, fleet, simulated))
 
 
 def _entries(failure: Failure, places: Places, reload: npt.NDArray[np.float64]) -> Iterator[_Entry]:
@@ -119,15 +122,29 @@ def _fall(
             yield _Entry(float(moment), UP, cause, struck[ready == moment], -1, 1.0, float(moment))
 
 
+def _sampled(entries: list[_Entry], fleet: Fleet, simulated: Sequence[int]) -> list[_Entry]:
+    """The same for a fleet of which replica i of n in a pool of N stands for those from i N / n on."""
+    counts = [pool.replicas for pool in fleet.pools.values()]
+    firsts = np.cumsum([0, *counts])
+    stand = [first + np.arange(n) * count // n for first, count, n in zip(firsts, counts, simulated, strict=False)]
+    number = np.full(firsts[-1], -1)
+    number[np.concatenate(stand)] = np.arange(sum(simulated))
+    found = []
+    for entry in entries:
+        there = number[entry.replicas]
+        if len(entry.replicas) == 0 or (there >= 0).any():
+            found.append(entry._replace(replicas=there[there >= 0]))
+    return found
+
+
 def _laid_out(entries: list[_Entry]) -> Outages:
     """In the order of time; at equal times as they were found."""
     entries = sorted(entries, key=lambda entry: entry.time_s)
     result = records(len(entries), OUTAGE)
-    first = 0
-    for row, entry in zip(result, entries, strict=True):
-        row.time, row.kind, row.cause, row.part = entry.time_s, entry.kind, entry.cause, entry.part
-        row.factor, row.until = entry.factor, entry.until_s
-        row.first, row.count = first, len(entry.replicas)
-        first += len(entry.replicas)
+    result.time, result.kind = [entry.time_s for entry in entries], [entry.kind for entry in entries]
+    result.cause, result.part = [entry.cause for entry in entries], [entry.part for entry in entries]
+    result.factor, result.until = [entry.factor for entry in entries], [entry.until_s for entry in entries]
+    result["count"] = [len(entry.replicas) for entry in entries]
+    result.first = np.cumsum(result["count"]) - result["count"]
     hit = np.concatenate([np.zeros(0, np.int64), *(entry.replicas for entry in entries)])
     return Outages(result, hit.astype(np.int32))
