@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from meritorder.catalog.load import accelerator_entries, figures
+from meritorder.catalog.load import accelerator_entries, accelerators, figures
 from meritorder.units import parse
 
 NAMES = {
@@ -29,6 +29,8 @@ COLUMNS = {
     "coolant_supply_max_c": ("coolant_supply", "degC", 1.0, 0.0),
     "owner_cost_usd_per_accel_hr": ("usd_per_hour", "USD/h", 1.0, 0.1),
     "scaleup_domain_accels": ("domain", "", 1.0, 0.0),
+    "rack_density_typical_kw": ("rack_typical", "W", 1e3, 0.01),
+    "rack_density_max_kw": ("rack_max", "W", 1e3, 0.01),
 }
 # where the catalog knows better, or means another thing, and why
 OTHERWISE = {
@@ -36,6 +38,8 @@ OTHERWISE = {
     ("cs-3", "flops_8"): "computes in 16 bit",
     ("vera-rubin", "flops_4"): "50 PFLOP/s with compression, 35 dense",
     ("cs-4", "flops_8"): "computes in 16 bit",
+    ("mi355x", "rack_typical"): "of 64 GPUs; the table has a rack of 64 and one of 96 to 128",
+    ("mi355x", "rack_max"): "the same",
     ("cs-4", "domain"): "a wafer is one machine",
     ("cs-3", "tdp"): "of the whole system",
     ("cs-4", "tdp"): "of the whole system",
@@ -59,3 +63,27 @@ def test_every_row_and_figure_is_in_the_catalog(shared):
             assert value == pytest.approx(float(row[column]) * scale, rel=near or 1e-9), f"{name}: {key}"
             compared += 1
     assert compared > 150
+
+
+def test_racks_draw_what_stands_in_them(shared):
+    """Systems, racks and rack units as the table has them; chips times their power is the rack's within 6 %."""
+    with (shared / "hardware.csv").open(encoding="utf-8") as lines:
+        rows = {NAMES[row["system_id"]]: row for row in csv.DictReader(lines)}
+    for name, chip in accelerators().items():
+        stands, found = chip.stands, figures(name)
+        assert chip.housing is not None, name
+        rack = stands.part_chips * stands.parts_per_rack * chip.max
+        assert rack == pytest.approx(parse(found["rack_max"].value, "W"), rel=0.06), name
+        if name not in rows:
+            continue
+        row = rows[name]
+        if row["racks_per_system"] and row["accels_per_system"] == str(stands.system_chips):
+            per_rack = 1 / float(row["racks_per_system"])
+            assert stands.systems_per_rack == per_rack if per_rack >= 1 else stands.racks_per_system == 1 / per_rack, (
+                name
+            )
+        if row["rack_units_per_system"] and name not in ("groq-lpu", "trainium2"):  # by node, and by rack
+            assert stands.rack_units == int(row["rack_units_per_system"]), name
+        air = row["cooling_type"].startswith("air")
+        assert (stands.air_share == 1.0) == (chip.coolant == "air"), name
+        assert not air or chip.coolant == "air", name

@@ -90,3 +90,9 @@ def test_coolant_that_nobody_states_is_told(tmp_path: Path, capsys: pytest.Captu
     )
     assert run(["check", path]) == 0
     assert "cs-4: cooled by liquid, a guess of 21 C at its inlet puts it on liquid-21c" in capsys.readouterr().out
+
+
+def test_a_hall_on_a_feed_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = over(tmp_path, "sites: {dallas: {facility: {halls: {nodes-b: {feeds: [2]}}}}}\n")
+    assert run(["check", path]) == 2
+    assert "has the hall nodes-b on feed 2, but its feeds are 0 to 1" in capsys.readouterr().err

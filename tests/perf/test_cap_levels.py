@@ -38,10 +38,10 @@ def test_a_pool_without_levels_has_none() -> None:
 @pytest.mark.parametrize(
     ("more", "machine", "key"),
     [
-        ("caps: [0.5, 0.8]", "h100", "pools.all.caps.1"),
-        ("power_cap: 400 W, caps: [0.8]", "h100", "pools.all.caps.0"),
-        ("caps: [0.8]", "cs-3", "pools.all.caps.0"),
-        ("caps: [0.21]", "h100", "pools.all.caps.0"),
+        ("caps: [0.5, 0.8]", "h100", "pools.all.caps[1]"),
+        ("power_cap: 400 W, caps: [0.8]", "h100", "pools.all.caps[0]"),
+        ("caps: [0.8]", "cs-3", "pools.all.caps[0]"),
+        ("caps: [0.21]", "h100", "pools.all.caps[0]"),
     ],
 )
 def test_levels_that_cannot_be_set_are_refused(more: str, machine: str, key: str) -> None:

@@ -130,6 +130,7 @@ def fake_result(
         service=service.astype(np.int32), status=status, pool=pool.astype(np.int32), replica=replica.astype(np.int32),
         arrival_s=arrival, start_s=start, first_s=first, finish_s=finish,
         decode_pool=np.full(n, -1, np.int32), decode_replica=np.full(n, -1, np.int32), transfer_s=np.full(n, np.nan),
+        attempts=np.zeros(n, np.uint8), cause=np.zeros(n, np.uint8), parked_s=np.zeros(n),
         preemptions=(rng.random(n) < 0.01).astype(np.int32), hit_tokens=hit.astype(np.int32), reason=reason,
         returned_tokens=np.zeros(n, np.int32), return_s=np.full(n, np.nan),
         bin_s=bin_s, series=series, span_s=span, wall_s=0.02, events=3 * n, iterations=int(series["iterations"].sum()),

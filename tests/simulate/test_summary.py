@@ -89,7 +89,7 @@ def test_token_rate_is_the_reciprocal_of_time_per_token(summary: dict[str, Any])
 
 
 def test_counts_and_tokens(result: Result, summary: dict[str, Any]) -> None:
-    names = ("completed", "rejected", "shed", "cancelled", "unreached")
+    names = ("completed", "rejected", "shed", "cancelled", "unreached", "lost")
     for status, name in zip(Status, names, strict=True):
         assert summary[name] == sum(1 for s in result.status if s == status)
     assert sum(summary[name] for name in names) == summary["requests"] == 600

@@ -22,6 +22,7 @@ class Verb(NamedTuple):
 
 VERBS = {
     "check": Verb("meritorder.cli.check", "Say what a fleet file describes and what is wrong in it."),
+    "facility": Verb("meritorder.cli.facility", "Say what the buildings of a fleet draw, lose and carry, by load."),
     "simulate": Verb("meritorder.cli.simulate", "Run a fleet on traffic in virtual time and report on it."),
     "compare": Verb("meritorder.cli.compare", "Set several runs, or policies, side by side."),
     "traffic": Verb("meritorder.cli.traffic", "Fetch, describe, convert and synthesize traffic."),

@@ -14,6 +14,7 @@ _LOST = {
     "shed": "refused by the policy",
     "cancelled": "cancelled by the client",
     "unreached": "behind one of these in its session",
+    "lost": "lost because a machine failed",
 }
 
 
@@ -22,6 +23,7 @@ def print_runs(runs: list[Run], trace: Trace) -> None:
     from rich.text import Text
 
     from meritorder.cli.output import console, results
+    from meritorder.cli.simulate_sites import print_sites
     from meritorder.report import text
 
     out = results()
@@ -33,6 +35,7 @@ def print_runs(runs: list[Run], trace: Trace) -> None:
     out.print(_totals(runs))
     if "ranges" in runs[0].summary:
         out.print("", _ranges(runs))
+    print_sites(runs)
     for run in runs:
         lost = [f"{run.summary[key]:,} {words}" for key, words in _LOST.items() if run.summary[key]]
         if lost:

@@ -29,19 +29,25 @@ from meritorder.records import Records, records
 DEEDS = 4096  # that are remembered
 
 
-def build_control(fleet: Fleet, replicas: Sequence[Replica], facility: FacilityState) -> ControlState:
+def build_control(
+    fleet: Fleet,
+    replicas: Sequence[Replica],
+    facility: FacilityState,
+    simulated: Sequence[int] | None = None,
+) -> ControlState:
     """The controller of `fleet` (`replicas`: one per pool) in the buildings of `facility`, before the first step.
 
-    Raises nothing: whatever can't be is refused when the fleet file is read.
+    `simulated`: how many replicas of each pool are simulated, where not all are.
     """
     pools, services = len(fleet.pools), len(fleet.services)
-    zones, members = _zones(fleet, facility)
+    counts = [pool.replicas for pool in fleet.pools.values()] if simulated is None else list(simulated)
+    zones, members = _zones(fleet, facility, counts)
     control = ControlState(
         sites=records(len(fleet.sites), SITE_CONTROL),
         zones=zones,
         members=members,
-        pools=_pools(fleet),
-        options=records(sum(1 + len(pool.caps) for pool in fleet.pools.values()), OPTION),
+        pools=_pools(fleet, replicas),
+        options=records(sum(1 + len(replica.capped) for replica in replicas), OPTION),
         services=_services(fleet),
         order=np.array([LEVERS.index(lever) for lever in fleet.control.order], np.int32),
         least_first=_least_first(fleet),
@@ -59,23 +65,22 @@ def build_control(fleet: Fleet, replicas: Sequence[Replica], facility: FacilityS
     g.margin, g.release_s = fleet.control.margin, fleet.control.release
     g.carbon_usd_per_kg = fleet.carbon_price_usd_per_kg
     control.zones.wait_s[:] = g.release_s
-    control.zones.let_go[:] = -np.inf
+    control.zones.let_go[:] = control.zones.acted[:] = -np.inf
+    control.pools.seen[:] = -1
     return control
 
 
-def _zones(fleet: Fleet, facility: FacilityState) -> tuple[Records, Records]:
+def _zones(fleet: Fleet, facility: FacilityState, counts: Sequence[int]) -> tuple[Records, Records]:
     """The sites and their pools, and the rows with a limit and the parts of pools that stand in them."""
     names = list(fleet.sites)
     site_of = [names.index(pool.site) for pool in fleet.pools.values()]
     under = [[(p, 1.0) for p, site in enumerate(site_of) if site == s] for s in range(len(names))]
     places = [(s, -1) for s in range(len(names))]
-    pool_of = np.repeat(np.arange(len(fleet.pools)), [pool.replicas for pool in fleet.pools.values()])
-    within = _within_rows(facility, pool_of)
+    within = _within_rows(facility, np.repeat(np.arange(len(counts)), counts))
     for row in range(len(facility.rows)):
         if np.isfinite(facility.rows[row].limit_w) and within.get(row):
             places.append((int(facility.rows[row].site), row))
-            total = within[row]
-            under.append([(p, part / fleet.pools[list(fleet.pools)[p]].replicas) for p, part in sorted(total.items())])
+            under.append([(p, part / counts[p]) for p, part in sorted(within[row].items())])
     zones = records(len(places), ZONE)
     members = records(sum(map(len, under)), MEMBER)
     first = 0
@@ -101,12 +106,12 @@ def _within_rows(
     return within
 
 
-def _pools(fleet: Fleet) -> Records:
+def _pools(fleet: Fleet, replicas: Sequence[Replica]) -> Records:
     pools = records(len(fleet.pools), POOL_CONTROL)
     sites = list(fleet.sites)
     option = 0
-    for p, pool in zip(pools, fleet.pools.values(), strict=True):
-        p.site, p.levels, p.option = sites.index(pool.site), 1 + len(pool.caps), option
+    for p, pool, replica in zip(pools, fleet.pools.values(), replicas, strict=True):
+        p.site, p.levels, p.option = sites.index(pool.site), 1 + len(replica.capped), option
         option += p.levels
     return pools
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from meritorder.facility.state import LIMITS
 from meritorder.records import Records
 
 SITE_CONTROL = np.dtype(
@@ -13,7 +14,7 @@ SITE_CONTROL = np.dtype(
         ("usd_per_j", "f8"),  # facility energy and its carbon per joule at the machines, now
         ("allowed_it_w", "f8"),  # what it may draw, demand response included, less the margin; infinity: no limit
         ("it_w", "f8"),  # what it draws, smoothed, deeds not yet seen in it taken off
-        ("base_w", "f8"),  # running mean of facility power over five minutes, for demand response
+        ("base_w", "f8"),  # running mean of grid power over five minutes, for demand response
         ("base_s", "f8"),  # seconds that are in it
         ("pressed", "i4"),  # how many levers are in use
         ("binding", "i4"),  # index into facility.state.LIMITS
@@ -32,8 +33,10 @@ ZONE = np.dtype(
         ("limit_w", "f8"),  # the same less the margin: what the levers aim at
         ("last_w", "f8"),  # IT watts of the last step
         ("smooth_w", "f8"),  # the same, smoothed, deeds not yet seen in it taken off
-        ("pending_w", "f8"),  # what deeds will still take off as requests end; < 0: put on
+        ("pending_w", "f8"),  # what deeds will still take off as requests end
         ("pending_s", "f8"),  # time constant of that
+        ("coming_w", "f8"),  # what requests let in will still put on
+        ("acted", "f8"),  # when a lever was used last
         ("kept_by", "f8"),  # moment by which the limit has to be kept
         ("calm_s", "f8"),  # so long has power sufficed
         ("wait_s", "f8"),  # so long must it suffice before a lever is let go
@@ -51,9 +54,11 @@ POOL_CONTROL = np.dtype(
         ("option", "i4"),  # its levels are options[option : option + levels]
         ("last_j", "f8"),  # energy told of it up to the last step
         ("busy_w", "f8"),  # above idle, of the last step, smoothed, deeds not yet seen in it taken off
-        ("importance", "i4"),  # least priority number among the services that have requests there
-        ("seen", "i4"),  # whether `importance`, `residence_s` and its options are of this step
-        ("residence_s", "f8"),  # how long a request stays, at the present level
+        # of control/expect.py, as of step `seen`
+        ("seen", "i8"),
+        ("weight", "f8"),  # of the most important service with requests there
+        ("residence_s", "f8"),  # how long a request stays
+        ("looked_w", "f8"),  # above idle, sum over the replicas looked at
     ]
 )
 
@@ -67,7 +72,15 @@ OPTION = np.dtype(
 
 # A service on a pool: how many of PARTS of its new requests may not go there, and by which lever.
 PARTS = 16
-CLOSURE = np.dtype([("moved", "i4"), ("shed", "i4"), ("part_w", "f8")])  # part_w: watts that one part takes off
+CLOSURE = np.dtype(
+    [
+        ("moved", "i4"),
+        ("shed", "i4"),
+        ("part_w", "f8"),  # watts that one part takes off
+        ("requests", "f8"),  # in flight, as of the pool's `seen`
+        ("drop_w", "f8"),  # watts that they draw, of the replicas looked at
+    ]
+)
 
 SERVICE_CONTROL = np.dtype(
     [
@@ -78,8 +91,6 @@ SERVICE_CONTROL = np.dtype(
         ("hold", "i4"),  # arrivals are kept waiting: HOLD_... bits
         ("release", "i8"),  # so many of them may go in this step
         ("parked", "i8"),  # so many are waiting; whoever carries the orders out tells it
-        ("request_w", "f8"),  # watts of one request in flight
-        ("promised_w", "f8"),  # of those let go whose power is not seen yet
         ("idle_s", "f8"),  # so long has nobody waited
     ]
 )
@@ -103,16 +114,21 @@ DEED = np.dtype(
     ]
 )
 
+# Why: the limits of a site, and what flexible services wait for.
+CAUSES = (*LIMITS, "price", "carbon")
+PRICE, CARBON = len(LIMITS), len(LIMITS) + 1
+
 # A demand response event of a site.
+TO_COME, UNDER_WAY, OVER = range(3)
 EVENT = np.dtype(
     [
         ("site", "i4"),
-        ("state", "i4"),  # 0 to come, 1 under way, 2 over
+        ("state", "i4"),  # TO_COME, UNDER_WAY, OVER
         ("start", "f8"),
         ("stop", "f8"),
         ("kept_by", "f8"),  # when it has to be kept
         ("reduce", "f8"),  # part of the power before; 0: `limit_w` says it
-        ("limit_w", "f8"),  # facility watts
+        ("limit_w", "f8"),  # grid watts
     ]
 )
 

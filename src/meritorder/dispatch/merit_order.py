@@ -40,8 +40,26 @@ REFRESH = 256
 
 
 @compiled
+def keeps_rate(state: FleetState, service: int, pool: int) -> int:
+    """Most requests in flight per replica of a pool that keep the service's token rate, by bisection; 0: none."""
+    p = state.pools[pool]
+    s = state.services[service]
+    target = state.settings[0].margin * s.tpot_s
+    each = p.mean_new + p.mean_landed + 0.5 * p.mean_square / p.mean_output
+    low, high = 0, int(p.max_sequences)
+    while low < high:
+        middle = (low + high + 1) >> 1
+        if tpot_s(state, pool, middle, middle * each, s.mean_output) <= target:
+            low = middle
+        else:
+            high = middle - 1
+    # as many as fit into the KV cache
+    return min(low, max(int(p.kv_blocks * p.block_tokens / each), 1))
+
+
+@compiled
 def most_in_flight(state: FleetState, service: int, choice: int) -> int:
-    """Most requests in flight per replica of a pool that keep the service's token rate, by bisection; 0: none.
+    """`keeps_rate` of one of the service's pools.
 
     Kept in `state.choices` and renewed every REFRESH dispatches, as prompts and outputs change.
     """
@@ -49,18 +67,7 @@ def most_in_flight(state: FleetState, service: int, choice: int) -> int:
     p = state.pools[c.pool]
     if p.sent < c.fresh_until:
         return int(c.limit)
-    s = state.services[service]
-    target = state.settings[0].margin * s.tpot_s
-    each = p.mean_new + p.mean_landed + 0.5 * p.mean_square / p.mean_output
-    low, high = 0, int(p.max_sequences)
-    while low < high:
-        middle = (low + high + 1) >> 1
-        if tpot_s(state, c.pool, middle, middle * each, s.mean_output) <= target:
-            low = middle
-        else:
-            high = middle - 1
-    # as many as fit into the KV cache
-    c.limit = min(low, max(int(p.kv_blocks * p.block_tokens / each), 1))
+    c.limit = keeps_rate(state, service, c.pool)
     c.fresh_until = p.sent + REFRESH
     return int(c.limit)
 

@@ -65,7 +65,7 @@ def on_the_way(now_w: float, most_w: float, it_w: float, it_now_w: float, namepl
 
 @compiled
 def fill(facility: FacilityState, site: int, high: float, load: float) -> tuple[float, int]:
-    """IT watts at which the fullest thing is just full, below `high`, at which it is `load` > 1 full; and that thing."""
+    """IT watts at which the fullest thing is just full, below `high`, where it is `load` > 1 full; and that thing."""
     aim = 1.0 - 0.5 * TOLERANCE
     low, above = min(facility.sites[site].it_w, 0.99 * high), load - aim
     value, which = fullness(facility, site, low)

@@ -68,6 +68,8 @@ SITE = np.dtype(
 LIMITS = ("none", "grid contract", "IT limit", "power path", "cooling", "demand response", "no power", "row busway")
 (NO_LIMIT, GRID, IT_LIMIT, PATH, COOLING, DEMAND_RESPONSE, NO_POWER, ROW_LIMIT) = range(len(LIMITS))
 
+AT_LIMIT = 0.95  # a site counts as at its limit from this part of it on
+
 # Bits of `rows.tripped`.
 TOO_HOT, UNFED = 1, 2
 
@@ -132,7 +134,9 @@ FACILITY_SERIES = (
     *("compressor_21_s", "compressor_45_s", "compressor_air_s"),  # share of full load x seconds; of hours: see docs
     *("dry_c_s", "wet_c_s", "supply_21_c_s", "supply_45_c_s", "supply_air_c_s"),
     *("allowed_it_j", "over_s", "seconds"),
+    *("at_contract_s", "at_it_limit_s", "at_path_s", "at_cooling_s", "at_response_s", "no_power_s", "at_row_s"),
 )
+FIRST_AT = FACILITY_SERIES.index("at_contract_s")  # seconds at each of LIMITS[1:]
 FACILITY_BIN = np.dtype([(name, "f8") for name in FACILITY_SERIES])
 
 

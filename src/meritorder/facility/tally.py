@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meritorder.compiled import compiled, inlined
 from meritorder.facility.plant import AIR, LIQUID_21, LIQUID_45
-from meritorder.facility.state import FacilityState
+from meritorder.facility.state import AT_LIMIT, FIRST_AT, NO_LIMIT, FacilityState
 from meritorder.units import JOULES_PER_KWH
 
 MINUTE_S = 60.0
@@ -118,6 +118,8 @@ def to_series(
         b.allowed_it_j += min(s.allowed_it_w, s.nameplate_w) * seconds
         b.over_s += seconds if s.it_w > s.allowed_it_w else 0.0
         b.seconds += seconds
+        if s.binding != NO_LIMIT and s.it_w >= AT_LIMIT * s.allowed_it_w:
+            facility.cells[site, k, FIRST_AT + s.binding - 1] += seconds
         for p in range(s.first_plant, s.first_plant + s.plant_count):
             plant = facility.plants[p]
             b.chiller_j += plant.chiller_w * seconds

@@ -162,6 +162,8 @@ class Pool(Part):
             raise ValueError("has both `accelerator` and `measured`; keep one of them")
         if self.measured is not None and self.power_cap is not None:
             raise ValueError("has `power_cap` beside `measured`, whose times hold for one limit only; drop it")
+        if self.measured is not None and self.caps:
+            raise ValueError("has `caps` beside `measured`, whose times hold for one limit only; drop them")
         return self
 
     @model_validator(mode="after")

@@ -30,6 +30,16 @@ class Facility(Part):
         default={}, description="Where racks stand; absent: halls that just hold the pools of the site."
     )
 
+    @model_validator(mode="after")
+    def _halls_hang_on_its_feeds(self) -> Self:
+        for name, hall in self.halls.items():
+            if hall.feeds and max(hall.feeds) >= self.power.feeds:
+                raise ValueError(
+                    f"has the hall {name} on feed {max(hall.feeds)}, but its feeds are 0 to {self.power.feeds - 1}; "
+                    "give `power.feeds`, or other feeds"
+                )
+        return self
+
 
 class Site(Part):
     """A place with its electricity: what power costs and emits there, and how far clients are."""

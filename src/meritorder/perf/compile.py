@@ -8,7 +8,6 @@ from meritorder.catalog.layers import LayerTimes, layer_times
 from meritorder.catalog.load import engines
 from meritorder.catalog.model import ModelSpec
 from meritorder.fleet.schema import Fleet, Pool
-from meritorder.perf.cap_levels import cap_levels
 from meritorder.perf.doubts import doubts
 from meritorder.perf.fit import check_parallelism, check_pool, check_power_cap, does_not_fit
 from meritorder.perf.measured import measured_table, outside
@@ -19,6 +18,7 @@ from meritorder.perf.profiled import engine_table
 from meritorder.perf.replica import Replica
 from meritorder.perf.speculative import machine_table
 from meritorder.perf.spill import tier_of
+from meritorder.perf.table import IterationTable
 from meritorder.problems import InputError, Problem
 
 
@@ -88,12 +88,11 @@ def _catalogued(fleet: Fleet, pool: Pool, key: str, known: Engines) -> Replica:
     table = machine_table(place, pool.speculation)
     if times is not None and profile.profiled:
         table = engine_table(times, place, table)
-    lower = cap_levels(table, place, pool, key)
-    saved = 0.0
+    full, limit = table, chip.board[1]
     if pool.power_cap is not None:
         check_power_cap(place, pool.power_cap, pool.accelerator, f"{key}.power_cap")
-        table = capped(table, place, pool.power_cap)
-        saved = max(0.0, chip.board[1] - pool.power_cap)
+        limit = pool.power_cap
+        table = capped(full, place, limit)
     context = _max_context(pool, model.max_context, blocks * engine.kv_block_tokens, key)
     return Replica(
         table=table,
@@ -104,14 +103,29 @@ def _catalogued(fleet: Fleet, pool: Pool, key: str, known: Engines) -> Replica:
         weight_bytes=model.weight_bytes(place.weights),
         kv_bytes_per_token=model.kv_bytes_per_token(place.kv) * place.kv_copies,
         memory_bytes=chip.memory * place.chips,
-        max_w=(chip.max - saved) * place.chips,
+        max_w=(chip.max - max(0.0, chip.board[1] - limit)) * place.chips,
         usd_per_hour=chip.usd_per_hour * place.chips if pool.usd_per_hour is None else pool.usd_per_hour,
         tier=tier_of(pool, chip, place.chips, model, place.kv_copies, key),
         notes=(*chip.notes, *profile.notes, *doubts(place, context), *_front_end_notes(pool, profile)),
         request_s=profile.first_token.request,
         prompt_token_s=profile.first_token.prompt_token,
-        capped=lower,
+        capped=_capped(pool, full, place, limit, key),
     )
+
+
+def _capped(
+    pool: Pool, full: IterationTable, place: Placement, most: float, key: str
+) -> tuple[tuple[IterationTable, float], ...]:
+    """Tables and watts of a busy replica under each of the pool's `caps`; `most`: the limit without them."""
+    found = []
+    for n, cap in enumerate(pool.caps):
+        limit, above = cap * place.chip.board[1], most if n == 0 else pool.caps[n - 1] * place.chip.board[1]
+        if limit >= above:
+            what = f"is {cap:g} of the board's {place.chip.board[1]:g} W, not below the {above:g} W before it"
+            raise InputError(Problem(what, key=f"{key}.caps[{n}]", fix="let limits fall"))
+        check_power_cap(place, limit, pool.accelerator or "", f"{key}.caps[{n}]")
+        found.append((capped(full, place, limit), (place.chip.max - (place.chip.board[1] - limit)) * place.chips))
+    return tuple(found)
 
 
 def _times(pool: Pool, model: ModelSpec) -> LayerTimes | None:

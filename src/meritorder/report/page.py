@@ -12,7 +12,7 @@ from meritorder import __version__
 from meritorder.files import write_text
 from meritorder.problems import InputError, Problem
 from meritorder.report import contingency as losses
-from meritorder.report import figures, tables
+from meritorder.report import figures, site_figures, site_tables, tables
 from meritorder.report.figures import Figure
 from meritorder.report.halls import hall_section
 from meritorder.report.range_table import range_table
@@ -213,7 +213,7 @@ def _energy_parts(s: dict[str, Any]) -> str:
 
 
 def _lost(s: dict[str, Any]) -> str:
-    lost = [f"{count(s[key])} {key}" for key in ("rejected", "shed", "cancelled", "unreached") if s[key]]
+    lost = [f"{count(s[key])} {key}" for key in ("rejected", "shed", "cancelled", "unreached", "lost") if s[key]]
     return ", ".join(lost) or "all requests"
 
 
@@ -260,11 +260,31 @@ def _details(body: _Body, run: Run, nav: bool) -> None:
     )
     body.section("Latency", body.figures(pairs), nav=nav)
     body.section("Over time", body.figures(figures.series_figures(run)), nav=nav)
+    _sites(body, run, nav)
     parts = (body.figures([figures.flow_figure(run)], wide=True), tables.routing_table(run), tables.transfer_table(run))
     body.section("Routing", *parts, nav=nav)
     if run.summary.get("halls"):
         body.section("Halls", hall_section(run.summary["halls"]), nav=nav)
     body.section("Pools and sites", tables.pool_table(run), tables.return_table(run), tables.site_table(run), nav=nav)
+
+
+def _sites(body: _Body, run: Run, nav: bool) -> None:
+    """Power, heat and limits of the sites, where there is a site model; else what services took, by constant PUE."""
+    if not run.summary["sites"]:
+        body.section("Footprint", site_tables.footprint_table(run), site_tables.lines_list(run), nav=nav)
+        return
+    timeline = site_figures.timeline_figure(run)
+    each = [figure for place in site_figures.shown_sites(run) for figure in site_figures.site_figures(run, *place)]
+    body.section(
+        "Power, heat and limits",
+        site_tables.lines_list(run),
+        body.figures([timeline], wide=True) if timeline else "",
+        body.figures(each),
+        body.figures(site_figures.sites_figures(run)),
+        site_tables.site_model_table(run),
+        site_tables.footprint_table(run),
+        nav=nav,
+    )
 
 
 def _assumptions(body: _Body, runs: list[Run]) -> None:
@@ -286,7 +306,8 @@ def _assumptions(body: _Body, runs: list[Run]) -> None:
         "Percentiles interpolate linearly between order statistics of completed requests.",
         "A client that gave up counts as a miss only if a target had already been broken; rejected, shed and never "
         "reached requests are misses.",
-        "Every replica is paid for and idles over the whole span, used or not. Facility energy is IT energy times PUE.",
+        "Every replica is paid for and idles over the whole span, used or not. Facility energy is IT energy, "
+        "losses and cooling, by the site model, or IT energy times a constant PUE.",
         "A wait counts as the cause of a late first token if without it the target would have been met; it holds the "
         "network, the front end and the engine's queue.",
     )

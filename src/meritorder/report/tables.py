@@ -72,7 +72,7 @@ def slo_table(run: Run) -> str:
     for i, (name, row) in enumerate(run.summary["by_service"].items()):
         slo = row["slo"]
         mine = run.requests["service"] == i
-        lost = {key: row[key] for key in ("rejected", "shed", "cancelled", "unreached") if row[key]}
+        lost = {key: row[key] for key in ("rejected", "shed", "cancelled", "unreached", "lost") if row[key]}
         rows.append(
             [
                 safe(name),
@@ -227,7 +227,7 @@ def site_table(run: Run) -> str:
         for name, row in run.summary["by_site"].items()
     ]
     columns = ["Site", ">Requests", ">PUE", ">Mean IT power", ">Peak IT power", ">IT energy", ">Facility energy"]
-    return table("Sites: facility energy is IT energy times PUE.", [*columns, ">USD", ">kg CO2"], rows)
+    return table("Sites. Facility energy is IT energy times PUE.", [*columns, ">USD", ">kg CO2"], rows)
 
 
 def limits_table(run: Run) -> str:

@@ -74,6 +74,12 @@ def of_unit(value: float | None, unit: str) -> str:
         return seconds(value)
     if unit == "share":
         return share(value)
+    if unit == "W":
+        return watts(value)
+    if unit == "Wh":  # told in joules
+        return energy(value)
+    if unit == "x":
+        return number(value)
     return number(value, unit) if unit else count(value)
 
 

@@ -1,10 +1,10 @@
-"""Energy, money and carbon of a run, by pool."""
+"""Energy, money, carbon and water of a run, by pool."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,10 +26,11 @@ class Accounts:
 
     idle_j: Floats  # IT joules that all replicas draw whether they work or not
     dynamic_j: Floats  # IT joules above idle
-    facility_j: Floats  # (idle + dynamic) x PUE of the site
+    facility_j: Floats  # with a site model: IT, losses and cooling; without: (idle + dynamic) x PUE of the site
     owner_usd: Floats  # owning or renting all replicas over the span
-    energy_usd: Floats  # facility energy at the site's price
-    carbon_kg: Floats  # facility energy at the site's grid intensity
+    energy_usd: Floats  # what the meter counted, at the price of the hour; without a site model: at the site's mean
+    carbon_kg: Floats  # the same of the grid's carbon
+    water_l: Floats  # evaporated for cooling; 0 without a site model
     carbon_usd: Floats  # at the fleet's carbon price
     metered_usd: Floats  # prompt and output tokens at the prices of a metered API
 
@@ -48,26 +49,67 @@ def accounts(result: Result) -> Accounts:
     """The accounts of a run: every replica is paid and idles for the whole span, used or not."""
     fleet = result.fleet
     pools = list(fleet.pools.values())
-    sites = [fleet.sites[pool.site] for pool in pools]
     replicas = np.array([pool.replicas for pool in pools], np.float64)
-    pue = np.array([site.pue for site in sites], np.float64)
     usd_per_hour = np.array([replica.usd_per_hour for replica in result.replicas], np.float64)
-    idle_w = np.array([replica.table.idle_w for replica in result.replicas], np.float64)
-
-    idle_j = idle_w * replicas * result.span_s
-    dynamic_j = result.series["energy_j"].sum(axis=1)
-    facility_j = (idle_j + dynamic_j) * pue
-    kwh = facility_j / JOULES_PER_KWH
-    carbon_kg = kwh * np.array([site.kg_per_kwh for site in sites], np.float64)
+    taken = _by_meter(result) if result.facility is not None else _by_constants(result)
     return Accounts(
-        idle_j=idle_j,
-        dynamic_j=dynamic_j,
-        facility_j=facility_j,
+        idle_j=taken.it_j - taken.dynamic_j,
+        dynamic_j=taken.dynamic_j,
+        facility_j=taken.facility_j,
         owner_usd=usd_per_hour * replicas * result.span_s / 3600.0,
-        energy_usd=kwh * np.array([site.usd_per_kwh for site in sites], np.float64),
-        carbon_kg=carbon_kg,
-        carbon_usd=carbon_kg * fleet.carbon_price_usd_per_kg,
+        energy_usd=taken.usd,
+        carbon_kg=taken.carbon_kg,
+        carbon_usd=taken.carbon_kg * fleet.carbon_price_usd_per_kg,
+        water_l=taken.water_l,
         metered_usd=_metered_usd(result, pools),
+    )
+
+
+class _Taken(NamedTuple):
+    """What each pool took from its site."""
+
+    it_j: Floats
+    dynamic_j: Floats
+    facility_j: Floats
+    usd: Floats
+    carbon_kg: Floats
+    water_l: Floats
+
+
+def _by_constants(result: Result) -> _Taken:
+    """Where nothing is known of buildings but a PUE: constant price and carbon."""
+    pools = list(result.fleet.pools.values())
+    sites = [result.fleet.sites[pool.site] for pool in pools]
+    replicas = np.array([pool.replicas for pool in pools], np.float64)
+    idle_w = np.array([replica.table.idle_w for replica in result.replicas], np.float64)
+    dynamic_j = result.series["energy_j"].sum(axis=1)
+    it_j = idle_w * replicas * result.span_s + dynamic_j
+    facility_j = it_j * np.array([site.pue for site in sites], np.float64)
+    kwh = facility_j / JOULES_PER_KWH
+    return _Taken(
+        it_j,
+        dynamic_j,
+        facility_j,
+        usd=kwh * np.array([site.usd_per_kwh for site in sites], np.float64),
+        carbon_kg=kwh * np.array([site.kg_per_kwh for site in sites], np.float64),
+        water_l=np.zeros(len(pools)),
+    )
+
+
+def _by_meter(result: Result) -> _Taken:
+    """The site model's own totals, which know the hour's weather, price and carbon, and which machines were down."""
+    assert result.facility is not None
+    pools = result.facility.pools
+    columns = {
+        name: np.array(pools[name], np.float64) for name in ("it_total_j", "facility_j", "usd", "co2_kg", "water_l")
+    }
+    return _Taken(
+        columns["it_total_j"],
+        np.minimum(result.series["energy_j"].sum(axis=1), columns["it_total_j"]),
+        columns["facility_j"],
+        columns["usd"],
+        columns["co2_kg"],
+        columns["water_l"],
     )
 
 

@@ -100,8 +100,10 @@ def services_availability(result: Result) -> list[dict[str, Any]]:
     ]
 
 
-def requests_by_cause(result: Result, which: Sequence[int] | npt.NDArray[np.int64]) -> dict[str, Any]:
-    """What became of these requests: every one counts exactly once under `ended`."""
+def requests_by_cause(
+    result: Result, which: Sequence[int] | npt.NDArray[np.int64] | npt.NDArray[np.bool_]
+) -> dict[str, Any]:
+    """What became of these requests (their numbers, or a mask): every one counts exactly once under `ended`."""
     status, cause = result.status[which], result.cause[which]
     ended = {one.name.lower(): int((status == one).sum()) for one in Status}
     again = result.attempts[which] > 0

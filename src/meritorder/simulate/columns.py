@@ -27,14 +27,17 @@ NUMBERS = (
     "finish_s",
     "transfer_s",
     "preemptions",
+    "attempts",
+    "parked_s",
     "hit_tokens",
     "returned_tokens",
     "return_s",
     "session",
     "turn",
 )
-# Columns that hold indices: into services, pools (-1: never dispatched; decode_pool -1: the same), `Status`, `REASONS`.
-INDICES = ("service", "pool", "decode_pool", "status", "reason")
+# Columns that hold indices: into services, pools (-1: never dispatched; decode_pool -1: the same), `Status`, `REASONS`,
+# `CAUSES`.
+INDICES = ("service", "pool", "decode_pool", "status", "reason", "cause")
 LATENCIES = ("ttft_s", "tpot_s", "e2e_s", "queue_s")
 
 

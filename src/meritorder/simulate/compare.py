@@ -30,7 +30,7 @@ class Metric:
 
     key: str
     label: str
-    unit: str  # s, share, USD, J, tok/s, or "" for a count
+    unit: str  # s, share, x (a ratio), Wh (of joules), USD, J and the like, or "" for a count
     better: str  # lower, higher, or "" for neither
     path: tuple[str, ...]
 
@@ -53,9 +53,37 @@ def metrics(run: Run) -> list[Metric]:
         Metric("energy_j_per_output_token", "IT energy per output token", "J", "lower", ("energy_j_per_output_token",)),
         Metric("goodput.tokens_per_s", "Goodput", "tok/s", "higher", ("goodput", "tokens_per_s")),
         *latency,
+        *_site_metrics(run),
         Metric("completed", "Completed", "", "higher", ("completed",)),
         Metric("hit_ratio", "Prefix hit ratio", "share", "higher", ("hit_ratio",)),
         Metric("preemptions", "Preemptions", "", "lower", ("preemptions",)),
+    ]
+
+
+def _site_metrics(run: Run) -> list[Metric]:
+    """Of runs with a site model: what the fleet took from the grid and how near it came to its limits."""
+    if not run.summary.get("sites"):
+        return []
+    of_services = [
+        Metric(
+            f"by_service.{name}.{key}", f"{label} per 1,000 tokens, {name}", unit, "lower", ("by_service", name, key)
+        )
+        for name in run.services
+        for key, label, unit in (("j_per_ktok", "Facility energy", "J"), ("gco2_per_ktok", "Carbon", "g CO2"))
+    ]
+    of_sites = [
+        Metric(f"sites.{name}.{key}", f"{label}, {name}", unit, "lower", ("sites", name, key))
+        for name in run.summary["sites"]
+        for key, label, unit in (("pue", "PUE", "x"), ("grid_peak_w", "Peak of grid power", "W"))
+    ]
+    return [
+        Metric("facility_energy_j", "Facility energy", "Wh", "lower", ("facility_energy_j",)),
+        Metric("carbon_kg", "Carbon", "kg CO2", "lower", ("carbon_kg",)),
+        Metric("water_l", "Water", "L", "lower", ("water_l",)),
+        Metric("lost", "Lost to faults", "", "lower", ("lost",)),
+        Metric("shed", "Refused", "", "lower", ("shed",)),
+        *of_services,
+        *of_sites,
     ]
 
 

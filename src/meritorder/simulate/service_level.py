@@ -31,6 +31,8 @@ class Verdict(IntEnum):
     SHED = 7  # refused by the dispatch policy
     GAVE_UP = 8  # the client gave up after a target had been broken
     UNREACHED = 9  # closed loop: an earlier request of the session never completed
+    LOST = 10  # its machine failed
+    HELD = 11  # first token late; without being held in the gateway, for power or price, it would have been in time
 
 
 # How each verdict but the first two reads in a sentence.
@@ -43,6 +45,8 @@ CAUSES = {
     Verdict.SHED: "shed",
     Verdict.GAVE_UP: "client gave up",
     Verdict.UNREACHED: "never reached",
+    Verdict.LOST: "machine failed",
+    Verdict.HELD: "held in the gateway",
 }
 
 
@@ -61,7 +65,7 @@ def judge(requests: Columns, targets: Sequence[Target]) -> Verdicts:
     token_rate (requests of one token have no rate and keep it).
     A cancelled request is a miss when a target was already broken as the client gave up: no first token by the
     TTFT target, a late one, or a time by which the whole answer should have stood at the target rate. Otherwise it
-    is not judged. Rejected, shed and never reached requests are misses.
+    is not judged. Rejected, shed, lost and never reached requests are misses.
     """
     ttft_limit = np.array([np.inf if t.ttft_s is None else t.ttft_s for t in targets], np.float64)
     rate_limit = np.array([t.token_rate or 0.0 for t in targets], np.float64)
@@ -91,6 +95,7 @@ def _judge(requests: Columns, ttft_limit: npt.NDArray[np.float64], rate_limit: n
     verdict[slow & (requests["preemptions"] > 0)] = Verdict.PREEMPTED
     verdict[late] = Verdict.PREFILL
     verdict[late & by_wait] = Verdict.WAITING
+    verdict[late & (ttft - requests["parked_s"] <= limit)] = Verdict.HELD
 
     gave_up = status == Status.CANCELLED
     no_token = np.isnan(first) & (finish - requests["arrival_s"] > limit)
@@ -98,6 +103,7 @@ def _judge(requests: Columns, ttft_limit: npt.NDArray[np.float64], rate_limit: n
     verdict[status == Status.TOO_LONG] = Verdict.TOO_LONG
     verdict[status == Status.SHED] = Verdict.SHED
     verdict[status == Status.UNREACHED] = Verdict.UNREACHED
+    verdict[status == Status.LOST] = Verdict.LOST
     return verdict
 
 

@@ -13,9 +13,20 @@ import numpy.typing as npt
 from meritorder.dispatch.reasons import REASONS
 from meritorder.problems import InputError, Problem
 from meritorder.simulate.columns import NUMBERS, Columns, columns
+from meritorder.simulate.faults.causes import CAUSES
 from meritorder.simulate.folder import replacing_folder
 from meritorder.simulate.result import SERIES, Result, Status
 from meritorder.simulate.series import bin_widths, waiting_s
+from meritorder.simulate.site_files import (
+    DEEDS_FILE,
+    NO_SITES,
+    SITES_FILE,
+    read_deeds,
+    read_sites,
+    write_deeds,
+    write_sites,
+)
+from meritorder.simulate.site_series import Deed, SiteSeries, deeds, site_series
 from meritorder.simulate.summary import summarise
 
 if TYPE_CHECKING:
@@ -24,6 +35,7 @@ if TYPE_CHECKING:
 REQUESTS, SERIES_FILE, SUMMARY, FLEET = "requests.parquet", "series.parquet", "summary.json", "fleet.json"
 REPORT, CONTINGENCY = "report.html", "contingency.json"
 _OF_A_RUN = {REQUESTS, SERIES_FILE, SUMMARY, FLEET}
+_OF_SITES = {SITES_FILE, DEEDS_FILE}  # there where the run had a site model, and where the controller did something
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,8 @@ class Run:
     series: Columns
     bin_s: float
     span_s: float
+    sites: SiteSeries = NO_SITES
+    deeds: tuple[Deed, ...] = ()
 
 
 def run_of(result: Result, name: str = "", summary: dict[str, Any] | None = None) -> Run:
@@ -57,6 +71,8 @@ def run_of(result: Result, name: str = "", summary: dict[str, Any] | None = None
         series={**result.series, "waiting_s": waiting_s(result, bins)},
         bin_s=result.bin_s,
         span_s=result.span_s,
+        sites=site_series(result),
+        deeds=tuple(deeds(result)[0]),
     )
 
 
@@ -64,7 +80,8 @@ def save(result: Result | Run, folder: Path) -> Run:
     """Write a run into `folder` (made, or replaced where it holds an earlier run) and give it back.
 
     `requests.parquet`: a row a request in the order of the trace, names instead of indices. `series.parquet`: a row
-    per pool and bin. `summary.json`, `fleet.json`: the summary and the fleet with all names resolved.
+    per pool and bin. `summary.json`, `fleet.json`: the summary and the fleet with all names resolved. With a site model
+    also `sites.parquet`, a row per site and bin, and `deeds.parquet`, a row for each thing that the controller did.
     Raises InputError where the folder can't be written or holds other files; then nothing has changed.
     """
     run = result if isinstance(result, Run) else run_of(result, folder.name)
@@ -78,8 +95,8 @@ def ours(entry: Path) -> bool:
     if entry.is_dir() and not entry.is_symlink():
         # A folder with a report of its own was written by itself, and is not for another run to replace.
         held = {inner.name for inner in entry.iterdir()}
-        return (entry.parent / REPORT).is_file() and held == _OF_A_RUN
-    return entry.name in _OF_A_RUN or entry.name in (REPORT, CONTINGENCY)
+        return (entry.parent / REPORT).is_file() and held - _OF_SITES == _OF_A_RUN
+    return entry.name in _OF_A_RUN | _OF_SITES | {REPORT, CONTINGENCY}
 
 
 def write_run(run: Run, folder: Path) -> None:
@@ -87,10 +104,12 @@ def write_run(run: Run, folder: Path) -> None:
     import orjson
     import pyarrow.parquet as pq
 
-    floats = ["arrival_s", "start_s", "first_s", "finish_s", "transfer_s", "return_s"]
+    floats = ["arrival_s", "start_s", "first_s", "finish_s", "transfer_s", "return_s", "parked_s"]
     names = [key for key in run.requests if key not in floats]
     pq.write_table(_request_table(run), folder / REQUESTS, compression="zstd", use_dictionary=names)
     pq.write_table(_series_table(run), folder / SERIES_FILE, compression="zstd", use_dictionary=["pool", "site"])
+    write_sites(run.sites, tuple(run.fleet["sites"]), folder)
+    write_deeds(run.deeds, folder)
     pretty = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
     (folder / SUMMARY).write_bytes(orjson.dumps(run.summary, option=pretty))
     (folder / FLEET).write_bytes(orjson.dumps(run.fleet, option=pretty))
@@ -120,6 +139,10 @@ def load_run(folder: Path, name: str = "") -> Run:
         table = pq.read_table(folder / SERIES_FILE)
         series = {key: table[key].to_numpy().reshape(len(pools), -1) for key in (*SERIES, "waiting_s")}
         bin_s = float(table.schema.metadata[b"bin_s"])
+        file = SITES_FILE
+        sites = read_sites(folder, len(fleet["sites"]))
+        file = DEEDS_FILE
+        done = read_deeds(folder)
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         what = f"is damaged: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         raise InputError(Problem(what, where=str(folder / file), fix="run `merit simulate` again")) from error
@@ -133,6 +156,8 @@ def load_run(folder: Path, name: str = "") -> Run:
         series=series,
         bin_s=bin_s,
         span_s=summary["span_s"],
+        sites=sites,
+        deeds=done,
     )
 
 
@@ -140,10 +165,10 @@ def _request_table(run: Run) -> pa.Table:
     import pyarrow as pa
 
     statuses = ["", *(status.name.lower() for status in Status)]
-    names = {"service": run.services, "status": statuses, "reason": REASONS}
+    names = {"service": run.services, "status": statuses, "reason": REASONS, "cause": CAUSES}
     names |= {"pool": run.pools, "decode_pool": run.pools}
     columns: dict[str, Any] = {}
-    first = ("arrival_s", "service", "prompt_tokens", "output_tokens", "status", "pool", "replica", "reason")
+    first = ("arrival_s", "service", "prompt_tokens", "output_tokens", "status", "pool", "replica", "reason", "cause")
     for key in (*first, "decode_pool"):
         columns[key] = _named(run.requests[key], names[key]) if key in names else run.requests[key]
     for key in NUMBERS:
@@ -181,7 +206,7 @@ def _read_requests(table: pa.Table, services: tuple[str, ...], pools: tuple[str,
     requests: Columns = {key: table[key].to_numpy() for key in NUMBERS}
     statuses = ("", *(status.name.lower() for status in Status))
     of_pools = (("pool", pools), ("decode_pool", pools))
-    for key, names in (("service", services), *of_pools, ("status", statuses), ("reason", REASONS)):
+    for key, names in (("service", services), *of_pools, ("status", statuses), ("reason", REASONS), ("cause", CAUSES)):
         column = table[key].combine_chunks()
         known = {name: i for i, name in enumerate(names)}
         # The last entry stands for null; a name that the fleet does not have is a KeyError.

@@ -8,14 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 from meritorder import __version__
-from meritorder.dispatch.reasons import REASONS
 from meritorder.facility.halls.facts import hall_facts
 from meritorder.simulate.accounts import Accounts, accounts
 from meritorder.simulate.columns import LATENCIES, columns, latency
+from meritorder.simulate.fates import NO_DOWNTIME, downtimes, fates
+from meritorder.simulate.footprint import footprints
 from meritorder.simulate.limits import miss_causes, pool_limits
 from meritorder.simulate.result import Status
+from meritorder.simulate.routing import routing
 from meritorder.simulate.series import bin_widths, per_second
 from meritorder.simulate.service_level import Target, Verdict, Verdicts, attainment, judge
+from meritorder.simulate.sites import sites
 from meritorder.simulate.spread import Groups, Spread, spread
 from meritorder.simulate.transfers import decoded_in, returns, transfers
 
@@ -28,10 +31,11 @@ Floats = npt.NDArray[np.float64]
 def summarise(result: Result) -> dict[str, Any]:
     """The summary of a run, ready for JSON (None where a number does not exist, e.g. percentiles of nothing).
 
-    Counts: `requests` = `completed` + `rejected` (too long) + `shed` + `cancelled` + `unreached`.
+    Counts: `requests` = `completed` + `rejected` (too long) + `shed` + `cancelled` + `unreached` + `lost`.
     Latencies `ttft_s, tpot_s, e2e_s, queue_s`: {mean, p50, p90, p95, p99, max} over completed requests (see
     `columns.latency`; percentiles see `spread.spread`). Tokens are those of completed requests. `energy_j` is IT
-    energy, idle and dynamic, of all replicas over the span; `facility_energy_j` is that times the PUE of each site.
+    energy, idle and dynamic, of all replicas over the span; `facility_energy_j` is that with losses and cooling, by
+    the site model or a constant PUE. `sites`: see `sites.sites`, empty without a site model.
     `cost_usd` = owning or renting all replicas over the span + facility energy + its carbon + what metered APIs charge
     (`costs`: the parts).
     `goodput`: completed requests and their output tokens within targets, a second of the span; `usd_per_mtok` shares
@@ -75,6 +79,7 @@ def summarise(result: Result) -> dict[str, Any]:
         "shed": int(counts[Status.SHED]),
         "cancelled": int(counts[Status.CANCELLED]),
         "unreached": int(counts[Status.UNREACHED]),
+        "lost": int(counts[Status.LOST]),
         "wall_s": result.wall_s,
         "requests_per_wall_s": _ratio(len(result.status), result.wall_s),
         "events": result.events,
@@ -106,11 +111,13 @@ def summarise(result: Result) -> dict[str, Any]:
         "usd_per_mtok": _ratio(cost_usd * 1e6, output),
         "usd_per_good_mtok": _ratio(cost_usd * 1e6, good_tokens),
         "carbon_kg": float(books.carbon_kg.sum()),
+        "water_l": float(books.water_l.sum()),
+        "sites": sites(result),
+        "halls": hall_facts(result.placing) if result.placing is not None else [],
         "by_service": by_service,
         "by_pool": by_pool,
         "by_site": _by_site(result, books),
-        "halls": hall_facts(result.placing) if result.placing else [],
-        "routing": _routing(result),
+        "routing": routing(result),
         "transfers": transfers(result),
         "returns": returns(result),
         "limits": {
@@ -133,7 +140,8 @@ def _parts(
 ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]], dict[str, Spread]]:
     """By service, by pool, and the latencies of all."""
     services, pools = result.fleet.services, result.fleet.pools
-    by_service = {name: _service_row(result, verdicts, i) for i, name in enumerate(services)}
+    taken = footprints(result, books)
+    by_service = {name: _service_row(result, verdicts, i) | taken[name] for i, name in enumerate(services)}
     by_pool = _pool_rows(result, books)
     whole: dict[str, Spread] = {}
     requests = columns(result)
@@ -178,6 +186,8 @@ def _service_row(result: Result, verdicts: Verdicts, index: int) -> dict[str, An
         "shed": int(status[Status.SHED]),
         "cancelled": int(status[Status.CANCELLED]),
         "unreached": int(status[Status.UNREACHED]),
+        "lost": int(status[Status.LOST]),
+        **fates(result, mine),
         "not_judged": int((verdict == Verdict.NOT_JUDGED).sum()),
         "slo": {"ttft_s": spec.slo.ttft, "token_rate": spec.slo.token_rate, "percentile": spec.slo.percentile},
         "slo_attainment": share,
@@ -209,6 +219,7 @@ def _pool_rows(result: Result, books: Accounts) -> dict[str, dict[str, Any]]:
     bins = result.series["kv_token_s"].shape[1]
     peaks = per_second(result.series["kv_token_s"], bin_widths(bins, result.bin_s, result.span_s)).max(axis=1)
     rows: dict[str, dict[str, Any]] = {}
+    down = downtimes(result)
     for i, (name, spec) in enumerate(result.fleet.pools.items()):
         machine = result.replicas[i]
         replica_s = spec.replicas * result.span_s
@@ -246,6 +257,8 @@ def _pool_rows(result: Result, books: Accounts) -> dict[str, dict[str, Any]]:
             "metered_usd": float(books.metered_usd[i]),
             "usd_per_mtok": _ratio(books.cost_usd[i] * 1e6, output[i]),
             "carbon_kg": float(books.carbon_kg[i]),
+            "water_l": float(books.water_l[i]),
+            **down.get(name, NO_DOWNTIME),
         }
     return rows
 
@@ -260,41 +273,16 @@ def _by_site(result: Result, books: Accounts) -> dict[str, dict[str, Any]]:
         rows[name] = {
             "pools": len(mine),
             "requests": int((np.isin(result.pool, mine) | np.isin(result.decode_pool, mine)).sum()),
-            "pue": site.pue,
+            "pue": _ratio(float(books.facility_j[mine].sum()), float(books.it_j[mine].sum())) or site.pue,
             "energy_j": float(books.it_j[mine].sum()),
             "facility_energy_j": float(books.facility_j[mine].sum()),
             "mean_w": _ratio(float(books.it_j[mine].sum()), result.span_s),
             "peak_bin_w": idle_w + float(dynamic_w[mine].sum(axis=0).max(initial=0.0)),
             "cost_usd": float(books.cost_usd[mine].sum()),
             "carbon_kg": float(books.carbon_kg[mine].sum()),
+            "water_l": float(books.water_l[mine].sum()),
         }
     return rows
-
-
-def _routing(result: Result) -> dict[str, dict[str, dict[str, Any]]]:
-    """Service -> pool -> how many requests went there and for which reasons; pairs without requests left out."""
-    pools = list(result.fleet.pools)
-    reasons = max(len(REASONS), int(result.reason.max(initial=0)) + 1)
-    shape = (len(result.fleet.services), len(pools), reasons)
-    sent = result.pool >= 0
-    cell = result.service[sent] * np.int32(len(pools) * reasons) + result.pool[sent] * np.int32(reasons)
-    cell += result.reason[sent]
-    counts = np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape)
-    table: dict[str, dict[str, dict[str, Any]]] = {}
-    for i, service in enumerate(result.fleet.services):
-        table[service] = {
-            pool: {
-                "requests": int(counts[i, j].sum()),
-                "reasons": {_phrase(k): int(c) for k, c in enumerate(counts[i, j]) if c},
-            }
-            for j, pool in enumerate(pools)
-            if counts[i, j].any()
-        }
-    return table
-
-
-def _phrase(reason: int) -> str:
-    return REASONS[reason] if reason < len(REASONS) else f"reason {reason}"
 
 
 def _ratio(value: float, base: float) -> float | None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import broken, every_placing, hall, stand
+from tests.facility.halls.tiny import HALLS, KINDS, broken, every_placing, hall, stand
 
 from meritorder.facility.halls.best import best
 from meritorder.facility.halls.first_fit import first_fit
@@ -19,35 +18,6 @@ from meritorder.facility.halls.why import reasons
 
 def counts_of(rooms):
     return [room.systems.T.tolist() for room in rooms]
-
-
-HALLS = st.builds(
-    hall,
-    coolant=st.sampled_from(["air", "liquid-21c", "liquid-45c"]),
-    rows=st.integers(1, 2),
-    places=st.integers(1, 3),
-    rack_w=st.sampled_from([12e3, 25e3, 60e3]),
-    row_w=st.sampled_from([20e3, 45e3, 90e3]),
-    cooling_w=st.sampled_from([15e3, 40e3, 90e3]),
-    air_w=st.sampled_from([2e3, math.inf]),
-    power_w=st.sampled_from([30e3, 70e3, 1e6]),
-    rack_units=st.sampled_from([10, 48]),
-    feeds=st.sampled_from([1, 2, 3]),
-)
-KINDS = st.builds(
-    stand,
-    coolant=st.sampled_from(["air", "liquid-21c", "liquid-45c"]),
-    watts=st.sampled_from([6e3, 10e3, 14e3]),
-    per_rack=st.integers(1, 3),
-    units=st.sampled_from([8, 16]),
-    places=st.sampled_from([1, 1, 2]),
-    replicas=st.integers(1, 2),
-    together=st.integers(1, 2),
-    within=st.sampled_from(["row", "hall", "site"]),
-    most_per_row=st.sampled_from([1.0, 0.5]),
-    most_per_hall=st.sampled_from([1.0, 0.5]),
-    most_per_feed=st.sampled_from([1.0, 0.5]),
-)
 
 
 @settings(max_examples=60, deadline=None)

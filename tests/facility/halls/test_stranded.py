@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_best import HALLS, KINDS
-from tiny import broken, hall, stand
+from tests.facility.halls.tiny import HALLS, KINDS, broken, hall, stand
 
 from meritorder.facility.halls.first_fit import first_fit
 from meritorder.facility.halls.room import Room

@@ -6,6 +6,8 @@ import itertools
 import math
 from collections import defaultdict
 
+from hypothesis import strategies as st
+
 from meritorder.facility.halls.rows import HallRows
 from meritorder.facility.halls.stand import Stand
 from meritorder.fleet.halls import Spread
@@ -94,3 +96,33 @@ def _split(n, parts):
     for first in range(n + 1):
         for rest in _split(n - first, parts - 1):
             yield (first, *rest)
+
+
+# halls and machines of which all placings can be counted
+HALLS = st.builds(
+    hall,
+    coolant=st.sampled_from(["air", "liquid-21c", "liquid-45c"]),
+    rows=st.integers(1, 2),
+    places=st.integers(1, 3),
+    rack_w=st.sampled_from([12e3, 25e3, 60e3]),
+    row_w=st.sampled_from([20e3, 45e3, 90e3]),
+    cooling_w=st.sampled_from([15e3, 40e3, 90e3]),
+    air_w=st.sampled_from([2e3, math.inf]),
+    power_w=st.sampled_from([30e3, 70e3, 1e6]),
+    rack_units=st.sampled_from([10, 48]),
+    feeds=st.sampled_from([1, 2, 3]),
+)
+KINDS = st.builds(
+    stand,
+    coolant=st.sampled_from(["air", "liquid-21c", "liquid-45c"]),
+    watts=st.sampled_from([6e3, 10e3, 14e3]),
+    per_rack=st.integers(1, 3),
+    units=st.sampled_from([8, 16]),
+    places=st.sampled_from([1, 1, 2]),
+    replicas=st.integers(1, 2),
+    together=st.integers(1, 2),
+    within=st.sampled_from(["row", "hall", "site"]),
+    most_per_row=st.sampled_from([1.0, 0.5]),
+    most_per_hall=st.sampled_from([1.0, 0.5]),
+    most_per_feed=st.sampled_from([1.0, 0.5]),
+)

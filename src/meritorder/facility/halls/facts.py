@@ -17,10 +17,11 @@ def hall_facts(placing: Placement) -> list[dict[str, Any]]:
     Halls that were made to hold the machines of a site have no power of their own, so none is left or stranded; sites
     without a building have no halls.
     """
-    return [_facts(room) for room in rooms_of(placing) if math.isfinite(room.hall.row_w)]
+    return [room_facts(room) for room in rooms_of(placing) if math.isfinite(room.hall.row_w)]
 
 
-def _facts(room: Room) -> dict[str, Any]:
+def room_facts(room: Room) -> dict[str, Any]:
+    """What is said of one hall."""
     hall = room.hall
     racks, kinds = room.racks, room.kinds
     here = [i for i in range(len(kinds)) if room.systems[i].any()]
