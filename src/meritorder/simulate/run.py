@@ -44,13 +44,15 @@ def simulate(
     replicas: tuple[Replica, ...] | None = None,
     outages: Outages | None = None,
     sample: int = 1,
+    thin: bool = True,
 ) -> Result:
     """Run `trace` on `fleet` request by request in virtual time.
 
     `policy` replaces the fleet's own. `progress(seconds of virtual time, requests ended)` is called now and then.
     `replicas`, one per pool, replace the compiled ones, `outages` those of the fleet's faults. `sample`: only each so
     many-th replica and request is simulated (`sample_of`); the result is that of the smaller fleet, but its `facility`
-    holds all machines. The same inputs and seed give the same bits.
+    holds all machines; with `thin` off the trace holds no other requests than these. The same inputs and seed give the
+    same bits.
     Raises InputError where the trace can't be run on the fleet.
     """
     if bins < 1:
@@ -58,7 +60,7 @@ def simulate(
     dispatch = policy or fleet.dispatch
     check(trace)
     whole = fleet
-    part = sample_of(fleet, trace, sample, seed)
+    part = sample_of(fleet, trace, sample, seed, thin=thin)
     fleet, trace = part.fleet, part.trace
     if replicas is None:
         replicas = tuple(compile_replica(fleet, name) for name in fleet.pools)

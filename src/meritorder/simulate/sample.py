@@ -19,8 +19,8 @@ class Sample:
     counts: tuple[int, ...] | None  # simulated replicas of each pool; None: all
 
 
-def sample_of(fleet: Fleet, trace: Trace, part: int, seed: int) -> Sample:
-    """One replica and one request (session) of `part`; 1: all of them.
+def sample_of(fleet: Fleet, trace: Trace, part: int, seed: int, *, thin: bool = True) -> Sample:
+    """One replica and one request (session) of `part`; 1: all. `thin` off: the trace is such a part already.
 
     Buildings get the energy of all that a simulated replica stands for. What needs many replicas to show (queues pool
     better in large fleets, caches are shared by fewer) is not kept. Raises InputError where a pool is too small.
@@ -37,5 +37,5 @@ def sample_of(fleet: Fleet, trace: Trace, part: int, seed: int) -> Sample:
         name: pool.model_copy(update={"replicas": count})
         for (name, pool), count in zip(pools.items(), counts, strict=True)
     }
-    thinned = scale_rate(trace, 1.0 / part, seed)
+    thinned = scale_rate(trace, 1.0 / part, seed) if thin else trace
     return Sample(fleet.model_copy(update={"pools": fewer}), thinned, counts)
