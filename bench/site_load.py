@@ -19,7 +19,9 @@ def fleet(replicas: int, modelled: bool, large: bool = False) -> Fleet:
 
     text = steady.fleet_text(replicas)
     if modelled:
-        text = text.replace("kg_per_kwh: 300 g/kWh}", f"kg_per_kwh: 300 g/kWh, {BUILDING}}}")
+        text = "start: 2023-07-14T00:00:00Z" + text.replace(
+            "kg_per_kwh: 300 g/kWh}", f"kg_per_kwh: 300 g/kWh, {BUILDING}}}"
+        )
     if large:
         text = text.replace("idle_w: 120", f"idle_w: {SYSTEM_IDLE_W}").replace(
             "busy_w: 550", f"busy_w: {SYSTEM_BUSY_W}"
