@@ -1,16 +1,17 @@
 """A year of power and water of six kinds of building in ten climates, beside what LBNL publishes for them.
 
 Every hour stands for itself: steady state of the plants that the simulator uses, sized for the place, behind the power
-train's loss curves. Published: medians and 5-95 % bands of LBNL-2001637 (2024) with Lei & Masanet, over the climates of
-the USA, that is, each over many buildings of one kind. Which constants were set to meet them: `TUNED`.
+train's loss curves. Published: modelled medians and 5-95 % bands of LBNL-2001637 (2024) with Lei & Masanet, each over
+the climates of the USA and many buildings of one kind. docs/facility.md says which constants were set to meet them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Literal
 
 import numpy as np
 
@@ -37,54 +38,76 @@ class Building:
     plant: Plant
     room: Plant  # for heat to the air of liquid-cooled machines, and of UPS rooms
     pue: tuple[float, float, float]  # published median, 5 %, 95 %
-    wue: tuple[float, float, float] | None  # L per kWh of IT; band 0, 0: only a median is published
+    wue: float  # published median, L per kWh of IT
     air_share: float = 0.0
     load: float = 0.7  # of what it is built for, all year
     power: PowerTrain = field(default_factory=PowerTrain)
     installed: float = 1.25  # electrical ratings per critical power: N+1 of 4
 
 
-# Mid-size: old double-conversion UPS in 2N at low load, room fans at constant speed, cold air, no economiser.
+# Mid-size: old double-conversion UPS in 2N at low load, strong room fans, cold air, no economiser.
 OLD_POWER = PowerTrain(
     transformer=LossCurve(no_load=0.005, square=0.012),
     ups=LossCurve(no_load=0.045, proportional=0.02, square=0.02),
     distribution=LossCurve(no_load=0.005, square=0.02),
 )
-DRY_ROOM = Plant(rejection="dry-cooler")
-WET_ROOM = Plant(rejection="tower")
-WET_DRY_ROOM = Plant(rejection="adiabatic")
+OLD_PLANT = Plant(
+    chillers="air-cooled", economiser=False, supply=20.0, loop_power=0.14, pump_power=0.03, house_power=0.04
+)
 BUILDINGS = (
     Building(
-        "liquid 45 C, dry cooler, adiabatic",
-        *("liquid-45c", Plant(rejection="adiabatic"), WET_DRY_ROOM),
-        *((1.10, 1.05, 1.14), (0.16, 0.0, 0.31), 0.1),
+        name="liquid 45 C, dry cooler, adiabatic",
+        coolant="liquid-45c",
+        plant=Plant(rejection="adiabatic"),
+        room=Plant(rejection="adiabatic"),
+        air_share=0.1,
+        pue=(1.10, 1.05, 1.14),
+        wue=0.16,
     ),
     Building(
-        "liquid 45 C, dry cooler",
-        *("liquid-45c", Plant(rejection="dry-cooler"), DRY_ROOM),
-        *((1.09, 1.02, 1.16), (0.0, 0.0, 0.0), 0.1),
+        name="liquid 45 C, dry cooler",
+        coolant="liquid-45c",
+        plant=Plant(rejection="dry-cooler"),
+        room=Plant(rejection="dry-cooler"),
+        air_share=0.1,
+        pue=(1.09, 1.02, 1.16),
+        wue=0.0,
     ),
     Building(
-        "liquid 45 C, tower",
-        *("liquid-45c", Plant(rejection="tower"), WET_ROOM),
-        *((1.13, 1.07, 1.22), (1.96, 0.0, 0.0), 0.1),
+        name="liquid 45 C, tower",
+        coolant="liquid-45c",
+        plant=Plant(rejection="tower"),
+        room=Plant(rejection="tower"),
+        air_share=0.1,
+        pue=(1.13, 1.07, 1.22),
+        wue=1.96,
     ),
     Building(
-        "air, dry cooler, adiabatic, air-cooled chiller",
-        *("air", Plant(rejection="adiabatic", chillers="air-cooled"), WET_DRY_ROOM),
-        *((1.20, 1.12, 1.32), (0.28, 0.0, 0.0)),
+        name="air, dry cooler, adiabatic, air-cooled chiller",
+        coolant="air",
+        plant=Plant(rejection="adiabatic", chillers="air-cooled"),
+        room=Plant(rejection="adiabatic"),
+        pue=(1.20, 1.12, 1.32),
+        wue=0.28,
     ),
     Building(
-        "air, tower, water-cooled chiller, economiser",
-        *("air", Plant(rejection="tower", chillers="water-cooled"), WET_ROOM),
-        *((1.12, 1.07, 1.18), (2.19, 0.0, 0.0)),
+        name="air, tower, water-cooled chiller, economiser",
+        coolant="air",
+        plant=Plant(rejection="tower", chillers="water-cooled"),
+        room=Plant(rejection="tower"),
+        pue=(1.12, 1.07, 1.18),
+        wue=2.19,
     ),
     Building(
-        "mid-size, air-cooled chiller, no economiser",
-        "air",
-        Plant(chillers="air-cooled", economiser=False, supply=20.0, loop_power=0.14, pump_power=0.03, house_power=0.04),
-        DRY_ROOM,
-        *((1.84, 1.60, 2.27), (0.0, 0.0, 0.0), 0.0, 0.4, OLD_POWER, 2.2),
+        name="mid-size, air-cooled chiller, no economiser",
+        coolant="air",
+        plant=OLD_PLANT,
+        room=Plant(rejection="dry-cooler"),
+        pue=(1.84, 1.60, 2.27),
+        wue=0.0,
+        load=0.4,
+        power=OLD_POWER,
+        installed=2.2,
     ),
 )
 
@@ -151,19 +174,20 @@ def places(folder: Path) -> dict[str, Records]:
 
 
 def short_name(path: Path) -> str:
-    """`weather_US-TEX-ERCO_2023.csv.gz` is US-TEX-ERCO, `USA_CO_Aurora-Buckley...` is Aurora-Buckley."""
-    name = path.name.split(".")[0]
-    return name.split("_")[1] if name.startswith("weather_") else name.split("_")[2]
+    """`weather_US-TEX-ERCO_2023.csv.gz` is US-TEX-ERCO, `USA_CO_Aurora-Buckley.Field.7...` Aurora-Buckley Field."""
+    if path.name.startswith("weather_"):
+        return path.name.split("_")[1]
+    return " ".join(path.name.split("_")[2].split(".")[:2])
 
 
-def study(folder: Path, every: int = 1, buildings: Sequence[Building] = BUILDINGS) -> Iterator[Year]:
+def study(weather: Mapping[str, Records], every: int = 1) -> Iterator[Year]:
     """Every building in every place."""
-    hours = places(folder)
-    for building in buildings:
-        for place, known in hours.items():
+    for building in BUILDINGS:
+        for place, known in weather.items():
             yield year_of(building, place, known, every)
 
 
-def median_pue(years: Sequence[Year], building: Building) -> float:
+def median_of(years: Sequence[Year], building: Building, what: Literal["pue", "wue"]) -> float:
     """Of one building over the places."""
-    return median(year.pue for year in years if year.building == building)
+    found = [year.pue if what == "pue" else year.wue for year in years if year.building == building]
+    return float(median(found))

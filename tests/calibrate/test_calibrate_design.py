@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from meritorder.calibrate.design import Limits, Pace, batches, design
@@ -19,6 +19,7 @@ PACES = st.builds(Pace, st.floats(1e-3, 0.1), st.floats(0.0, 0.05), st.floats(1e
 
 @settings(max_examples=60, deadline=None)
 @given(limits=LIMITS, pace=PACES, seconds=st.floats(5.0, 600.0), seed=st.integers(0, 99))
+@example(limits=Limits(2, 16, 128), pace=Pace(0.0625, 0.0, 0.0078125), seconds=5.0, seed=0)  # two: one must be free
 def test_what_a_sweep_promises(limits: Limits, pace: Pace, seconds: float, seed: int) -> None:
     sweep = design(limits, pace, seconds, seed)
     assert len(sweep.rounds) >= 3  # two to fit to, one held out

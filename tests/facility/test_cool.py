@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from plant_cases import MEGAWATT, site
 
-from meritorder.facility.cool import cool
+from meritorder.facility.cool import cool, plant_power
 from meritorder.facility.state import TOO_HOT, FacilityState
 from meritorder.fleet.cooling import Coolant, Plant
 
@@ -119,3 +119,17 @@ def test_pumps_slow_down_with_the_load_to_a_floor() -> None:
         watts.append(float(facility.plants.pump_w[1]))
     assert watts[0] > 1.9 * watts[1] > 3.5 * watts[2]
     assert watts[3] == pytest.approx(watts[4], rel=1e-6)
+
+
+@pytest.mark.parametrize(("spec", "coolant"), CASES)
+def test_an_hour_s_step_ends_in_the_steady_state_of_the_plant(spec: Plant, coolant: Coolant) -> None:
+    facility = site(spec, coolant, dry_c=28.0, wet_c=19.0)
+    facility.rows.air_share[:] = 0.0
+    run(facility, 0.7 * MEGAWATT, 14400, 3600.0)
+    plant = facility.plants[-1]
+    chillers, fans, pumps, water, compressor = plant_power(plant, 7 * MEGAWATT, 28.0, 19.0)
+    assert plant.chiller_w == pytest.approx(chillers, rel=1e-6)
+    assert plant.fan_w == pytest.approx(fans, rel=1e-6)
+    assert plant.pump_w == pytest.approx(pumps, rel=1e-6)
+    assert plant.water_l_s == pytest.approx(water, rel=1e-6)
+    assert plant.compressor == pytest.approx(compressor, rel=1e-6)

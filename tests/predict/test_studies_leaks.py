@@ -47,15 +47,15 @@ def data(shared) -> Data:
 @contextmanager
 def changed(document: dict[str, Any], reader: Reader) -> Iterator[None]:
     """Replace the committed coefficients and what calibration files hold."""
-    files, rows = load._file.__wrapped__, data_part._read.__wrapped__
+    files, rows = load.catalog_file.__wrapped__, data_part._read.__wrapped__
 
     def clear() -> None:
-        for cached in (load.accelerators, load.engines, load._file):
+        for cached in (load.accelerators, load.engines, load.catalog_file):
             if hasattr(cached, "cache_clear"):
                 cached.cache_clear()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(load, "_file", lambda name: document if name == "fitted.yaml" else files(name))
+        patch.setattr(load, "catalog_file", lambda name: document if name == "fitted.yaml" else files(name))
         patch.setattr(committed_part, "_committed", lambda: document)
         patch.setattr(data_part, "_read", cache(lambda folder, name: reader(name, rows(folder, name))))
         clear()

@@ -108,7 +108,7 @@ def _round(limits: Limits, detail: int, draw: np.random.Generator) -> list[Scene
     falling = (1, 2, 3, 4)[detail]
     scenes = [Scene(0, 0, tuple(_lengths(longest, (3, 4, 6, 8)[detail], draw)))]
     counts = batches(limits.sequences, detail)
-    split = counts[len(counts) // 2] if counts[-1] > 1 else 0  # into which a prompt falls that takes several iterations
+    split = counts[(len(counts) - 1) // 2] if counts[-1] > 1 else 0  # into which a prompt of several iterations falls
     for decoding in counts:
         fitting = max(min(longest, limits.budget) - decoding, 2)
         prompts = _lengths(fitting, falling, draw) if decoding < limits.sequences else []

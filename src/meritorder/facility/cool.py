@@ -63,7 +63,7 @@ def cool(facility: FacilityState, site: int, dt: float) -> None:
 def step_plant(plant: Records, dry_c: float, wet_c: float, h: float, weight: float) -> None:
     """The plant's water at the end of `h` seconds and what that costs; `weight` of this substep in the means."""
     heat = plant.row_heat_w + plant.room_w
-    load = heat / plant.design_w
+    load = (heat - plant.row_pump_w - plant.row_fan_w) / plant.design_w
     room_fans = plant.mover * plant.room_w * plant.power
     pumps = pumps_w(plant, load)
     inertia = plant.water_j_k / h

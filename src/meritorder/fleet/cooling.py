@@ -78,6 +78,6 @@ class Cooling(Part):
         description="For machines that want 21 C, e.g. CS-3.",
     )
     liquid_45c: Plant = Field(
-        default=Plant(rejection="dry-cooler", chillers="none"),
+        default=Plant(rejection="dry-cooler"),
         description="For machines that take 45 C, e.g. NVL72 racks.",
     )
