@@ -48,7 +48,7 @@ def command(
 
 def describe(fleet: Fleet, replicas: Mapping[str, Replica], placing: Placement) -> dict[str, Any]:
     """All that `merit check` says, SI units, one entry per pool, site, hall and service."""
-    from meritorder.cli.check_halls import hall_warnings, housing_notes
+    from meritorder.cli.check_halls import hall_warnings, housing_notes, site_warnings
     from meritorder.cli.check_surroundings import surroundings_facts
     from meritorder.facility.halls.facts import hall_facts
     from meritorder.simulate.ranges import uncertain
@@ -68,7 +68,7 @@ def describe(fleet: Fleet, replicas: Mapping[str, Replica], placing: Placement) 
         "halls": halls,
         "links": _link_facts(fleet, replicas),
         "services": services,
-        "warnings": _warnings(fleet, pools, services) + hall_warnings(halls),
+        "warnings": _warnings(fleet, pools, services) + hall_warnings(halls) + site_warnings(fleet, halls),
         "ranges": uncertain(fleet),
         "notes": list(dict.fromkeys(note for replica in replicas.values() for note in replica.notes))
         + _conversions(fleet, replicas)
