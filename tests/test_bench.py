@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import common_workload, section, steady
+from bench import building, common_workload, section, steady
 
 
 def test_the_common_workload_is_the_published_one() -> None:
@@ -67,3 +67,12 @@ def test_a_section_keeps_rows_and_verdicts() -> None:
         "| c | not measured: no data / here |  |",
     ]
     assert part.raw["a"] == [1.0, 3.0, 2.0]
+
+
+def test_a_building_has_its_loops_and_its_load() -> None:
+    """As many rows as asked for, of all classes, and steps that leave totals behind."""
+    state = building.building(9)
+    assert len(state.rows) == 9
+    assert set(state.plants.coolant) == {0, 1, 2}
+    assert building.day(state, 20) > 0.0
+    assert 0.4 < state.sites[0].it_j / (20 * state.sites[0].nameplate_w) < 1.0

@@ -159,3 +159,16 @@ def test_repairs_undo_as_many_breaks() -> None:
     for up, feeds in ((0, 0b10), (0, 0b10), (1, 0b10), (1, 0b11)):
         set_part(state, feed, up)
         assert state.trains[0].feeds_up == feeds
+
+
+def test_a_module_takes_its_charge_along_and_brings_it_back() -> None:
+    settings = {"power": {"module": 1e6}}
+    state = state_with(**settings)
+    module = part(state, "ups", 0, **settings)
+    train = state.trains[0]
+    full, installed = float(train.battery_now_j), int(train.modules)
+    set_part(state, module, 0)
+    assert train.battery_now_j == pytest.approx(full * (installed - 1) / installed)
+    set_part(state, module, 1)
+    assert train.battery_now_j == pytest.approx(full)
+    assert train.battery_out_j == pytest.approx(0.0, abs=1e-6)

@@ -85,24 +85,32 @@ def _print(told: dict[str, Any]) -> None:
         ),
     )
     cells = [Text(_phases(told["base"][name])) for name in names]
-    shown.add_row("nothing", *cells, "0", "0")
+    shown.add_row("nothing", *cells, *_counts(told["base"]))
     for case in told["contingencies"]:
         rows = case["services"]
         cells = [
             Text(f"{_phases(rows[name])} {_MARKS[rows[name]['verdict']]}", style=_style(rows[name])) for name in names
         ]
-        lost = sum(row["lost"] + row["refused"] for row in rows.values())
-        shown.add_row(
-            f"{case['name']} ({case['what']})", *cells, f"{lost:,}", f"{sum(row['delayed'] for row in rows.values()):,}"
-        )
+        shown.add_row(f"{case['name']} ({case['what']})", *cells, *_counts(rows))
     out.print(shown)
-    out.print(Text("lost: lost or refused; late: begun anew after a failure, and completed\n", style="dim"))
+    out.print(
+        Text(
+            "not served: lost, refused, or given up by the client; late: begun anew after a failure, and completed\n",
+            style="dim",
+        )
+    )
     for case in told["contingencies"]:
         broken = any(row["verdict"] == "breaks" for row in case["services"].values())
         out.print(Text(("✗ " if broken else "✓ ") + case["words"], style="red" if broken else ""), soft_wrap=True)
 
 
 _MARKS = {"breaks": "✗", "missed anyway": "✗ anyway", "holds": "✓", "no requests": "–"}
+
+
+def _counts(rows: dict[str, dict[str, Any]]) -> tuple[str, str]:
+    """Requests that were not served, and those that were begun anew, from the loss on."""
+    unserved = sum(row[key] for row in rows.values() for key in ("lost", "refused", "gave_up"))
+    return f"{unserved:,}", f"{sum(row['delayed'] for row in rows.values()):,}"
 
 
 def _style(row: dict[str, Any]) -> str:

@@ -44,7 +44,7 @@ def stored(facility: FacilityState) -> Stored:
     trains = facility.trains
     return Stored(
         _by_site(facility, facility.plants.stored_j),
-        trains.battery_now_j + trains.storage_now_j,
+        trains.battery_now_j + trains.battery_out_j + trains.storage_now_j,
         facility.sites.storage_j.copy(),
         trains.room_w.copy(),
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from meritorder.facility.cool import plant_power
 from meritorder.facility.design_day import design_weather
 from meritorder.facility.halls.seats import Placement, placement
 from meritorder.facility.parts import COOLING_KEYS, part_records, plants_of
@@ -28,14 +29,14 @@ from meritorder.facility.state import (
 from meritorder.facility.surroundings.hours import hours_of
 from meritorder.facility.train import TRAIN, fill_train
 from meritorder.fleet.schema import Fleet
+from meritorder.fleet.site import Site
 from meritorder.perf.replica import Replica
 from meritorder.records import Records, records
 
 BINS = 512  # of the series
 FIRST_BIN_S = 1.0
+LEAST_HEAT_W = 1e3  # that a plant is built for, where no machines stand
 ROOM_HEAT = 0.05  # of IT power: losses of UPS and distribution, which the air plant is built for
-
-_OF_BUILDINGS = {"cdu", "pump", "chiller", "feed", "grid"}
 
 
 def wanted(fleet: Fleet) -> bool:
@@ -45,7 +46,6 @@ def wanted(fleet: Fleet) -> bool:
         any(site.facility or site.weather or site.price or site.carbon or site.scenarios for site in sites)
         or any(site.demand_response or site.power_limit is not None for site in sites)
         or any(service.flexible is not None for service in fleet.services.values())
-        or any(fault.what in _OF_BUILDINGS for fault in (*fleet.faults.rates, *fleet.faults.at))
     )
 
 
@@ -96,7 +96,7 @@ def build_facility(
         mine = np.flatnonzero(state.plants.site == index)
         s.first_plant, s.plant_count = mine[0] if len(mine) else 0, len(mine)
         if site.facility is not None:
-            fill_train(state, index, site.facility.power)
+            fill_train(state, index, site.facility.power, _mechanical_w(state.plants[mine], site))
     return state
 
 
@@ -171,10 +171,17 @@ def _plants(fleet: Fleet, placed: Placement, rows: Records) -> Records:
             heat += ROOM_HEAT * float(rows.max_w[here].sum())
         spec = getattr(facility.cooling, COOLING_KEYS[coolant])
         shelf = facility.power.shelf
-        heat *= 1.0 + (full_loss(shelf) if shelf else 0.0)
+        heat = max(heat * (1.0 + (full_loss(shelf) if shelf else 0.0)), LEAST_HEAT_W)
         fill_plant(plants[index], spec, COOLANTS[coolant], heat, design_weather(list(fleet.sites.values())[site]))
     fill_loops(rows, plants)
     return plants
+
+
+def _mechanical_w(plants: Records, site: Site) -> float:
+    """What chillers and fans draw at full load when the air is as hot, and as damp, as it ever is there."""
+    weather = design_weather(site)
+    dry, wet = float(weather.dry_c.max()), float(weather.wet_c.max())
+    return float(sum(sum(plant_power(plant, float(plant.design_w), dry, wet)[:2]) for plant in plants))
 
 
 def _pools(fleet: Fleet, replicas: Sequence[Replica]) -> Records:

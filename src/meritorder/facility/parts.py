@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from meritorder.compiled import compiled
+from meritorder.compiled import compiled, inlined
 from meritorder.facility.halls.seats import Placement
 from meritorder.facility.plant import AIR
 from meritorder.facility.sizes import modules_installed
@@ -77,6 +77,19 @@ def part_records(fleet: Fleet, placement: Placement) -> Records:
     return result
 
 
+@inlined
+def move_module(facility: FacilityState, site: int, sign: int) -> None:
+    """A UPS module goes or comes back, with its share of the charge."""
+    train = facility.trains[site]
+    if sign < 0:
+        moved = train.battery_now_j / max(1, train.modules_up)
+    else:
+        moved = -train.battery_out_j / max(1, train.modules - train.modules_up)
+    train.battery_now_j -= moved
+    train.battery_out_j += moved
+    train.modules_up += sign
+
+
 @compiled
 def set_part(facility: FacilityState, part: int, up: int) -> None:
     """A part breaks (`up` 0) or is repaired (1); it is up when it was repaired as often as it broke."""
@@ -91,7 +104,7 @@ def set_part(facility: FacilityState, part: int, up: int) -> None:
     elif p.kind == FEED:
         facility.trains[p.site].feeds_up ^= np.uint32(1) << np.uint32(p.target)
     elif p.kind == UPS:
-        facility.trains[p.site].modules_up += sign
+        move_module(facility, p.site, sign)
     elif p.kind == CDU:
         facility.rows[p.target].flow = float(up)
     elif p.kind == PUMP:

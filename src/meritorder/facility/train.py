@@ -50,6 +50,7 @@ TRAIN = np.dtype(
         ("generator_kg_per_j", "f8"),
         ("battery_j", "f8"),  # of all UPS modules, full
         ("battery_now_j", "f8"),
+        ("battery_out_j", "f8"),  # charge in batteries of modules that are down
         ("battery_charge_w", "f8"),
         ("storage_w", "f8"),
         ("storage_j", "f8"),
@@ -79,8 +80,11 @@ TRAIN = np.dtype(
 _TERMS = {"a": "no_load", "b": "proportional", "c": "square"}
 
 
-def fill_train(facility: FacilityState, site: int, power: PowerTrain) -> None:
-    """Ratings and losses of a site's path, all of it up, batteries full. The site's rows are in `facility`."""
+def fill_train(facility: FacilityState, site: int, power: PowerTrain, mechanical_w: float) -> None:
+    """Ratings and losses of a site's path, all of it up, batteries full. The site's rows are in `facility`.
+
+    `mechanical_w`: what chillers and fans draw on the hottest day at full load.
+    """
     s, train = facility.sites[site], facility.trains[site]
     for stage in ("transformer", "ups", "distribution", "shelf"):
         curve = getattr(power, stage)
@@ -91,9 +95,9 @@ def fill_train(facility: FacilityState, site: int, power: PowerTrain) -> None:
     train.common = int(power.redundancy not in BLOCKS)
     train.feeds, train.feeds_up, train.grid_up = power.feeds, (1 << power.feeds) - 1, 1
     train.part_of_nameplate = 1.0 / power.oversubscription
-    train.critical_per_it = capacity_w(power, 1.0) * power.oversubscription if power.capacity is None else 1.0 + PUMPS
-    cooling_w = sum(0.35 * plant.design_w for plant in facility.plants if plant.site == site)
-    facility_w = train.capacity_w * (1.0 + full_loss(power.ups)) + cooling_w
+    shelf = full_loss(power.shelf) if power.shelf else 0.0
+    train.critical_per_it = 1.0 + full_loss(power.distribution) + shelf + PUMPS
+    facility_w = train.capacity_w * (1.0 + full_loss(power.ups)) + mechanical_w
     train.facility_per_it = facility_w / max(1.0, s.nameplate_w * train.part_of_nameplate)
     train.feed_w = facility_w * TRANSFORMER_MARGIN * installed_share(power) / power.feeds
     train.distribution_w = train.capacity_w * (1.0 if train.common else installed_share(power))

@@ -28,6 +28,15 @@ def lead(told: Mapping[str, Any]) -> str:
     )
 
 
+def headline(told: Mapping[str, Any]) -> tuple[str, bool]:
+    """How many of the losses break a service, and whether none does."""
+    cases = told["contingencies"]
+    bad = sum(any(row["verdict"] == "breaks" for row in case["services"].values()) for case in cases)
+    if not bad:
+        return f"✓ No loss of {count(len(cases))} breaks a service", True
+    return f"✗ {count(bad)} of {count(len(cases))} losses {'breaks' if bad == 1 else 'break'} a service", False
+
+
 def sentences(told: Mapping[str, Any]) -> str:
     """The summary in words, a line a loss."""
     words = "".join(f"<li>{safe(case['words'])}</li>" for case in told["contingencies"])

@@ -28,8 +28,9 @@ def floor_plan(halls: Sequence[Hall]) -> str:
     slots = {pool: i % _SLOTS for i, pool in enumerate(pools)}
     causes = [cause for cause in CAUSES if any(hall.get("stranded_w", {}).get(cause, 0) >= 1 for hall in halls)]
     usable = any(hall.get("deployable_w", 0) >= 1 for hall in halls)
+    unfed = any(hall["given"] and hall["power_w"] < hall["rows"] * hall["row_power_w"] - 1 for hall in halls)
     figures = "".join(_hall(hall, slots) for hall in halls)
-    return f'{_patterns()}{_legend(slots, causes, usable)}<div class="figures floor">{figures}</div>'
+    return f'{_patterns()}{_legend(slots, causes, usable, unfed)}<div class="figures floor">{figures}</div>'
 
 
 def _patterns() -> str:
@@ -49,7 +50,7 @@ def _patterns() -> str:
     return f'<svg class="hatches" width="0" height="0" aria-hidden="true"><defs>{made}</defs></svg>'
 
 
-def _legend(slots: Mapping[str, int], causes: Sequence[str], usable: bool) -> str:
+def _legend(slots: Mapping[str, int], causes: Sequence[str], usable: bool, unfed: bool) -> str:
     def entry(box: str, words: str) -> str:
         chip = f'<svg width="22" height="14" aria-hidden="true"><rect width="22" height="14" {box}/></svg>'
         return f"<li>{chip}<span>{words}</span></li>"
@@ -58,6 +59,8 @@ def _legend(slots: Mapping[str, int], causes: Sequence[str], usable: bool) -> st
     if usable:
         items.append(entry('class="usable"', "usable: room for more of the site's machines"))
     items += [entry(f'fill="url(#hatch-{c})"', f"stranded by <b>{c}</b>: {CAUSES[c]}") for c in causes]
+    if unfed:
+        items.append(entry('class="unfed"', "a row could carry it, but the hall's own power ends before"))
     return f'<ul class="legend">{"".join(items)}</ul>'
 
 

@@ -52,9 +52,9 @@ def render(
 
     body = _Body()
     first = runs[0]
-    _verdict(body, runs)
     if contingency is not None:
         _contingencies(body, contingency)
+    _verdict(body, runs)
     if len(runs) > 1:
         body.section("Service levels", tables.slo_matrix(runs))
         _policies(body, runs, comparison or compare(runs))
@@ -62,7 +62,7 @@ def render(
     for i, run in enumerate(runs):
         if len(runs) > 1:
             body.open_panel(f"run-{i}", hidden=i > 0)
-        _details(body, run, nav=i == 0)
+        _details(body, run, nav=i == 0, several=len(runs) > 1)
         if len(runs) > 1:
             body.close_panel()
     _assumptions(body, runs)
@@ -218,12 +218,11 @@ def _lost(s: dict[str, Any]) -> str:
 
 
 def _contingencies(body: _Body, told: dict[str, Any]) -> None:
-    parts = (
-        losses.sentences(told),
-        body.figures([losses.contingency_figure(told)], wide=True),
-        losses.contingency_table(told),
-    )
-    body.section("What if it is lost", *parts, lead=losses.lead(told))
+    title, good = losses.headline(told)
+    parts = (body.figures([losses.contingency_figure(told)], wide=True), losses.contingency_table(told))
+    css = "verdict" if good else "verdict missed"
+    body.section(title, losses.sentences(told), css=css, nav=False)
+    body.section("Losses, one at a time", *parts, lead=losses.lead(told))
 
 
 def _policies(body: _Body, runs: list[Run], comparison: dict[str, Any]) -> None:
@@ -243,8 +242,8 @@ def _policies(body: _Body, runs: list[Run], comparison: dict[str, Any]) -> None:
     body.section("Latency by run", _tabs("service", runs[0].services), *panels)
 
 
-def _details(body: _Body, run: Run, nav: bool) -> None:
-    if not nav or len(body.anchors) > 1:
+def _details(body: _Body, run: Run, nav: bool, several: bool) -> None:
+    if several:
         body.section(f"Service levels, {run.name}", tables.slo_table(run), nav=False)
     if "ranges" in run.summary:
         gaps = "".join(f'<p class="lead">No results {safe(line)}.</p>' for line in run.summary["ranges"]["missing"])

@@ -30,6 +30,16 @@ def lever_lines(run: Run) -> list[str]:
     return lines
 
 
+def downtime_lines(run: Run) -> list[str]:
+    """Pools whose replicas were down: how often, for how long, and by which fault."""
+    lines = []
+    for name, row in run.summary["by_pool"].items():
+        if row["down_s"]:
+            causes = ", ".join(f"{cause} {seconds(down)}" for cause, down in row["down_by_cause"].items())
+            lines.append(f"{name}: replicas up {share(row['availability'])} of the time, down {causes}")
+    return lines
+
+
 def fate_lines(run: Run) -> list[str]:
     """Requests lost, refused for want of power or machines, sent anew and held, by service."""
     lines = []
@@ -42,7 +52,8 @@ def fate_lines(run: Run) -> list[str]:
         if refused:
             parts.append(f"{count(sum(refused.values()))} refused ({_causes(refused)})")
         if row["sent_anew"]:
-            parts.append(f"{count(row['retried'])} sent anew after a failure, {count(row['saved'])} of them completed")
+            done = f"{count(row['delayed'])} of them completed"
+            parts.append(f"{count(row['sent_anew'])} sent anew after a failure, {done}")
         if row["held"]["requests"]:
             held = row["held"]["held_s"]
             times = f"{seconds(held['p50'])} at the median, {seconds(held['max'])} at most"

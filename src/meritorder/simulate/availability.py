@@ -54,11 +54,6 @@ def downtime(outages: Outages, span_s: float) -> Downtime:
     return Downtime(hit[starts], time[starts], stop - time[starts], cause[starts])
 
 
-def steady(mtbf_s: float, mttr_s: float) -> float:
-    """Share of the time that a unit is up in the long run: MTTF / (MTTF + MTTR)."""
-    return mtbf_s / (mtbf_s + mttr_s)
-
-
 def pools_availability(result: Result) -> list[dict[str, Any]]:
     """For each pool: share of replica time up, times that replicas fell, and seconds down by the cause that began it.
 
@@ -89,17 +84,6 @@ def pools_availability(result: Result) -> list[dict[str, Any]]:
     return tables
 
 
-def services_availability(result: Result) -> list[dict[str, Any]]:
-    """For each service: share of its requests served, and how many were lost, sent anew, refused or parked by cause.
-
-    `served` leaves out requests whose clients gave up by themselves: those that never reached a failing machine.
-    """
-    return [
-        {"service": name, **requests_by_cause(result, np.flatnonzero(result.service == index))}
-        for index, name in enumerate(result.fleet.services)
-    ]
-
-
 def requests_by_cause(
     result: Result, which: Sequence[int] | npt.NDArray[np.int64] | npt.NDArray[np.bool_]
 ) -> dict[str, Any]:
@@ -108,16 +92,13 @@ def requests_by_cause(
     ended = {one.name.lower(): int((status == one).sum()) for one in Status}
     again = result.attempts[which] > 0
     delayed = again & (status == Status.COMPLETED)
-    asked = len(status) - ended["cancelled"] - ended["unreached"]
     return {
         "requests": len(status),
         "ended": ended,
-        "served": ended["completed"] / asked if asked else None,
         "lost_by_cause": _counts(cause[status == Status.LOST]),
         "refused_by_cause": _counts(cause[status == Status.SHED]),
         "sent_anew": int(again.sum()),
         "delayed": int(delayed.sum()),  # completed after their first machine had failed
-        "parked": int((result.parked_s[which] > 0).sum()),
     }
 
 
