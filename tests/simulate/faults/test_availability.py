@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fault_fleet import Drawn
+from fault_fleet import FIRST, Drawn, standing
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meritorder.perf.replica import Replica
 from meritorder.records import records
 from meritorder.simulate.availability import downtime
+from meritorder.simulate.faults.expected import expected
 from meritorder.simulate.faults.outage import DOWN, OUTAGE, UP, Outages
 
 HOUR, YEAR = 3600.0, 8760 * 3600.0
@@ -61,3 +63,22 @@ def test_availability_in_the_long_run(drawn: Drawn, shape: float, spread: float)
     up = 1 - found.seconds.sum() / (36 * 10 * YEAR)
     # the engine starts while the machine is up again: it can fail in that hour, which costs the next start only
     assert up == pytest.approx(200 / (200 + 10) - (HOUR + 4) / (210 * HOUR), abs=0.003)
+
+
+def test_what_is_expected_is_what_is_drawn(drawn: Drawn, one_replica: Replica) -> None:
+    """Five kinds of faults at once, racks and a site that take several pools down together: ten years, to 0.6 %."""
+    rates = (
+        "{what: engine, mtbf: 300 h}, {what: machine, mtbf: 400 h, mttr: 8 h}, {what: rack, mtbf: 900 h, mttr: 9 h}, "
+    )
+    rates += "{what: site, mtbf: 2000 h, mttr: 20 h}, {what: supplier, mtbf: 1500 h, mttr: 15 h, window: 5 h}"
+    faults = f"{{rates: [{rates}], engine_start: 10 min}}"
+    told = expected(*standing(one_replica, faults), ())
+    found = downtime(drawn(faults, 10 * YEAR), 10 * YEAR)
+    for pool, first in FIRST.items():
+        count = {"nodes": 8, "wafers": 3, "racks": 36, "wide": 2}[pool]
+        ours = (found.replica >= first) & (found.replica < first + count)
+        up = 1 - found.seconds[ours].sum() / (count * 10 * YEAR)
+        assert 0.8 < told["availability"][pool] < 0.97
+        assert told["availability"][pool] == pytest.approx(up, abs=0.006)
+    # one site of 2,020 h, two of them: 24 / 2020 a day each
+    assert told["per_day"]["site"] == pytest.approx(2 * 24 / 2020)
