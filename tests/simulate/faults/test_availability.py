@@ -57,28 +57,28 @@ def test_it_equals_counting_second_by_second(seed: int) -> None:
 
 @pytest.mark.parametrize(("shape", "spread"), [(1.0, 0.8), (0.7, 1.2), (2.0, 0.0)])
 def test_availability_in_the_long_run(drawn: Drawn, shape: float, spread: float) -> None:
-    """MTTF / (MTTF + MTTR), reloading included, whatever the distributions: 36 trays for ten years, to 0.3 %."""
+    """MTTF / (MTTF + MTTR), reloading included, whatever the distributions: 36 trays for four years, to 0.5 %."""
     rate = f"{{what: machine, pools: [racks], mtbf: 200 h, mttr: 10 h, shape: {shape}, spread: {spread}}}"
-    found = downtime(drawn(f"{{rates: [{rate}], engine_start: 1 h, load_rate: 1 GB/s}}", 10 * YEAR), 10 * YEAR)
-    up = 1 - found.seconds.sum() / (36 * 10 * YEAR)
+    found = downtime(drawn(f"{{rates: [{rate}], engine_start: 1 h, load_rate: 1 GB/s}}", 4 * YEAR), 4 * YEAR)
+    up = 1 - found.seconds.sum() / (36 * 4 * YEAR)
     # the engine starts while the machine is up again: it can fail in that hour, which costs the next start only
-    assert up == pytest.approx(200 / (200 + 10) - (HOUR + 4) / (210 * HOUR), abs=0.003)
+    assert up == pytest.approx(200 / (200 + 10) - (HOUR + 4) / (210 * HOUR), abs=0.005)
 
 
 def test_what_is_expected_is_what_is_drawn(drawn: Drawn, one_replica: Replica) -> None:
-    """Five kinds of faults at once, racks and a site that take several pools down together: ten years, to 0.6 %."""
+    """Five kinds of faults at once, racks and a site that take several pools down together: five years, to 1 %."""
     rates = (
         "{what: engine, mtbf: 300 h}, {what: machine, mtbf: 400 h, mttr: 8 h}, {what: rack, mtbf: 900 h, mttr: 9 h}, "
     )
     rates += "{what: site, mtbf: 2000 h, mttr: 20 h}, {what: supplier, mtbf: 1500 h, mttr: 15 h, window: 5 h}"
     faults = f"{{rates: [{rates}], engine_start: 10 min}}"
     told = expected(*standing(one_replica, faults), ())
-    found = downtime(drawn(faults, 10 * YEAR), 10 * YEAR)
+    found = downtime(drawn(faults, 5 * YEAR), 5 * YEAR)
     for pool, first in FIRST.items():
         count = {"nodes": 8, "wafers": 3, "racks": 36, "wide": 2}[pool]
         ours = (found.replica >= first) & (found.replica < first + count)
-        up = 1 - found.seconds[ours].sum() / (count * 10 * YEAR)
+        up = 1 - found.seconds[ours].sum() / (count * 5 * YEAR)
         assert 0.8 < told["availability"][pool] < 0.97
-        assert told["availability"][pool] == pytest.approx(up, abs=0.006)
+        assert told["availability"][pool] == pytest.approx(up, abs=0.01)
     # one site of 2,020 h, two of them: 24 / 2020 a day each
     assert told["per_day"]["site"] == pytest.approx(2 * 24 / 2020)
