@@ -70,7 +70,7 @@ def test_what_is_expected_is_what_is_drawn(drawn: Drawn, one_replica: Replica) -
     rates = (
         "{what: engine, mtbf: 300 h}, {what: machine, mtbf: 400 h, mttr: 8 h}, {what: rack, mtbf: 900 h, mttr: 9 h}, "
     )
-    rates += "{what: site, mtbf: 2000 h, mttr: 20 h}, {what: supplier, mtbf: 1500 h, mttr: 15 h, window: 5 h}"
+    rates += "{what: site, mtbf: 500 h, mttr: 5 h}, {what: supplier, mtbf: 400 h, mttr: 4 h, window: 2 h}"
     faults = f"{{rates: [{rates}], engine_start: 10 min}}"
     told = expected(*standing(one_replica, faults), ())
     found = downtime(drawn(faults, 5 * YEAR), 5 * YEAR)
@@ -80,5 +80,5 @@ def test_what_is_expected_is_what_is_drawn(drawn: Drawn, one_replica: Replica) -
         up = 1 - found.seconds[ours].sum() / (count * 5 * YEAR)
         assert 0.8 < told["availability"][pool] < 0.97
         assert told["availability"][pool] == pytest.approx(up, abs=0.01)
-    # one site of 2,020 h, two of them: 24 / 2020 a day each
-    assert told["per_day"]["site"] == pytest.approx(2 * 24 / 2020)
+    # a cycle of 505 h, two sites
+    assert told["per_day"]["site"] == pytest.approx(2 * 24 / 505)
