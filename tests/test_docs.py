@@ -232,7 +232,7 @@ def test_yaml_parses(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_the_fleet_file_page_names_every_key() -> None:
     """Every key of the schema stands in docs/fleet-file.md, every parameter of a policy in docs/policies.md."""
-    from meritorder.fleet import cooling, faults, gateway, halls, power_train, schema
+    from meritorder.fleet import control, cooling, faults, gateway, halls, power_train, schema
     from meritorder.fleet.dispatch import POLICIES
     from meritorder.fleet.speculation import Speculation
     from meritorder.fleet.surroundings import Scenario
@@ -242,10 +242,11 @@ def test_the_fleet_file_page_names_every_key() -> None:
     of_services = (schema.Service, schema.Slo, gateway.Live, gateway.Deadlines, gateway.Queue)
     of_gateways = (gateway.Gateway, gateway.Tls, gateway.DoorLimits)
     of_halls = (halls.Hall, halls.Spread)
+    of_control = (control.Control, control.DemandResponse, control.Flexible, gateway.PowerControl)
     of_cooling = (cooling.Cooling, cooling.Plant)
     of_faults = (faults.Faults, faults.FaultRate, faults.FaultAt)
     of_power = (power_train.PowerTrain, power_train.LossCurve, power_train.Generators, power_train.Storage)
-    of_buildings = (*of_power, *of_halls, *of_cooling, Scenario)
+    of_buildings = (*of_power, *of_halls, *of_cooling, *of_control, Scenario)
     for part in (schema.Site, *of_buildings, *of_faults, *of_pools, *of_services, *of_gateways):
         for key in part.model_fields:
             assert f"`{key}`" in fleet_page, f"{part.__name__}.{key} is not described"

@@ -20,7 +20,8 @@ from meritorder.facility.step import facility_step
 from meritorder.fleet.schema import Fleet
 from meritorder.perf.compile import compile_replica
 
-PROMPT, OUTPUT = 800.0, 200.0
+PROMPT, OUTPUT = 800.0, 600.0
+FULL = 64  # requests that a replica is filled up to
 
 
 class Plant:
@@ -90,24 +91,27 @@ class Plant:
 
     def _life_s(self, p: int) -> float:
         pool = self.state.pools[p]
-        n = max(int(np.ceil(self.flow[:, p].sum() / pool.count)), 1)
+        n = max(min(FULL, round(self.flow[:, p].sum())), int(np.ceil(self.flow[:, p].sum() / pool.count)), 1)
         context = n * (PROMPT + OUTPUT / 2)
         batch = min(n, pool.max_sequences) - 1
         first = prefill_s(self.state, p, batch, context, int(PROMPT), 0.5 * PROMPT**2)
         return float(first + OUTPUT * tpot_s(self.state, p, n, context, OUTPUT))
 
     def _load(self) -> None:
-        """Whole requests on replicas: as even as they go, the fraction on the first ones."""
+        """Whole requests on replicas, all services alike: FULL of them on each before the next one gets any."""
         for p, pool in enumerate(self.state.pools):
-            self.state.mix[pool.first : pool.first + pool.count] = 0
-            for s in range(len(self.rates)):
-                each, rest = divmod(round(self.flow[s, p]), int(pool.count))
-                self.state.mix[pool.first : pool.first + pool.count, s] += each
-                self.state.mix[pool.first : pool.first + rest, s] += 1
-            here = self.state.replicas[pool.first : pool.first + pool.count]
-            here.in_flight = self.state.mix[pool.first : pool.first + pool.count].sum(axis=1)
-            here.context = (here.in_flight * (PROMPT + OUTPUT / 2)).astype(np.int64)
-            pool.in_flight = here.in_flight.sum()
+            mix = self.state.mix[pool.first : pool.first + pool.count]
+            mix[:] = 0
+            total = self.flow[:, p].sum()
+            full = max(FULL, np.ceil(total / pool.count))
+            for replica in range(pool.count):
+                here = min(max(total - replica * full, 0.0), full)
+                for s in range(len(self.rates)):
+                    mix[replica, s] = round(here * self.flow[s, p] / total) if here > 0.0 else 0
+            replicas = self.state.replicas[pool.first : pool.first + pool.count]
+            replicas.in_flight = mix.sum(axis=1)
+            replicas.context = (replicas.in_flight * (PROMPT + OUTPUT / 2)).astype(np.int64)
+            pool.in_flight = replicas.in_flight.sum()
 
     def _busy_w(self, p: int, replica: int) -> float:
         r = self.state.replicas[replica]

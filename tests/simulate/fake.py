@@ -8,6 +8,7 @@ from meritorder.dispatch import reasons
 from meritorder.fleet.schema import Engine, Fleet, MeasuredCoefficients, Pool, Service, Site, Slo
 from meritorder.perf.replica import Replica
 from meritorder.perf.table import IterationTable
+from meritorder.simulate.faults import causes
 from meritorder.simulate.result import SERIES, Result, Status
 from meritorder.workload.trace import make_trace
 
@@ -109,6 +110,7 @@ def fake_result(
     reason = rng.choice(names, n).astype(np.uint8)
     reason[status == Status.SHED] = reasons.SHED
     reason[status == Status.TOO_LONG] = reasons.TOO_LONG
+    cause = np.where(status == Status.SHED, causes.OVERLOADED, causes.NO_CAUSE).astype(np.uint8)
     bin_s = span / bins
     series = {name: np.zeros((3, bins)) for name in SERIES}
     hit = np.where(never, 0, (prompt * (rng.random(n) < 0.3) * 0.5).astype(int))
@@ -130,7 +132,7 @@ def fake_result(
         service=service.astype(np.int32), status=status, pool=pool.astype(np.int32), replica=replica.astype(np.int32),
         arrival_s=arrival, start_s=start, first_s=first, finish_s=finish,
         decode_pool=np.full(n, -1, np.int32), decode_replica=np.full(n, -1, np.int32), transfer_s=np.full(n, np.nan),
-        attempts=np.zeros(n, np.uint8), cause=np.zeros(n, np.uint8), parked_s=np.zeros(n),
+        attempts=np.zeros(n, np.uint8), cause=cause, parked_s=np.zeros(n),
         preemptions=(rng.random(n) < 0.01).astype(np.int32), hit_tokens=hit.astype(np.int32), reason=reason,
         returned_tokens=np.zeros(n, np.int32), return_s=np.full(n, np.nan),
         bin_s=bin_s, series=series, span_s=span, wall_s=0.02, events=3 * n, iterations=int(series["iterations"].sum()),

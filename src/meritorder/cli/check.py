@@ -49,7 +49,7 @@ def command(
 def describe(fleet: Fleet, replicas: Mapping[str, Replica], placing: Placement) -> dict[str, Any]:
     """All that `merit check` says, SI units, one entry per pool, site, hall and service."""
     from meritorder.cli.check_faults import fault_facts
-    from meritorder.cli.check_halls import hall_warnings, housing_notes
+    from meritorder.cli.check_halls import hall_warnings, housing_notes, site_warnings
     from meritorder.cli.check_surroundings import surroundings_facts
     from meritorder.facility.halls.facts import hall_facts
     from meritorder.simulate.ranges import uncertain
@@ -70,7 +70,7 @@ def describe(fleet: Fleet, replicas: Mapping[str, Replica], placing: Placement) 
         "faults": fault_facts(fleet, replicas, placing),
         "links": _link_facts(fleet, replicas),
         "services": services,
-        "warnings": _warnings(fleet, pools, services) + hall_warnings(halls),
+        "warnings": _warnings(fleet, pools, services) + hall_warnings(halls) + site_warnings(fleet, halls),
         "ranges": uncertain(fleet),
         "notes": list(dict.fromkeys(note for replica in replicas.values() for note in replica.notes))
         + _conversions(fleet, replicas)
@@ -84,11 +84,11 @@ def _site_facts(name: str, fleet: Fleet, pools: Mapping[str, Any]) -> dict[str, 
     site = fleet.sites[name]
     here = [pools[pool]["max_w"] for pool, entry in fleet.pools.items() if entry.site == name]
     return {
-        "pue": site.pue,
+        "pue": site.pue if site.facility is None else None,  # of a building it is a result
         "usd_per_kwh": site.usd_per_kwh,
         "kg_per_kwh": site.kg_per_kwh,
         "rtt_s": dict(site.rtt),
-        "max_grid_w": site.pue * sum(here),
+        "max_grid_w": site.pue * sum(here) if site.facility is None else site.facility.grid,
     }
 
 
@@ -313,8 +313,9 @@ def _sites_table(sites: Mapping[str, Mapping[str, Any]]) -> Any:
     for name, site in sites.items():
         trips = ", ".join(f"{region} {show(seconds, 's', 3)}" for region, seconds in site["rtt_s"].items())
         price, carbon = f"{1e3 * site['usd_per_kwh']:g}", f"{1e3 * site['kg_per_kwh']:g}"
-        power = show(site["max_grid_w"], "W", 3)
-        result.add_row(name, f"{site['pue']:g}", price, carbon, power, trips or "0 s")
+        power = "-" if site["max_grid_w"] is None else show(site["max_grid_w"], "W", 3)
+        pue = "computed" if site["pue"] is None else f"{site['pue']:g}"
+        result.add_row(name, pue, price, carbon, power, trips or "0 s")
     return result
 
 

@@ -13,14 +13,14 @@ def print_sites(runs: list[Run]) -> None:
     from rich.text import Text
 
     from meritorder.cli.output import results
-    from meritorder.report.site_words import fate_lines, lever_lines, limit_lines
+    from meritorder.report.site_words import downtime_lines, fate_lines, lever_lines, limit_lines
 
     out = results()
     if any(run.summary["sites"] for run in runs):
         out.print("", _sites(runs), "", _footprints(runs))
     for run in runs:
         head = f"{run.name}: " if len(runs) > 1 else ""
-        for line in (*limit_lines(run), *lever_lines(run), *fate_lines(run)):
+        for line in (*limit_lines(run), *lever_lines(run), *downtime_lines(run), *fate_lines(run)):
             out.print(Text(f"{head}{line}"), soft_wrap=True)
 
 

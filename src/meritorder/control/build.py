@@ -9,11 +9,13 @@ import numpy as np
 from meritorder.control.state import (
     ALL,
     CLOSURE,
+    CURVE_POINTS,
     DEED,
     EVENT,
     LEVERS,
     MEMBER,
     OPTION,
+    OVER,
     POOL_CONTROL,
     SERVICE_CONTROL,
     SETTINGS,
@@ -34,10 +36,12 @@ def build_control(
     replicas: Sequence[Replica],
     facility: FacilityState,
     simulated: Sequence[int] | None = None,
+    spare_events: int = 0,
 ) -> ControlState:
     """The controller of `fleet` (`replicas`: one per pool) in the buildings of `facility`, before the first step.
 
-    `simulated`: how many replicas of each pool are simulated, where not all are.
+    `simulated`: how many replicas of each pool are simulated, where not all are. `spare_events`: places for demand
+    response that comes up while it runs.
     """
     pools, services = len(fleet.pools), len(fleet.services)
     counts = [pool.replicas for pool in fleet.pools.values()] if simulated is None else list(simulated)
@@ -48,12 +52,13 @@ def build_control(
         members=members,
         pools=_pools(fleet, replicas),
         options=records(sum(1 + len(replica.capped) for replica in replicas), OPTION),
+        curves=np.zeros((pools, CURVE_POINTS)),
         services=_services(fleet),
         order=np.array([LEVERS.index(lever) for lever in fleet.control.order], np.int32),
         least_first=_least_first(fleet),
         closures=np.zeros((services, pools), np.dtype(CLOSURE, align=True)).view(np.recarray),
         shut=np.zeros((services, pools), np.int32),
-        events=_events(fleet),
+        events=_events(fleet, spare_events),
         deeds=records(DEEDS, DEED),
         settings=records(1, SETTINGS),
     )
@@ -67,6 +72,7 @@ def build_control(
     control.zones.wait_s[:] = g.release_s
     control.zones.let_go[:] = control.zones.acted[:] = -np.inf
     control.pools.seen[:] = -1
+    control.pools.scale[:] = 1.0
     return control
 
 
@@ -136,11 +142,12 @@ def _least_first(fleet: Fleet) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
     return np.array(sorted(range(len(priorities)), key=lambda s: (-priorities[s], -s)), np.int32)
 
 
-def _events(fleet: Fleet) -> Records:
+def _events(fleet: Fleet, spare: int) -> Records:
     wanted = [(s, e) for s, site in enumerate(fleet.sites.values()) for e in site.demand_response]
     wanted.sort(key=lambda pair: (pair[1].start, pair[0]))
-    events = records(len(wanted), EVENT)
-    for row, (site, event) in zip(events, wanted, strict=True):
+    events = records(len(wanted) + spare, EVENT)
+    events.state[len(wanted) :] = OVER
+    for row, (site, event) in zip(events, wanted, strict=False):
         row.site, row.start, row.stop = site, event.start, event.start + event.duration
         row.kept_by = event.start + event.within
         row.reduce = event.reduce or 0.0

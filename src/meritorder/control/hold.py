@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from meritorder.compiled import compiled, inlined
+from meritorder.control.closing import takes
 from meritorder.control.deeds import note
-from meritorder.control.engage import takes
-from meritorder.control.expect import drop_w, look
+from meritorder.control.expect import look
 from meritorder.control.state import (
     ALL,
     CARBON,
@@ -17,13 +17,13 @@ from meritorder.control.state import (
     PRICE,
     ControlState,
 )
-from meritorder.control.zones import excess_at_end, to_come
+from meritorder.control.zones import tried_room
 from meritorder.dispatch.merit_order import keeps_rate
-from meritorder.dispatch.power import busy_w
 from meritorder.dispatch.state import FleetState
 from meritorder.facility.state import FacilityState
 
 PACE = 0.5  # part of the room that is filled in one step
+HALVINGS = 16
 
 
 @inlined
@@ -85,48 +85,37 @@ def admit(control: ControlState, fleet: FleetState, dt: float) -> None:
         if s.hold == 0 and s.parked == 0:
             s.release = ALL
             continue
-        s.idle_s = s.idle_s + dt if s.parked == 0 else 0.0
         s.release = 0
-        if s.hold & HOLD_PRICE == 0 and s.parked > 0:
-            watts = request_w(control, fleet, service)
-            most = min(seats(control, fleet, service), PACE * requests_for(control, fleet, service, watts))
-            s.release = int(min(most, float(s.parked)))
-            expect(control, fleet, service, s.release * watts)
+        if s.hold & HOLD_PRICE == 0:
+            wanted = float(s.parked)
+            room = room_for(control, fleet, service, min(wanted, seats(control, fleet, service)))
+            s.release = s.parked if room >= wanted else int(PACE * room)
+        s.idle_s = s.idle_s + dt if s.release == s.parked else 0.0
 
 
 @compiled
-def request_w(control: ControlState, fleet: FleetState, service: int) -> float:
-    """Watts of one of a service's requests in flight; of the first one, by the tables."""
-    watts = requests = alone = 0.0
+def room_for(control: ControlState, fleet: FleetState, service: int, most: float) -> float:
+    """Further requests, up to `most`, that all zones have power for, spread over the service's pools by their seats."""
+    total = 0.0
     for pool in range(len(control.pools)):
         if takes(fleet, service, pool):
             look(control, fleet, pool)
-            p = fleet.pools[pool]
-            alone = max(alone, busy_w(fleet, pool, 1, p.mean_new + p.mean_landed + p.mean_output))
-        watts += drop_w(control, service, pool)
-        requests += control.closures[service, pool].requests
-    return watts / requests if requests >= 1.0 and watts > 0.0 else alone
-
-
-@compiled
-def requests_for(control: ControlState, fleet: FleetState, service: int, watts: float) -> float:
-    """Further requests that all zones have room for, if they spread over the service's pools by their seats."""
-    seats = 0.0
+            total += fleet.pools[pool].open * fleet.pools[pool].max_sequences
+    low, high = 0.0, most
+    for attempt in range(HALVINGS):
+        number = most if attempt == 0 else 0.5 * (low + high)
+        for pool in range(len(control.pools)):
+            if takes(fleet, service, pool) and total > 0.0:
+                control.pools[pool].extra = number * fleet.pools[pool].open * fleet.pools[pool].max_sequences / total
+        if tried_room(control) >= 0.0:
+            low = number
+            if attempt == 0:
+                break
+        else:
+            high = number
     for pool in range(len(control.pools)):
-        if takes(fleet, service, pool):
-            seats += fleet.pools[pool].open * fleet.pools[pool].max_sequences
-    most = np.inf
-    for zone in range(len(control.zones)):
-        z = control.zones[zone]
-        if z.allowed_w < np.inf and watts > 0.0 and seats > 0.0:
-            here = 0.0
-            for member in range(z.first, z.first + z.count):
-                m = control.members[member]
-                if takes(fleet, service, m.pool):
-                    here += m.share * fleet.pools[m.pool].open * fleet.pools[m.pool].max_sequences
-            if here > 0.0:
-                most = min(most, max(-excess_at_end(z), 0.0) / (watts * here / seats))
-    return most
+        control.pools[pool].extra = 0.0
+    return low
 
 
 @compiled
@@ -143,15 +132,3 @@ def seats(control: ControlState, fleet: FleetState, service: int) -> float:
                     most = min(most, limit) if limit > 0 else most
             free += max(p.open * most - p.in_flight, 0)
     return free
-
-
-@compiled
-def expect(control: ControlState, fleet: FleetState, service: int, watts: float) -> None:
-    """Count the power of requests let go as coming to the service's pools, by their seats."""
-    total = 0.0
-    for pool in range(len(control.pools)):
-        if takes(fleet, service, pool):
-            total += fleet.pools[pool].open * fleet.pools[pool].max_sequences
-    for pool in range(len(control.pools)):
-        if takes(fleet, service, pool) and total > 0.0:
-            to_come(control, pool, watts * fleet.pools[pool].open * fleet.pools[pool].max_sequences / total)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from meritorder.compiled import compiled, inlined
+from meritorder.control.closing import closed_parts, open_part, takes
 from meritorder.control.deeds import note
-from meritorder.control.engage import ENOUGH_W, closed_parts, takes
 from meritorder.control.expect import cap_w, look
-from meritorder.control.state import CAP, HOLD, HOLD_POWER, MOVE, ControlState
-from meritorder.control.zones import at_once, is_calm, room_of, to_come
+from meritorder.control.state import CAP, HOLD, HOLD_POWER, PARTS, ControlState
+from meritorder.control.zones import at_once, end_w, is_calm, room_of, tried_room
 from meritorder.dispatch.state import FleetState
 
 STEP = 0.5  # part of the room that is given back in one step
@@ -36,16 +36,6 @@ def release(control: ControlState, fleet: FleetState, zone: int, time: float) ->
         if used:
             return
     z.wait_s = control.settings[0].release_s
-
-
-@inlined
-def share_of(control: ControlState, zone: int, pool: int) -> float:
-    """Share of a pool's power that is drawn in a zone."""
-    z = control.zones[zone]
-    for member in range(z.first, z.first + z.count):
-        if control.members[member].pool == pool:
-            return float(control.members[member].share)
-    return 0.0
 
 
 @compiled
@@ -112,31 +102,36 @@ def reopen(control: ControlState, fleet: FleetState, zone: int, time: float, lev
     z = control.zones[zone]
     for index in range(len(control.least_first) - 1, -1, -1):
         service = control.least_first[index]
-        parts = closed_parts(control, fleet, service, zone, lever)
-        if parts == 0:
+        before = closed_parts(control, service, zone, lever)
+        if before == 0:
             continue
-        fit = float(parts)
-        for member in range(z.first, z.first + z.count):
-            pool = control.members[member].pool
-            part_w = control.closures[service, pool].part_w
-            if not is_calm(control, pool):
-                return True, False
-            if part_w > ENOUGH_W:
-                room = room_of(control, pool) / part_w
-                fit = min(fit, max(np.floor(STEP * room), 1.0 if room >= 1.0 else 0.0))
-        if fit < 1.0:
-            return True, False
-        watts = 0.0
-        for member in range(z.first, z.first + z.count):
-            m = control.members[member]
-            closure = control.closures[service, m.pool]
-            back = min(int(fit), closure.moved if lever == MOVE else closure.shed)
-            if lever == MOVE:
-                closure.moved -= back
-            else:
-                closure.shed -= back
-            to_come(control, m.pool, int(fit) * closure.part_w)
-            watts += m.share * int(fit) * closure.part_w
-        note(control, z.site, z.row, z.binding, time, lever, service, parts - int(fit), -watts)
-        return True, True
+        room, power = np.inf, end_w(control, zone)
+        let_go = False
+        while closed_parts(control, service, zone, lever) > 0:
+            most = room_for_part(control, service, zone)
+            if most < 0.0 or (let_go and most < (1.0 - STEP) * room):
+                break
+            room = min(room, most)
+            open_part(control, fleet, service, zone, lever)
+            let_go = True
+        if let_go:
+            watts = power - end_w(control, zone)
+            level = closed_parts(control, service, zone, lever)
+            note(control, z.site, z.row, z.binding, time, lever, service, level, watts)
+        return True, let_go
     return False, False
+
+
+@compiled
+def room_for_part(control: ControlState, service: int, zone: int) -> float:
+    """Watts left in all zones that one more part of a service's requests touches; < 0: it does not fit yet."""
+    z = control.zones[zone]
+    calm = True
+    for member in range(z.first, z.first + z.count):
+        pool = control.members[member].pool
+        control.pools[pool].extra = control.closures[service, pool].demand / PARTS
+        calm = calm and is_calm(control, pool)
+    room = tried_room(control) if calm else -1.0
+    for member in range(z.first, z.first + z.count):
+        control.pools[control.members[member].pool].extra = 0.0
+    return room

@@ -33,9 +33,6 @@ ZONE = np.dtype(
         ("limit_w", "f8"),  # the same less the margin: what the levers aim at
         ("last_w", "f8"),  # IT watts of the last step
         ("smooth_w", "f8"),  # the same, smoothed, deeds not yet seen in it taken off
-        ("pending_w", "f8"),  # what deeds will still take off as requests end
-        ("pending_s", "f8"),  # time constant of that
-        ("coming_w", "f8"),  # what requests let in will still put on
         ("acted", "f8"),  # when a lever was used last
         ("kept_by", "f8"),  # moment by which the limit has to be kept
         ("calm_s", "f8"),  # so long has power sufficed
@@ -53,14 +50,22 @@ POOL_CONTROL = np.dtype(
         ("level", "i4"),  # the wanted one; 0: full power
         ("option", "i4"),  # its levels are options[option : option + levels]
         ("last_j", "f8"),  # energy told of it up to the last step
-        ("busy_w", "f8"),  # above idle, of the last step, smoothed, deeds not yet seen in it taken off
+        ("busy_w", "f8"),  # above idle, of the last step, smoothed, caps not yet seen in it taken off
+        ("requests", "f8"),  # in flight
+        ("model_w", "f8"),  # `busy_w` as the curve says it for these requests, smoothed alike
+        ("coming", "f8"),  # requests that deeds will bring (or take away) yet, all services'
+        ("extra", "f8"),  # further ones, while it is tried whether they fit
         # of control/expect.py, as of step `seen`
         ("seen", "i8"),
         ("weight", "f8"),  # of the most important service with requests there
         ("residence_s", "f8"),  # how long a request stays
-        ("looked_w", "f8"),  # above idle, sum over the replicas looked at
+        ("curve_n", "f8"),  # requests in flight at CURVE_ONE of its curve
+        ("scale", "f8"),  # `busy_w` over `model_w`, learned slowly
     ]
 )
+
+# Watts above idle of a pool by its requests in flight: at k / CURVE_ONE of `curve_n`.
+CURVE_ONE, CURVE_POINTS = 16, 25
 
 # What a pool would draw and do to its requests at one of its power limits, as it is loaded now.
 OPTION = np.dtype(
@@ -76,9 +81,9 @@ CLOSURE = np.dtype(
     [
         ("moved", "i4"),
         ("shed", "i4"),
-        ("part_w", "f8"),  # watts that one part takes off
         ("requests", "f8"),  # in flight, as of the pool's `seen`
-        ("drop_w", "f8"),  # watts that they draw, of the replicas looked at
+        ("demand", "f8"),  # what would be in flight if none were kept away
+        ("coming", "f8"),  # what deeds will bring (or, < 0, take away) yet
     ]
 )
 
@@ -91,7 +96,7 @@ SERVICE_CONTROL = np.dtype(
         ("hold", "i4"),  # arrivals are kept waiting: HOLD_... bits
         ("release", "i8"),  # so many of them may go in this step
         ("parked", "i8"),  # so many are waiting; whoever carries the orders out tells it
-        ("idle_s", "f8"),  # so long has nobody waited
+        ("idle_s", "f8"),  # so long have all that waited been let go at the next step
     ]
 )
 
@@ -151,6 +156,7 @@ class ControlState(NamedTuple):
     members: Records  # MEMBER, by zone
     pools: Records  # POOL_CONTROL
     options: Records  # OPTION, by pool
+    curves: Records  # f8 [pools, CURVE_POINTS]
     services: Records  # SERVICE_CONTROL, in the fleet file's order
     order: Records  # i4: levers, the first first
     least_first: Records  # i4 [services]: the least important first

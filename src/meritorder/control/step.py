@@ -6,6 +6,7 @@ import numpy as np
 
 from meritorder.compiled import compiled, inlined
 from meritorder.control.engage import engage
+from meritorder.control.expect import look
 from meritorder.control.hold import admit, shift, shut
 from meritorder.control.prices import price_energy
 from meritorder.control.release import release
@@ -14,6 +15,8 @@ from meritorder.control.wishes import heed
 from meritorder.control.zones import measure
 from meritorder.dispatch.state import FleetState
 from meritorder.facility.state import FacilityState
+
+NEAR = 0.8  # of a limit, from where on pools are looked at
 
 
 @compiled
@@ -24,11 +27,13 @@ def control_step(control: ControlState, facility: FacilityState, fleet: FleetSta
     """
     price_energy(control, facility)
     heed(control, facility, time, dt)
-    measure(control, facility, time, dt)
+    measure(control, facility, fleet, dt)
     shift(control, facility, fleet, time)
     # rows first: what is done for them helps their site
     for zone in range(len(control.zones) - 1, -1, -1):
-        if control.zones[zone].allowed_w < np.inf:
+        if is_near(control, zone):
+            for member in range(control.zones[zone].first, control.zones[zone].first + control.zones[zone].count):
+                look(control, fleet, control.members[member].pool)
             engage(control, fleet, zone, time, dt)
     for zone in range(len(control.zones) - 1, -1, -1):
         release(control, fleet, zone, time)
@@ -36,6 +41,14 @@ def control_step(control: ControlState, facility: FacilityState, fleet: FleetSta
     shut(control, facility, fleet)
     count(control)
     control.settings[0].tick += 1
+
+
+@inlined
+def is_near(control: ControlState, zone: int) -> bool:
+    """Whether a zone is near its limit, or a lever is in use at its site."""
+    z = control.zones[zone]
+    near = max(z.smooth_w, z.last_w) > NEAR * z.limit_w
+    return bool(z.allowed_w < np.inf and (near or control.sites[z.site].pressed > 0))
 
 
 @inlined

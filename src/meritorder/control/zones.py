@@ -5,24 +5,31 @@ from __future__ import annotations
 import numpy as np
 
 from meritorder.compiled import compiled, inlined
-from meritorder.control.state import ControlState
+from meritorder.control.curve import follow, shift_w
+from meritorder.control.state import CURVE_POINTS, ControlState
+from meritorder.dispatch.state import FleetState
 from meritorder.facility.state import ROW_LIMIT, FacilityState
-from meritorder.records import Records
 
 SMOOTH_S = 5.0  # measured power is smoothed over so long
-SETTLE_S = 10.0  # requests let in draw their power after about so long
 
 
 @compiled
-def measure(control: ControlState, facility: FacilityState, time: float, dt: float) -> None:
+def measure(control: ControlState, facility: FacilityState, fleet: FleetState, dt: float) -> None:
     """Take in what pools, sites and rows drew in the last step, and what they may draw."""
-    first = control.settings[0].tick == 0
-    weight = 1.0 if first else 1.0 - np.exp(-dt / SMOOTH_S)
+    weight = 1.0 if control.settings[0].tick == 0 else 1.0 - np.exp(-dt / SMOOTH_S)
     for pool in range(len(control.pools)):
         c, used = control.pools[pool], facility.pools[pool]
         watts = max((used.it_total_j - c.last_j) / dt - used.idle_w, 0.0)
         c.busy_w += weight * (watts - c.busy_w)
         c.last_j = used.it_total_j
+        c.requests = fleet.pools[pool].in_flight
+        follow(control, pool, weight)
+        c.coming = 0.0
+        for service in range(len(control.services)):
+            closure = control.closures[service, pool]
+            if closure.coming != 0.0:
+                closure.coming *= np.exp(-dt / max(c.residence_s, dt))
+                c.coming += closure.coming
     for zone in range(len(control.zones)):
         z = control.zones[zone]
         if z.row < 0:
@@ -34,58 +41,58 @@ def measure(control: ControlState, facility: FacilityState, time: float, dt: flo
             z.last_w, z.allowed_w, z.binding = facility.rows[z.row].it_w, facility.rows[z.row].limit_w, ROW_LIMIT
         z.limit_w = z.allowed_w * (1.0 - control.settings[0].margin)
         z.smooth_w += weight * (z.last_w - z.smooth_w)
-        z.pending_w *= np.exp(-dt / max(z.pending_s, dt))
-        z.coming_w *= np.exp(-dt / SETTLE_S)
-        calm = excess_at_end(z) <= 0.0 and z.last_w <= z.allowed_w
+        calm = excess_at_end(control, zone) <= 0.0 and z.last_w <= z.allowed_w
         z.calm_s = z.calm_s + dt if calm else 0.0
 
 
-@inlined
-def excess_at_end(z: Records) -> float:
-    """Watts above the limit once all that was done has come to pass."""
-    return float(z.smooth_w + z.coming_w - z.limit_w - z.pending_w)
+@compiled
+def end_w(control: ControlState, zone: int) -> float:
+    """Watts that a zone will draw once all that was done has come to pass."""
+    z = control.zones[zone]
+    watts = float(z.smooth_w)
+    for member in range(z.first, z.first + z.count):
+        m = control.members[member]
+        c = control.pools[m.pool]
+        watts += m.share * shift_w(control, m.pool, c.requests + c.coming + c.extra)
+    return watts
 
 
 @inlined
-def excess_by_then(z: Records, time: float, dt: float) -> float:
+def excess_at_end(control: ControlState, zone: int) -> float:
+    """The same above its limit."""
+    return float(end_w(control, zone) - control.zones[zone].limit_w)
+
+
+@compiled
+def excess_by_then(control: ControlState, zone: int, time: float, dt: float) -> float:
     """Watts above the limit at the moment when it has to be kept, two steps to spare; a burst counts at once."""
+    z = control.zones[zone]
     left = max(z.kept_by - time - 2.0 * dt, 0.0)
-    drawn = z.smooth_w
+    watts = float(z.smooth_w)
     if z.last_w > z.allowed_w and time - z.acted > 1.5 * dt and left == 0.0:
-        drawn = max(drawn, z.last_w)
-    return float(drawn + z.coming_w - z.limit_w - z.pending_w * (1.0 - np.exp(-left / max(z.pending_s, dt))))
+        watts = max(watts, float(z.last_w))
+    watts = float(watts - z.limit_w)
+    for member in range(z.first, z.first + z.count):
+        m = control.members[member]
+        c = control.pools[m.pool]
+        come = 1.0 - np.exp(-left / max(c.residence_s, dt))
+        watts += m.share * shift_w(control, m.pool, c.requests + come * c.coming)
+    return watts
 
 
-@inlined
+@compiled
 def at_once(control: ControlState, pool: int, watts: float) -> None:
-    """A pool draws so many watts less from now on."""
-    control.pools[pool].busy_w -= watts
+    """A pool draws so many watts less from now on, whatever its requests."""
+    c = control.pools[pool]
+    rest = max(1.0 - watts / c.busy_w, 0.0)
+    c.busy_w *= rest
+    c.model_w *= rest
+    for k in range(CURVE_POINTS):
+        control.curves[pool, k] *= rest
     for member in range(len(control.members)):
         m = control.members[member]
         if m.pool == pool:
             control.zones[m.zone].smooth_w -= m.share * watts
-
-
-@inlined
-def in_time(control: ControlState, pool: int, watts: float, seconds: float) -> None:
-    """A pool will draw so many watts less as its requests end, with this time constant."""
-    for member in range(len(control.members)):
-        m = control.members[member]
-        if m.pool == pool:
-            z = control.zones[m.zone]
-            more = m.share * watts
-            if more > 0.0:
-                z.pending_s = (z.pending_w * z.pending_s + more * seconds) / (z.pending_w + more)
-                z.pending_w += more
-
-
-@inlined
-def to_come(control: ControlState, pool: int, watts: float) -> None:
-    """A pool will soon draw so many watts more."""
-    for member in range(len(control.members)):
-        m = control.members[member]
-        if m.pool == pool:
-            control.zones[m.zone].coming_w += m.share * watts
 
 
 @compiled
@@ -94,18 +101,33 @@ def room_of(control: ControlState, pool: int) -> float:
     room = np.inf
     for member in range(len(control.members)):
         m = control.members[member]
-        z = control.zones[m.zone]
-        if m.pool == pool and z.allowed_w < np.inf:
-            room = min(room, -excess_at_end(z) / m.share)
+        if m.pool == pool and control.zones[m.zone].allowed_w < np.inf:
+            room = min(room, -excess_at_end(control, m.zone) / m.share)
+    return room
+
+
+@compiled
+def tried_room(control: ControlState) -> float:
+    """Least room, in watts, of the zones that would get `extra` requests of any pool; infinity: no limit."""
+    room = np.inf
+    for zone in range(len(control.zones)):
+        z = control.zones[zone]
+        if z.allowed_w == np.inf:
+            continue
+        more = False
+        for member in range(z.first, z.first + z.count):
+            more = more or control.pools[control.members[member].pool].extra > 0.0
+        if more:
+            room = min(room, -excess_at_end(control, zone))
     return room
 
 
 @compiled
 def is_calm(control: ControlState, pool: int) -> bool:
     """Whether power has sufficed for long enough in all zones of a pool."""
+    calm = True
     for member in range(len(control.members)):
         m = control.members[member]
         z = control.zones[m.zone]
-        if m.pool == pool and z.calm_s < z.wait_s:
-            return False
-    return True
+        calm = calm and (m.pool != pool or z.calm_s >= z.wait_s)
+    return calm

@@ -35,6 +35,7 @@ from meritorder.records import Records, records
 
 BINS = 512  # of the series
 FIRST_BIN_S = 1.0
+LEAST_HEAT_W = 1e3  # that a plant is built for, where no machines stand
 ROOM_HEAT = 0.05  # of IT power: losses of UPS and distribution, which the air plant is built for
 
 
@@ -170,7 +171,7 @@ def _plants(fleet: Fleet, placed: Placement, rows: Records) -> Records:
             heat += ROOM_HEAT * float(rows.max_w[here].sum())
         spec = getattr(facility.cooling, COOLING_KEYS[coolant])
         shelf = facility.power.shelf
-        heat *= 1.0 + (full_loss(shelf) if shelf else 0.0)
+        heat = max(heat * (1.0 + (full_loss(shelf) if shelf else 0.0)), LEAST_HEAT_W)
         fill_plant(plants[index], spec, COOLANTS[coolant], heat, design_weather(list(fleet.sites.values())[site]))
     fill_loops(rows, plants)
     return plants

@@ -47,7 +47,7 @@ def envelope(facility: FacilityState, site: int) -> None:
         load, _ = fullness(facility, site, most)
         if load > 1.0 + TOLERANCE:
             most, bound = fill(facility, site, most, load)
-        step = 0.01 * max(s.it_w, 0.01 * s.nameplate_w)
+        step = 0.01 * max(s.it_w, 0.01 * s.nameplate_w, 1.0)
         s.marginal_pue = (demands(facility, site, s.it_w + step)[2] - demands(facility, site, s.it_w)[2]) / step
     s.allowed_it_w = inf if bound == NO_LIMIT else most
     s.binding = bound
@@ -56,10 +56,8 @@ def envelope(facility: FacilityState, site: int) -> None:
 @inlined
 def on_the_way(now_w: float, most_w: float, it_w: float, it_now_w: float, nameplate_w: float) -> float:
     """What is `now_w` at the present IT power and `most_w` at the nameplate, at `it_w`."""
-    if it_w <= it_now_w:
+    if it_w <= it_now_w or nameplate_w <= it_now_w:
         return now_w * it_w / it_now_w if it_now_w > 0.0 else 0.0
-    if nameplate_w <= it_now_w:
-        return now_w * it_w / it_now_w
     return now_w + (most_w - now_w) * (it_w - it_now_w) / (nameplate_w - it_now_w)
 
 

@@ -7,6 +7,7 @@ from math import ceil
 from meritorder.fleet.power_train import LossCurve, PowerTrain
 
 PUMPS = 0.03  # of IT power: what pumps on the UPS may draw where a path is sized
+LEAST_W = 1e3  # IT power that a path is built for, where no machines stand
 LARGEST_MODULE_W, USUAL_MODULES = 1.5e6, 4  # of UPS, where the file gives no rating
 TRANSFORMER_MARGIN = 1.1  # of what UPS and cooling draw on the hottest day at full load
 
@@ -23,13 +24,14 @@ def capacity_w(power: PowerTrain, nameplate_w: float) -> float:
     """Critical power that the UPS carry without their spares: as the file says, or what the machines need."""
     if power.capacity is not None:
         return power.capacity
+    nameplate_w = max(nameplate_w, LEAST_W)
     losses = full_loss(power.distribution) + (full_loss(power.shelf) if power.shelf else 0.0)
     return nameplate_w / power.oversubscription * (1.0 + losses + PUMPS)
 
 
 def module_w(power: PowerTrain, nameplate_w: float) -> float:
     """Rating of one UPS module."""
-    return power.module or min(LARGEST_MODULE_W, capacity_w(power, nameplate_w) / USUAL_MODULES) or LARGEST_MODULE_W
+    return power.module or min(LARGEST_MODULE_W, capacity_w(power, nameplate_w) / USUAL_MODULES)
 
 
 def modules_needed(power: PowerTrain, nameplate_w: float) -> int:

@@ -95,7 +95,7 @@ def from_grid(facility: FacilityState, site: int, dt: float) -> None:
         s.storage_w = min(train.storage_w, train.storage_now_j / dt, -free)
         train.storage_now_j -= s.storage_w * dt
         s.grid_w -= s.storage_w
-    elif isfinite(free) and not isfinite(s.asked_w):
+    elif train.storage_w > 0.0 and isfinite(free) and not isfinite(s.asked_w):
         room = (train.storage_j - train.storage_now_j) / train.storage_efficiency / dt
         taken = max(0.0, min(train.storage_w, room, free))
         charged = taken * train.storage_efficiency

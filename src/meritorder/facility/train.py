@@ -95,7 +95,8 @@ def fill_train(facility: FacilityState, site: int, power: PowerTrain, mechanical
     train.common = int(power.redundancy not in BLOCKS)
     train.feeds, train.feeds_up, train.grid_up = power.feeds, (1 << power.feeds) - 1, 1
     train.part_of_nameplate = 1.0 / power.oversubscription
-    train.critical_per_it = capacity_w(power, 1.0) * power.oversubscription if power.capacity is None else 1.0 + PUMPS
+    shelf = full_loss(power.shelf) if power.shelf else 0.0
+    train.critical_per_it = 1.0 + full_loss(power.distribution) + shelf + PUMPS
     facility_w = train.capacity_w * (1.0 + full_loss(power.ups)) + mechanical_w
     train.facility_per_it = facility_w / max(1.0, s.nameplate_w * train.part_of_nameplate)
     train.feed_w = facility_w * TRANSFORMER_MARGIN * installed_share(power) / power.feeds

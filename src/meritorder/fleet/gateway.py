@@ -22,6 +22,26 @@ Kind: TypeAlias = Literal["openai", "vllm", "sglang", "tensorrt-llm", "llama-cpp
 Tier: TypeAlias = Literal["priority", "default", "flex"]
 
 
+class PowerControl(Part):
+    """How the power of a pool's machines is read and limited; without it the gateway limits nothing there."""
+
+    driver: Literal["command", "http"] = Field(default="command", description="What `read` and `limit` are.")
+    read: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1000,
+        description="Command that prints watts, one number a line, which are added up; or a URL that answers "
+        '`{"watts": ...}`. All of the pool\'s machines; absent: predicted.',
+    )
+    limit: str = Field(
+        min_length=1,
+        max_length=1000,
+        description="Command that limits each board, `nvidia-smi -pl {watts}`; or a URL that takes "
+        '`PUT {"watts": ..., "part": ...}`.',
+    )
+    timeout: Seconds = Field(default=5.0, gt=0, le=60, description="Longest that one of them may take.")
+
+
 class Endpoint(Part):
     """Where the replicas of a pool listen, and how to talk to them."""
 
@@ -34,6 +54,9 @@ class Endpoint(Part):
     )
     key: Secret | None = Field(default=None, description="API key to use there: `env:NAME` or `file:PATH`.")
     ca: str | None = Field(default=None, description="PEM file of the authority that signed its certificates.")
+    power: PowerControl | None = Field(
+        default=None, description="Lets the controller read and limit its machines' power; absent: it may not."
+    )
 
 
 class Deadlines(Part):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meritorder.report.site_words import fate_lines, lever_lines, limit_lines
+from meritorder.report.site_words import downtime_lines, fate_lines, lever_lines, limit_lines
 from meritorder.report.tables import table
 from meritorder.report.text import count, energy, number, safe, seconds, share, watts
 from meritorder.simulate.store import Run
@@ -67,5 +67,5 @@ def footprint_table(run: Run) -> str:
 
 def lines_list(run: Run) -> str:
     """What limited sites, what was done, what became of requests, as a list; nothing where nothing happened."""
-    lines = [*limit_lines(run), *lever_lines(run), *fate_lines(run)]
+    lines = [*limit_lines(run), *lever_lines(run), *downtime_lines(run), *fate_lines(run)]
     return f"<ul>{''.join(f'<li>{safe(line)}</li>' for line in lines)}</ul>" if lines else ""

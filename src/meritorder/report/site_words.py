@@ -5,7 +5,12 @@ from __future__ import annotations
 from meritorder.report.text import count, seconds, share
 from meritorder.simulate.store import Run
 
-_DONE = {"move": "sent new requests elsewhere", "cap": "capped", "hold": "held", "shed": "refused some of"}
+_DONE = {
+    "move": "sent new requests of {} elsewhere",
+    "cap": "capped {}",
+    "hold": "kept {} waiting",
+    "shed": "refused some of {}",
+}
 
 
 def limit_lines(run: Run) -> list[str]:
@@ -24,9 +29,19 @@ def lever_lines(run: Run) -> list[str]:
     lines = []
     for name, site in run.summary["sites"].items():
         for lever, used in site["levers"].items():
-            on = ", ".join(f"{target} {seconds(held)}" for target, held in used["on"].items())
+            on = ", ".join(f"{target} for {seconds(held)}" for target, held in used["on"].items())
             why = ", ".join(f"{cause} {times}x" for cause, times in used["why"].items())
-            lines.append(f"{name} {_DONE[lever]} {on} ({why})")
+            lines.append(f"{name} {_DONE[lever].format(on)}: {why}")
+    return lines
+
+
+def downtime_lines(run: Run) -> list[str]:
+    """Pools whose replicas were down: how often, for how long, and by which fault."""
+    lines = []
+    for name, row in run.summary["by_pool"].items():
+        if row["down_s"]:
+            causes = ", ".join(f"{cause} {seconds(down)}" for cause, down in row["down_by_cause"].items())
+            lines.append(f"{name}: replicas up {share(row['availability'])} of the time, down {causes}")
     return lines
 
 
@@ -42,7 +57,8 @@ def fate_lines(run: Run) -> list[str]:
         if refused:
             parts.append(f"{count(sum(refused.values()))} refused ({_causes(refused)})")
         if row["sent_anew"]:
-            parts.append(f"{count(row['retried'])} sent anew after a failure, {count(row['saved'])} of them completed")
+            done = f"{count(row['delayed'])} of them completed"
+            parts.append(f"{count(row['sent_anew'])} sent anew after a failure, {done}")
         if row["held"]["requests"]:
             held = row["held"]["held_s"]
             times = f"{seconds(held['p50'])} at the median, {seconds(held['max'])} at most"

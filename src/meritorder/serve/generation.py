@@ -14,6 +14,7 @@ from meritorder.perf.replica import Replica
 from meritorder.problems import InputError, Problem
 from meritorder.serve.books.books import Books
 from meritorder.serve.control import Line, Setup, send_setup
+from meritorder.serve.power.loop import PowerLoop, controls_power
 from meritorder.serve.seen.exposition import Exposition
 from meritorder.serve.seen.rows import MeterRows
 from meritorder.serve.shared_folder import SharedFolder
@@ -94,6 +95,8 @@ class Generation:
         self._started = self._leaving = False
         self.processes = [Process() for _ in listeners]
         self._keepers: list[asyncio.Task[None]] = []
+        self.power: PowerLoop | None = None
+        self._power_task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Start all workers and wait until they serve. Raises InputError with what hinders them."""
@@ -108,6 +111,16 @@ class Generation:
         finally:
             ready.cancel()
         self._started = True
+        if controls_power(self.fleet):
+            await self.keep_power()
+
+    async def keep_power(self) -> PowerLoop:
+        """The loop that keeps sites within their power; begins it where it does not run yet."""
+        if self.power is None:
+            self.power = await asyncio.to_thread(PowerLoop, self.fleet, self.replicas, self.books, self.meters.waiting)
+            self.exposition.also(self.power.metrics)
+            self._power_task = asyncio.create_task(self.power.run())
+        return self.power
 
     async def _all_ready(self) -> None:
         for process in self.processes:
@@ -132,6 +145,9 @@ class Generation:
     async def kill(self) -> None:
         """End whatever still runs, and clear away the books."""
         self._leaving = True
+        if self._power_task is not None:
+            self._power_task.cancel()
+            await asyncio.wait([self._power_task])
         for process in self.processes:
             process.kill()
         if self._keepers:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
+from meritorder.fleet.control import DemandResponse
 from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
 from meritorder.problems import InputError, Problem, did_you_mean
@@ -25,6 +26,7 @@ from meritorder.serve.control import Setup
 from meritorder.serve.doors.store import Store
 from meritorder.serve.generation import Generation
 from meritorder.serve.listen import listeners, reopened, shown, tls_context
+from meritorder.serve.power.told import told
 from meritorder.serve.state import state
 
 # What is read anew: the fleet and one replica per pool. Raises InputError with all that is wrong in the file.
@@ -139,6 +141,17 @@ class Supervisor:
         _known("pool", pool, self.fleet.pools)
         self._pool_limits[pool] = requests
         self._current.books.limit_pool(pool, requests)
+
+    def power(self) -> dict[str, Any]:
+        """What the power controller sees and does; empty where it does not run."""
+        return told(self._current.power) if self._current.power is not None else {}
+
+    async def ask_site(self, site: str, wish: DemandResponse) -> None:
+        """Take on a load target from now on. Raises InputError for an unknown site, or where too many are under way."""
+        _known("site", site, self.fleet.sites)
+        loop = await self._current.keep_power()
+        if not loop.sites.ask(list(self.fleet.sites).index(site), wish):
+            raise InputError(Problem("has too many load targets under way", key=site, fix="wait until one has ended"))
 
     def metrics(self) -> bytes:
         """Prometheus text over all workers."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from meritorder.fleet.control import DemandResponse
 from meritorder.problems import InputError, Problem
 from meritorder.serve.admin.state import Decision, State
 
@@ -110,6 +111,12 @@ class FakeControl:
 
     def limit_site(self, site: str, watts: float | None) -> None:
         self._limit("sites", site, "limit_watts", watts)
+
+    def power(self) -> dict[str, Any]:
+        return {"sites": []}
+
+    async def ask_site(self, site: str, wish: DemandResponse) -> None:
+        self.told.append(("ask_site", site, wish))
 
     def limit_pool(self, pool: str, requests: int | None) -> None:
         self._limit("pools", pool, "limit", requests)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from starlette.testclient import TestClient
 from tests.serve.admin.admin_control import FakeControl
@@ -63,6 +65,38 @@ def test_wrong_limits_are_told_and_change_nothing(
     admin: TestClient, control: FakeControl, path: str, body: bytes
 ) -> None:
     answer = admin.put(path, content=body)
+    assert answer.status_code == 400
+    assert answer.json()["problems"]
+    assert control.told == []
+
+
+def test_load_targets_are_taken_in_the_units_of_people(admin: TestClient, control: FakeControl) -> None:
+    told = {"reduce": 0.25, "duration": "3 h", "within": "30 s"}
+    assert admin.post("/targets/site/desk", json=told).status_code == 202
+    kind, site, wish = control.told[-1]
+    assert (kind, site) == ("ask_site", "desk")
+    assert (wish.reduce, wish.duration, wish.within) == (0.25, 10_800.0, 30.0)
+    assert admin.post("/targets/site/desk", json={"limit": "28 kW", "duration": 60}).status_code == 202
+    assert control.told[-1][2].limit == 28_000.0
+    assert admin.get("/power").json() == {"sites": []}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"duration": "1 h"},
+        {"duration": "1 h", "reduce": 0.2, "limit": "1 kW"},
+        {"duration": "1 h", "reduce": 1.2},
+        {"duration": "1 kg", "reduce": 0.2},
+        {"duration": [], "reduce": 0.2},
+        {"reduce": 0.2},
+        {"duration": "1 h", "reduce": 0.2, "strategy": "any"},
+    ],
+)
+def test_wrong_load_targets_are_told_and_change_nothing(
+    admin: TestClient, control: FakeControl, told: dict[str, Any]
+) -> None:
+    answer = admin.post("/targets/site/desk", json=told)
     assert answer.status_code == 400
     assert answer.json()["problems"]
     assert control.told == []

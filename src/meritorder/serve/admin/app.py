@@ -18,6 +18,7 @@ from meritorder.problems import InputError, Problem, said
 from meritorder.serve.admin.control import Control
 from meritorder.serve.admin.guard import Guard
 from meritorder.serve.admin.keyring import Keyring
+from meritorder.serve.power.target import target_of
 from meritorder.units import parse
 
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
@@ -59,6 +60,13 @@ def make_app(control: Control, pages: Mapping[str, tuple[str, bytes]], *, loopba
         control.limit_site(request.path_params["name"], watts)
         return _json({"watts": watts})
 
+    async def power(request: Request) -> Response:
+        return _json(control.power())
+
+    async def ask_site(request: Request) -> Response:
+        await control.ask_site(request.path_params["name"], target_of(await _object(request)))
+        return _json({"accepted": True}, 202)
+
     async def limit_pool(request: Request) -> Response:
         wanted = await _field(request, "requests")
         most = None if wanted is None else _whole(wanted, "requests", _MOST_LIMIT)
@@ -93,6 +101,8 @@ def make_app(control: Control, pages: Mapping[str, tuple[str, bytes]], *, loopba
         Route("/reload", reload, methods=["POST"]),
         Route("/drain", drain, methods=["POST"]),
         Route("/limits/site/{name:path}", limit_site, methods=["PUT"]),
+        Route("/power", power),
+        Route("/targets/site/{name:path}", ask_site, methods=["POST"]),
         Route("/limits/pool/{name:path}", limit_pool, methods=["PUT"]),
         Route("/keys", keys, methods=["GET", "POST"]),
         Route("/keys/{key_id}/rotate", rotate_key, methods=["POST"]),

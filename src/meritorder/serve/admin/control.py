@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
+from meritorder.fleet.control import DemandResponse
 from meritorder.problems import Problem
 from meritorder.serve.admin.keyring import Keyring
 from meritorder.serve.admin.state import Decision, State
@@ -31,6 +32,12 @@ class Control(Protocol):
 
     def limit_site(self, site: str, watts: float | None) -> None:
         """Most predicted IT power of a site; None: no limit. Raises InputError for an unknown site."""
+
+    def power(self) -> dict[str, Any]:
+        """What the power controller sees and does; empty where it does not run."""
+
+    async def ask_site(self, site: str, wish: DemandResponse) -> None:
+        """Take on a load target from now on. Raises InputError for an unknown site, or where too many are under way."""
 
     def limit_pool(self, pool: str, requests: int | None) -> None:
         """Most requests in flight in a pool; None: no limit. Raises InputError for an unknown pool."""

@@ -109,6 +109,9 @@ def place(
     if not has_row(live, worker):
         return -1, FULL, 0, 0.0, 0.0, -1, 0.0
     # Lengths are estimates: what seems too long goes to the longest context there is, and the backend decides.
+    held = state.services[service].hold  # 1: all wait; above: so many more, less one, may go
+    if held == 1:
+        return -1, FULL, 0, 0.0, 0.0, -1, 0.0
     longest = longest_context(live, service)
     output = max(min(output, longest - 1), 0)
     prompt = max(min(prompt, longest - output), 1)
@@ -130,6 +133,8 @@ def place(
     ttft = ttft_s(state, replica, prompt, cached, tpot) + delay_s(state, r.pool, region, prompt)
     new = prompt - cached
     row = take_row(live, worker, replica, service, new, room)
+    if held > 1:
+        state.services[service].hold = held - 1
     update.sent(state, replica, service, new, room)
     arrange(live, replica)
     if state.pools[r.pool].prefix_caching != 0:
@@ -229,8 +234,8 @@ def has_room(block: Block, service: int) -> bool:
     state = live.fleet
     s = state.services[service]
     for c in range(s.first, s.first + s.count):
-        pool = state.choices[c].pool
-        if has_place(live, pool) and spare_w(live, pool) > 0.0:
+        choice = state.choices[c]
+        if s.hold != 1 and choice.shut == 0 and has_place(live, choice.pool) and spare_w(live, choice.pool) > 0.0:
             return True
     return False
 

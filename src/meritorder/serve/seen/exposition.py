@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -87,6 +87,7 @@ class Exposition(Collector):
         self._fleet, self._rows, self._books, self._clock = fleet, rows, books, clock
         self._layout = Layout(fleet)
         self.overview = Overview(fleet)
+        self._also: Callable[[], Iterable[Metric]] = tuple
         self._registry = CollectorRegistry()
         self._registry.register(self)
         models = [service.model for service in fleet.services.values()]
@@ -98,6 +99,10 @@ class Exposition(Collector):
     def text(self) -> bytes:
         """All metrics in Prometheus' text format."""
         return generate_latest(self._registry)
+
+    def also(self, collect: Callable[[], Iterable[Metric]]) -> None:
+        """Let the metrics of `collect` be among them from now on."""
+        self._also = collect
 
     def sample(self) -> None:
         """Remember how things stand, for burn rates and quantiles; every few seconds, scraped or not."""
@@ -117,6 +122,7 @@ class Exposition(Collector):
         yield from self._levels(total, now)
         yield from self._workers(total)
         yield from gauges(self._books.snapshot())
+        yield from self._also()
 
     def _requests(self, total: Counts) -> Iterator[Metric]:
         lines = self.overview.lines(total)

@@ -43,6 +43,10 @@ class MeterRows:
         if (before._layout.services, before._layout.pools) == (self._layout.services, self._layout.pools):
             self._before = before
 
+    def waiting(self) -> list[int]:
+        """Requests that wait in the gateway, by service."""
+        return [int(number) for number in self.total()[self._layout.waiting : self._layout.counters]]
+
     def total(self) -> npt.NDArray[np.float64]:
         """The sum over all workers (size)."""
         total = self._rows.sum(axis=0) + self._ended
