@@ -54,7 +54,7 @@ class Site:
         self.up = up
         self.facility.rows.idle_w[:] = 0.0
         self.facility.pools.idle_w[:] = 0.0
-        for replica in (index for index, yes in enumerate(up) if yes):
+        for replica in map(int, np.flatnonzero(up)):
             pool = self._pool(replica)
             idle_w = self.run.replicas[pool].table.idle_w
             self.facility.pools[pool].idle_w += idle_w
