@@ -55,6 +55,7 @@ FANS = {"dry-cooler": 0.025, "adiabatic": 0.025, "tower": 0.014, "closed-tower":
 TOWER_PUMP = 0.012  # to the towers and back
 COP = {"none": 1.0, "air-cooled": 2.8167, "water-cooled": 5.53}  # of the machines whose curves are in chiller.py
 WARMEST_RATING_C = 25.6  # wet bulb at which towers are rated (CTI 78 F), where nothing asks for a cooler one
+MARGIN_K = 1.0  # below the limit at which compressors start
 WORK = 0.2  # compressors' heat that towers carry besides on the hottest days
 
 
@@ -68,6 +69,7 @@ def fill_plant(plant: Records, spec: Plant, coolant: Coolant, design_w: float, w
     supply = kind.supply_c if spec.supply is None else spec.supply
     plant.limit_c = max(kind.limit_c, supply)
     plant.set_c = supply - kind.exchange_k
+    plant.warm_c = max(float(plant.set_c), float(plant.limit_c) - kind.exchange_k - MARGIN_K)
     plant.units = spec.units
     plant.chillers_up = plant.pumps_up = plant.towers_up = spec.units + spec.spare_units
     plant.power = plant.ups_power = 1.0
