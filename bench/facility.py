@@ -13,10 +13,10 @@ BAR = 10_000  # x real time at 250 loops
 def measure(repeats: int) -> Section:
     section = Section(
         "Facility step",
-        "CPU seconds of one core, after a day to warm up: a day of 1 s steps of one building with so many rows, a third "
-        "each on air, 21 C and 45 C loops, under a load that changes at every step and weather that changes by the hour. "
-        "Every step has power train, three lumped masses a loop, three plants, limits, prices, totals and series. Calls "
-        "come from Python, one a step. `bytes` is the growth of peak memory over the repeats.",
+        "CPU seconds of one core, after a day to warm up: a day of 1 s steps of one building with so many rows, a "
+        "third each on air, 21 C and 45 C loops, under a load that changes at every step and weather that changes by "
+        "the hour. Every step has power train, three lumped masses a loop, three plants, limits, prices, totals and "
+        "series. Calls come from Python, one a step. `bytes` is the growth of peak memory over the repeats.",
         ["rows (loops)", "us per step", "x real time min", "median", "max", "bytes", "bar", "held"],
     )
     for loops in LOOPS:
