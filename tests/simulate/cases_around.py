@@ -36,7 +36,7 @@ def site_case(seed: int, *, policy: str | None = None, failing: bool = False, **
     case = random_case(seed, policy=policy, **kind)
     g = np.random.default_rng((seed, 2))
     fleet = impatient(g, case.fleet, flexible=True)
-    sample = 2 if g.random() < 0.2 else 1
+    sample = 2 if g.random() < 0.2 and len(case.trace) > 20 else 1
     pools, replicas = {}, []
     for (name, pool), replica in zip(fleet.pools.items(), case.replicas, strict=True):
         # a simulated machine stands for so many

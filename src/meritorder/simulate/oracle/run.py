@@ -108,11 +108,11 @@ class Oracle:
                 r.status = Status.UNREACHED
             if r.status not in (Status.LOST, Status.SHED):
                 r.cause = 0
+            if r.prefiller >= 0:
+                r.replica = r.prefiller
         self.span_s = float(np.nanmax([r.finish for r in self.requests], initial=self.span_s))
         if self.site is not None:
             self.site.end(self.span_s)
-            if r.prefiller >= 0:
-                r.replica = r.prefiller
 
     def happen(self, event: Event) -> None:
         """Handle an event."""
