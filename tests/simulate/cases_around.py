@@ -8,15 +8,13 @@ import numpy as np
 
 from meritorder.fleet.control import Control, DemandResponse, Flexible
 from meritorder.fleet.faults import Faults
-from meritorder.fleet.network import Egress
+from meritorder.fleet.network import Egress, Region
 from meritorder.fleet.schema import Fleet
 from meritorder.fleet.surroundings import Scenario
 from meritorder.records import records
 from meritorder.simulate.faults.outage import DOWN, LINK_DOWN, LINK_UP, NORMAL, OUTAGE, SLOW, UP, Outages
 from meritorder.workload.trace import Trace
 from simulate.cases import Case, random_case, random_table
-
-EGRESS = False
 
 
 def failing_case(seed: int, *, policy: str | None = None, **kind: bool) -> Case:
@@ -57,7 +55,8 @@ def site_case(seed: int, *, policy: str | None = None, failing: bool = False, **
         margin=float(g.choice([0.0, 0.1])),
         release=float(g.choice([0.01, 0.2, 1.0])),
     )
-    fleet = fleet.model_copy(update={"pools": pools, "sites": sites, "control": control})
+    regions = {"there": Region(bandwidth=float(g.choice([1e4, 1e6])))} if g.random() < 0.3 else {}
+    fleet = fleet.model_copy(update={"pools": pools, "sites": sites, "control": control, "regions": regions})
     outages = None
     if failing:
         faults = Faults(detection=float(g.choice([0.0, 0.05])), retries=int(g.integers(0, 3)))
@@ -91,7 +90,7 @@ def random_site(g: np.random.Generator, machines: int) -> dict[str, object]:
                 **wish,
             ),
         )
-    if EGRESS and g.random() < 0.4:
+    if g.random() < 0.4:
         update["egress"] = Egress(bandwidth=float(g.choice([2e3, 1e5])))
     return update
 

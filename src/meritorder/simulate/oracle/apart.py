@@ -9,6 +9,7 @@ import numpy as np
 from meritorder.dispatch.update import answered, ended, learn, room_for, sent_on
 from meritorder.fleet.links import links_between
 from meritorder.records import Records
+from meritorder.simulate.oracle.boundary import delivered, learn_speed
 from meritorder.simulate.oracle.request import Request
 from meritorder.simulate.result import Status
 
@@ -48,13 +49,13 @@ class Apart:
             r.first = now + self.run.pool(r).engine.output_token_overhead + self.run.half_rtt(r)
         engine.running.remove(r)
         self.run.about(r.replica)
-        self.run.learn_speed(r.replica)
+        learn_speed(self.run, r.replica)
         done = r.generated == r.output
         ended(self.state, r.replica, r.service, r.new, r.room, int(done), False)
         r.ready = now
         if done:
             engine.release(r)
-            self.run.gateway.over(r, Status.COMPLETED, self.run.delivered(r, now))
+            self.run.gateway.over(r, Status.COMPLETED, delivered(self.run, r, now))
             if r.decoder >= 0:
                 self._let_go(r, "done", now)
             self.run.gateway.follow(r)
@@ -143,6 +144,7 @@ class Apart:
         if r.place == "moving":
             r.prefiller, r.replica, r.queued, r.place = r.replica, r.decoder, now, "landed"
             answered(self.state, r.decoder, 0)
+            r.answered = True
             engine.landed.append(r)
         else:
             self._give_up_room(r)

@@ -10,9 +10,8 @@ from meritorder.fleet.schema import Fleet
 
 def upload_s(fleet: Fleet, regions: Sequence[str]) -> list[float]:
     """Seconds that a prompt token takes from a client of each region."""
-    known = getattr(fleet, "regions", {})
-    rates = [known[name].bandwidth if name in known else None for name in regions]
-    return [TOKEN_BYTES / rate if rate else 0.0 for rate in rates]
+    known = [fleet.regions.get(name, fleet.regions.get("default")) for name in regions]
+    return [TOKEN_BYTES / region.bandwidth if region and region.bandwidth else 0.0 for region in known]
 
 
 class Egress:

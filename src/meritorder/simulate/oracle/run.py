@@ -10,13 +10,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from meritorder.dispatch.update import answered, ended
+from meritorder.dispatch.update import ended
 from meritorder.fleet.dispatch import Dispatch
 from meritorder.fleet.schema import Fleet, Pool
 from meritorder.perf.replica import Replica
 from meritorder.simulate.around import around
 from meritorder.simulate.faults.outage import Outages
 from meritorder.simulate.oracle.apart import Apart
+from meritorder.simulate.oracle.boundary import learn_speed, pass_boundary
 from meritorder.simulate.oracle.dispatch import Dispatcher
 from meritorder.simulate.oracle.engine import Engine
 from meritorder.simulate.oracle.events import Event, Events
@@ -94,7 +95,7 @@ class Oracle:
             elif event <= boundary:
                 self.happen(self.events.pop())
             else:
-                self.pass_boundary(engine, boundary)
+                pass_boundary(self, engine, boundary)
             self.settle()
         self.apart.close(self.now)
         for r in self.requests:
@@ -216,62 +217,13 @@ class Oracle:
         was = r.place
         self.gateway.over(r, status, r.finish)
         if status == Status.COMPLETED:
-            self.learn_speed(r.replica)
+            learn_speed(self, r.replica)
         if self.pool(r).role == "both":
             ended(self.state, r.replica, r.service, r.new, r.room, output, r.answered)
         elif status == Status.COMPLETED:
             self.apart.complete(r)
         else:
             self.apart.cancel(r, was, now)
-
-    def learn_speed(self, replica: int) -> None:
-        """The gateway sees by what has ended there how much slower a replica is than its table says."""
-        seen = self.state.replicas[replica]
-        seen.speed += (self.engines[replica].paced - seen.speed) / 16.0
-
-    def pass_boundary(self, index: int, now: float) -> None:
-        """An iteration has ended."""
-        engine = self.engines[index]
-        if self.site is not None:
-            self.site.tell(index, engine.joules - engine.told_j)
-        from_prompt, done = engine.end_iteration()
-        if self.pools[self.state.replicas[index].pool].role == "prefill":
-            for r in from_prompt:
-                self.apart.set_aside(r, now)
-            from_prompt, done = [], []
-        for r in from_prompt:
-            if np.isnan(r.first):
-                r.first = now + self.pool(r).engine.output_token_overhead + self.half_rtt(r)
-            if not r.answered:
-                answered(self.state, index, r.new)
-                r.answered = True
-        for r in done:
-            engine.running.remove(r)
-            # the newest token was never put into the KV cache
-            engine.release(r)
-            r.finish = self.delivered(r, now)
-            self.end(r, Status.COMPLETED, r.output, now)
-            self.gateway.follow(r)
-        for r in reversed(engine.cancels):
-            if r.place == "running":
-                engine.running.remove(r)
-                engine.release(r)
-            elif r.place == "back":
-                engine.back.remove(r)
-                engine.drop(r)
-            elif r.place == "left":
-                engine.drop(r)
-                r.place = ""
-            if r.place:
-                self.end(r, Status.CANCELLED, 0, now)
-        engine.cancels.clear()
-        self.schedule(index, now)
-
-    def delivered(self, r: Request, now: float) -> float:
-        """When the client has the last token, which the engine makes now."""
-        site = int(self.state.pools[self.state.replicas[r.replica].pool].site)
-        at_client = now + r.output * self.pool(r).engine.output_token_overhead + self.half_rtt(r)
-        return at_client + self.egress.leave(site, r.output, now)
 
     def give_up(self, r: Request, now: float) -> None:
         """A client cancels."""
