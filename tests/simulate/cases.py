@@ -25,6 +25,7 @@ class Case:
     trace: Trace
     seed: int
     outages: Outages | None = None
+    sample: int = 1
 
 
 def random_table(g: np.random.Generator, max_sequences: int, token_budget: int) -> IterationTable:

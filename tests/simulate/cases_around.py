@@ -36,8 +36,11 @@ def site_case(seed: int, *, policy: str | None = None, failing: bool = False, **
     case = random_case(seed, policy=policy, **kind)
     g = np.random.default_rng((seed, 2))
     fleet = impatient(g, case.fleet, flexible=True)
+    sample = 2 if g.random() < 0.2 else 1
     pools, replicas = {}, []
     for (name, pool), replica in zip(fleet.pools.items(), case.replicas, strict=True):
+        # a simulated machine stands for so many
+        pool = pool.model_copy(update={"replicas": pool.replicas * sample})
         caps = (0.8, 0.6, 0.4)[: g.integers(0, 4)]
         told = [
             (random_table(g, replica.table.max_sequences, replica.table.token_budget), 100.0 + 900.0 * cap)
@@ -61,8 +64,8 @@ def site_case(seed: int, *, policy: str | None = None, failing: bool = False, **
     if failing:
         faults = Faults(detection=float(g.choice([0.0, 0.05])), retries=int(g.integers(0, 3)))
         fleet = fleet.model_copy(update={"faults": faults})
-        outages = random_outages(g, fleet, case.trace)
-    return replace(case, fleet=fleet, replicas=tuple(replicas), outages=outages)
+        outages = random_outages(g, case.fleet, case.trace)
+    return replace(case, fleet=fleet, replicas=tuple(replicas), outages=outages, sample=sample)
 
 
 def random_site(g: np.random.Generator, machines: int) -> dict[str, object]:

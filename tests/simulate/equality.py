@@ -11,9 +11,10 @@ from simulate.cases import Case
 
 
 def both(case: Case) -> tuple[Result, Oracle]:
-    oracle = Oracle(case.fleet, case.trace, case.replicas, seed=case.seed, outages=case.outages)
+    how = {"seed": case.seed, "outages": case.outages, "sample": case.sample}
+    oracle = Oracle(case.fleet, case.trace, case.replicas, **how)
     oracle.run()
-    result = simulate(case.fleet, case.trace, replicas=case.replicas, seed=case.seed, outages=case.outages)
+    result = simulate(case.fleet, case.trace, replicas=case.replicas, **how)
     return result, oracle
 
 

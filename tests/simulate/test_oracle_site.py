@@ -31,11 +31,11 @@ def test_limits_and_failures(seed: int) -> None:
 def test_buildings_are_told_all_energy(seed: int) -> None:
     """What pools took of their buildings is what their engines drew, and idle power all the time."""
     case = site_case(seed, tight=True)
-    result = simulate(case.fleet, case.trace, replicas=case.replicas, seed=seed)
+    result = simulate(case.fleet, case.trace, replicas=case.replicas, seed=seed, sample=case.sample)
     assert result.facility is not None
     pools = zip(case.fleet.pools.values(), case.replicas, strict=True)
     idle_w = np.array([pool.replicas * replica.table.idle_w for pool, replica in pools])
-    drawn = result.series["energy_j"].sum(axis=1) + idle_w * result.span_s
+    drawn = case.sample * result.series["energy_j"].sum(axis=1) + idle_w * result.span_s
     np.testing.assert_allclose(result.facility.pools.it_total_j, drawn, rtol=1e-9)
     np.testing.assert_allclose(result.facility.sites.it_j.sum(), drawn.sum(), rtol=1e-9)
 

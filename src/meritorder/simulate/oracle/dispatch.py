@@ -10,7 +10,7 @@ from meritorder.dispatch import choose as names
 from meritorder.dispatch import reasons
 from meritorder.dispatch.merit_order import TRIES, harm_to_others, marginal_usd, most_in_flight
 from meritorder.dispatch.pairs import prompt_usd
-from meritorder.dispatch.predict import delay_s, tpot_s, ttft_s
+from meritorder.dispatch.predict import delay_s, tpot_with_s, ttft_s
 from meritorder.dispatch.prefixes import LOST
 from meritorder.dispatch.state import PREFILL, UNORDERED, FleetState
 from meritorder.dispatch.update import order_key
@@ -155,7 +155,7 @@ class Dispatcher:
 
     def _predict(self, replica: int, region: int, prompt: int, there: int, expected: float) -> tuple[float, float]:
         r = self.state.replicas[replica]
-        tpot = tpot_s(self.state, r.pool, r.in_flight + 1, r.context + prompt + 0.5 * expected, expected)
+        tpot = tpot_with_s(self.state, replica, prompt, expected)
         delay = delay_s(self.state, r.pool, region, prompt)
         return ttft_s(self.state, replica, prompt, there, tpot) + delay, tpot
 

@@ -28,6 +28,7 @@ from meritorder.simulate.oracle.parking import Parking
 from meritorder.simulate.oracle.request import Request, requests_of
 from meritorder.simulate.oracle.site import Site
 from meritorder.simulate.result import Status
+from meritorder.simulate.sample import sample_of
 from meritorder.simulate.start import start
 from meritorder.workload.trace import Trace
 
@@ -43,7 +44,10 @@ class Oracle:
         policy: Dispatch | None = None,
         seed: int = 0,
         outages: Outages | None = None,
+        sample: int = 1,
     ) -> None:
+        whole, part = fleet, sample_of(fleet, trace, sample, seed)
+        fleet, trace = part.fleet, part.trace
         self.fleet, self.trace, self.replicas = fleet, trace, replicas
         dispatch = policy or fleet.dispatch
         self.state = start(fleet, replicas, dispatch, trace, seed)
@@ -63,7 +67,7 @@ class Oracle:
         self.egress = Egress(fleet)
         self.gateway = Gateway(self)
         self.parking = Parking(self)
-        about = around(fleet, replicas, trace.duration_s, seed, outages)
+        about = around(whole, replicas, trace.duration_s, seed, outages, part.counts)
         self.site = Site(self, about) if len(about.facility.sites) else None
         self.faults = Faults(self, about.outages)
 

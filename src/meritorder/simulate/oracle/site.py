@@ -26,6 +26,7 @@ class Site:
 
     def __init__(self, run: Oracle, about: Around) -> None:
         self.run, self.facility, self.control = run, about.facility, about.control
+        self.weights = [float(weight) for weight in about.weights]  # by pool: machines that a simulated one stands for
         self.tables = [[replica.table, *(table for table, _ in replica.capped)] for replica in run.replicas]
         self.levels = [0] * len(run.replicas)
         self.reload_s = about.reload_s
@@ -41,7 +42,8 @@ class Site:
         return int(self.run.state.replicas[replica].pool)
 
     def tell(self, replica: int, joules: float) -> None:
-        """A replica has drawn so much above idle."""
+        """A replica has drawn so much above idle, and so have those that it stands for."""
+        joules *= self.weights[self._pool(replica)]
         for row, share in self._seats(replica):
             self.facility.rows[row].it_j += joules * share
         self.facility.pools[self._pool(replica)].it_j += joules
@@ -56,7 +58,7 @@ class Site:
         self.facility.pools.idle_w[:] = 0.0
         for replica in map(int, np.flatnonzero(up)):
             pool = self._pool(replica)
-            idle_w = self.run.replicas[pool].table.idle_w
+            idle_w = self.run.replicas[pool].table.idle_w * self.weights[pool]
             self.facility.pools[pool].idle_w += idle_w
             for row, share in self._seats(replica):
                 self.facility.rows[row].idle_w += idle_w * share
