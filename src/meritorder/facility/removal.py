@@ -99,7 +99,7 @@ def worthwhile(plant: Records, heat_w: float, supply_c: float, dry_c: float, wet
     if plant.chillers == NO_CHILLERS:
         return 1.0
     rated = max(1e-9, plant.fan * plant.tower_w * cells(plant))
-    even = (HEAT_EXPONENT * heat_w / (FAN_EXPONENT * USUAL_COP * rated)) ** (1.0 / FAN_EXPONENT)
+    even = (HEAT_EXPONENT * max(heat_w, 0.0) / (FAN_EXPONENT * USUAL_COP * rated)) ** (1.0 / FAN_EXPONENT)
     if even >= 1.0 or heat_w > chillers_w(plant, supply_c, dry_c, wet_c):
         return 1.0
     return float(even)
