@@ -13,7 +13,10 @@ from pathlib import Path
 from bench import section
 from bench.child import ROOT
 
-NAMES = ("throughput", "growth", "memory", "start", "facility", "power_control", "comparison", "gateway", "streams")
+NAMES = (
+    *("throughput", "growth", "memory", "start", "facility", "site", "power_control"),
+    *("comparison", "gateway", "streams"),
+)
 PAGE = ROOT / "docs" / "benchmarks.md"
 
 HEAD = """# Benchmarks

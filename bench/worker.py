@@ -158,18 +158,62 @@ def common(name: str) -> dict[str, Any]:
 
 
 def facility(loops: str, steps: str, repeats: str) -> dict[str, Any]:
-    """Seconds of so many facility steps of one building with so many loops."""
+    """CPU seconds of so many facility steps of one building with so many loops, after as many to warm up."""
     from bench.building import building, day
     from meritorder.facility.step import facility_step
 
     state = building(int(loops))
     facility_step(state, 1.0, 1.0)
+    seconds = [day(state, int(steps))]
     before = peak_bytes()
-    walls = [day(state, int(steps)) for _ in range(int(repeats))]
-    return {"walls": walls, "grown_bytes": peak_bytes() - before}
+    seconds += [day(state, int(steps)) for _ in range(int(repeats))]
+    return {"seconds": seconds[1:], "grown_bytes": peak_bytes() - before}
 
 
-KINDS = {kind.__name__: kind for kind in (steady, recorded, columns, memory, common, facility)}
+def site_overhead(requests: str, replicas: str, repeats: str) -> dict[str, Any]:
+    """Kernel seconds with and without a building around the machines, in turn."""
+    from bench import site_load
+    from bench import steady as load
+    from meritorder.simulate.run import simulate
+
+    trace = load.trace(int(requests), int(replicas), 0.7)
+    fleets = {"with": site_load.fleet(int(replicas), True), "without": site_load.fleet(int(replicas), False)}
+    walls: dict[str, list[float]] = {name: [] for name in fleets}
+    for fleet in fleets.values():
+        warm(fleet, trace)
+    for _ in range(int(repeats)):
+        for name, fleet in fleets.items():
+            walls[name].append(simulate(fleet, trace).wall_s)
+    return {**walls, "requests": len(trace), "ticks": int(trace.duration_s)}
+
+
+def site_day(systems: str, part: str, hours: str) -> dict[str, Any]:
+    """A large site of which a part is simulated, and whether time alone costs memory."""
+    from bench import site_load
+    from bench import steady as load
+    from meritorder.simulate.run import simulate
+
+    span_s, replicas = 3600.0 * float(hours), int(systems) // int(part)
+    fleet = site_load.fleet(int(systems), True, large=True)
+    rate = replicas * load.saturation_rate(955.0, 800.0)
+    trace = load.trace(int(0.7 * rate * span_s), replicas, 0.7, 800.0)
+    simulate(fleet, first(trace, 50), sample=int(part), thin=False)
+    seen: list[int] = []
+    result = simulate(fleet, trace, sample=int(part), thin=False, progress=lambda time, done: seen.append(peak_bytes()))
+    assert result.facility is not None
+    site = result.facility.sites[0]
+    half = seen[len(seen) // 2]
+    requests = 300 * (len(trace) - len(trace) // 2)  # their own records are touched when they come
+    return {
+        **facts(result),
+        "ticks": int(result.span_s),
+        "it_mw": site.it_j / result.span_s / 1e6,
+        "facility_mw": site.facility_j / result.span_s / 1e6,
+        "grown_bytes": max(seen[-1] - half - requests, 0),
+    }
+
+
+KINDS = {kind.__name__: kind for kind in (steady, recorded, columns, memory, common, facility, site_overhead, site_day)}
 
 if __name__ == "__main__":
     os.environ.setdefault("NUMBA_NUM_THREADS", "1")

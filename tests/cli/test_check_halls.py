@@ -96,3 +96,16 @@ def test_a_hall_on_a_feed_that_is_not_there_is_refused(tmp_path: Path, capsys: p
     path = over(tmp_path, "sites: {dallas: {facility: {halls: {nodes-b: {feeds: [2]}}}}}\n")
     assert run(["check", path]) == 2
     assert "has the hall nodes-b on feed 2, but its feeds are 0 to 1" in capsys.readouterr().err
+
+
+def test_machines_that_could_draw_more_than_their_site_has_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shared = "{grid: 4 MW, power: {capacity: 3 MW, oversubscription: 1.5}}"
+    path = over(tmp_path, f"sites: {{dallas: {{power_limit: 5 MW, facility: {shared}}}}}\n")
+    assert run(["check", path, "--json"]) == 0
+    told = [line for line in json.loads(capsys.readouterr().out)["warnings"] if line.startswith("site")]
+    assert told == [
+        "site dallas: its machines can draw 4.75 MW, more than its `facility.power.capacity` of 4.5 MW",
+        "site dallas: its machines can draw 4.75 MW, more than its `facility.grid` of 4 MW",
+    ]

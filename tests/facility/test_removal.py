@@ -10,7 +10,7 @@ from plant_cases import MEGAWATT, one_plant, weather
 from meritorder.facility.chiller import capacity_of, chiller_power, eir_of
 from meritorder.facility.loop import effectiveness
 from meritorder.facility.plant import AIR_COOLED, PLANT, WATER_COOLED
-from meritorder.facility.removal import most_w, plant_capacity_w, plant_power, removal
+from meritorder.facility.removal import aim_c, most_w, plant_capacity_w, plant_power, removal
 from meritorder.facility.sizing import fill_plant, transfer_units
 from meritorder.facility.tower import saturated_c, saturated_enthalpy
 from meritorder.facility.water import make_up_l_s
@@ -117,6 +117,17 @@ def test_an_economiser_carries_part_of_the_heat() -> None:
     assert parts[0] == 0.0
     assert parts[-1] > 0.79
     assert any(0.1 < part < 0.7 for part in parts)
+
+
+def test_water_gets_warmer_before_compressors_run_but_not_beyond_the_machines_limit() -> None:
+    plant = one_plant(Plant(rejection="dry-cooler", chillers="air-cooled"), "liquid-45c")
+    aims = [aim_c(plant, 10e6, 0.0, float(dry), 20.0) for dry in range(20, 46)]
+    chilled = [removal(plant, 10e6, aim, float(dry), 20.0)[3] for dry, aim in zip(range(20, 46), aims, strict=True)]
+    assert aims == sorted(aims)
+    assert aims[0] == plant.set_c
+    assert max(aims) == plant.limit_c - plant.exchange_k - 1.0
+    assert all(heat == 0.0 for heat, aim in zip(chilled, aims, strict=True) if aim < plant.warm_c)
+    assert chilled[-1] > 0.0
 
 
 def test_a_lost_unit_is_missed_on_the_design_day() -> None:

@@ -16,7 +16,7 @@ from tests.report.test_page import Elements
 
 from meritorder.facility.halls.facts import room_facts
 from meritorder.facility.halls.room import Room
-from meritorder.report.halls import render
+from meritorder.report.halls import hall_section, render
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -93,3 +93,12 @@ def test_it_fits_and_is_readable(browser: Chrome, tmp_path: Path, width: int, th
     )
     assert len(set(colours)) >= 3
     assert not [colour for colour in colours if re.fullmatch(r"rgb\(0, 0, 0\)|none", colour)]
+
+
+def test_two_plans_on_a_page_have_hatches_of_their_own() -> None:
+    one, two = (hall_section(facts()["halls"], name) for name in ("1", "2"))
+    ids = [set(re.findall(r'<pattern id="([^"]+)"', part)) for part in (one, two)]
+    assert ids[0]
+    assert not ids[0] & ids[1]
+    for part, own in zip((one, two), ids, strict=True):
+        assert set(re.findall(r"url\(#([^)]+)\)", part)) <= own

@@ -22,7 +22,7 @@ def run() -> Run:
 
 def test_sentences_on_limits_levers_and_fates(run):
     assert any(line.startswith("north was at its limit: grid contract ") for line in limit_lines(run))
-    assert "north capped h100 15.0 min (grid contract 2x)" in lever_lines(run)
+    assert "north capped h100 for 15.0 min: grid contract 2x" in lever_lines(run)
     told = " ".join(fate_lines(run))
     assert re.search(r"\d lost \(feed \d\)", told)
     assert "refused (short of power " in told
@@ -52,7 +52,7 @@ def test_the_timeline_has_limits_and_levers_as_bars(run):
     assert figure is not None
     bars = {trace["name"]: trace for trace in figure.data}
     assert set(bars) == {"at its limit", "capped", "held"}
-    assert bars["capped"]["y"] == ["north: h100", "north: h100"]
+    assert bars["capped"]["y"] == ["north: h100 capped", "north: h100 capped"]
     assert bars["capped"]["base"] == [10.0, 15.0]  # minutes
     assert bars["capped"]["x"] == [5.0, 10.0]
     assert bars["held"]["x"] == [40.0]

@@ -12,6 +12,7 @@ from meritorder.fleet.links import Link
 from meritorder.fleet.schema import Engine, Fleet, MeasuredCoefficients, Pool, Service, Site, Slo
 from meritorder.perf.replica import Replica, Tier
 from meritorder.perf.table import IterationTable
+from meritorder.simulate.faults.outage import Outages
 from meritorder.workload.trace import Trace, make_trace
 
 MODELS = ("llama-3.1-8b", "qwen3-32b")
@@ -23,6 +24,8 @@ class Case:
     replicas: tuple[Replica, ...]
     trace: Trace
     seed: int
+    outages: Outages | None = None
+    sample: int = 1
 
 
 def random_table(g: np.random.Generator, max_sequences: int, token_budget: int) -> IterationTable:

@@ -27,7 +27,7 @@ def fake_site_result(n: int = 3000, policy: str = "merit-order", grid_w: float =
     sites = dict(plain.fleet.sites)
     known = sites["north"].model_dump(exclude={"pue"})
     building = Facility(grid=grid_w, power=PowerTrain(module=10e3))
-    sites["north"] = type(sites["north"])(**known | {"facility": building, "weather": "dallas", "price": "ercot"})
+    sites["north"] = type(sites["north"])(**known | {"facility": building, "weather": "singapore", "price": "ercot"})
     fleet = plain.fleet.model_copy(update={"sites": sites, "start": datetime(2023, 7, 14, 18, tzinfo=UTC)})
     facility = build_facility(fleet, plain.replicas, span_s=plain.span_s, bins=64)
     control = build_control(fleet, plain.replicas, facility)

@@ -2,57 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from meritorder.fleet.dispatch import POLICIES
-from meritorder.simulate.oracle.run import Oracle
-from meritorder.simulate.result import Result, Status
+from meritorder.simulate.result import Status
 from meritorder.simulate.run import simulate
-from simulate.cases import Case, random_case
-
-
-def both(case: Case) -> tuple[Result, Oracle]:
-    oracle = Oracle(case.fleet, case.trace, case.replicas, seed=case.seed)
-    oracle.run()
-    result = simulate(case.fleet, case.trace, replicas=case.replicas, seed=case.seed)
-    return result, oracle
-
-
-def assert_equal(case: Case) -> Result:
-    result, oracle = both(case)
-    for name, values in (
-        ("replica", result.replica),
-        ("status", result.status),
-        ("preemptions", result.preemptions),
-        ("hit", result.hit_tokens),
-        ("returned", result.returned_tokens),
-        ("reason", result.reason),
-        ("decoder", result.decode_replica),
-    ):
-        np.testing.assert_array_equal(values, oracle.column(name), err_msg=f"{name}, seed {case.seed}")
-    for name, values in (
-        ("arrival", result.arrival_s),
-        ("start", result.start_s),
-        ("finish", result.finish_s),
-    ):
-        np.testing.assert_allclose(
-            values, oracle.column(name), rtol=1e-9, atol=1e-12, err_msg=f"{name}, seed {case.seed}"
-        )
-    # a difference of two times, each with its own rounding
-    np.testing.assert_allclose(
-        result.transfer_s, oracle.column("transfer"), rtol=1e-9, atol=1e-9, err_msg=f"transfer, seed {case.seed}"
-    )
-    return_s = np.where(result.returned_tokens > 0, oracle.column("return_s"), np.nan)
-    np.testing.assert_allclose(result.return_s, return_s, rtol=1e-9, atol=1e-9, err_msg=f"return, seed {case.seed}")
-    first = oracle.column("first")
-    first[(result.status == Status.CANCELLED) & (first > oracle.column("finish"))] = np.nan
-    np.testing.assert_allclose(result.first_s, first, rtol=1e-9, err_msg=f"first, seed {case.seed}")
-    for name in ("energy_j", "busy_s", "running_s", "prompt_tokens", "output_tokens", "iterations"):
-        total = sum(getattr(engine, name) for engine in oracle.engines)
-        np.testing.assert_allclose(result.series[name].sum(), total, rtol=1e-9, err_msg=f"{name}, seed {case.seed}")
-    assert result.iterations == sum(engine.iterations for engine in oracle.engines)
-    return result
+from simulate.cases import random_case
+from simulate.equality import assert_equal
 
 
 @pytest.mark.parametrize("policy", list(POLICIES))

@@ -48,7 +48,8 @@ def command(
 
 def describe(fleet: Fleet, replicas: Mapping[str, Replica], placing: Placement) -> dict[str, Any]:
     """All that `merit check` says, SI units, one entry per pool, site, hall and service."""
-    from meritorder.cli.check_halls import hall_warnings, housing_notes
+    from meritorder.cli.check_faults import fault_facts
+    from meritorder.cli.check_halls import hall_warnings, housing_notes, site_warnings
     from meritorder.cli.check_surroundings import surroundings_facts
     from meritorder.facility.halls.facts import hall_facts
     from meritorder.simulate.ranges import uncertain
@@ -66,9 +67,10 @@ def describe(fleet: Fleet, replicas: Mapping[str, Replica], placing: Placement) 
         "sites": {name: _site_facts(name, fleet, pools) for name in fleet.sites},
         "surroundings": surroundings_facts(fleet),
         "halls": halls,
+        "faults": fault_facts(fleet, replicas, placing),
         "links": _link_facts(fleet, replicas),
         "services": services,
-        "warnings": _warnings(fleet, pools, services) + hall_warnings(halls),
+        "warnings": _warnings(fleet, pools, services) + hall_warnings(halls) + site_warnings(fleet, halls),
         "ranges": uncertain(fleet),
         "notes": list(dict.fromkeys(note for replica in replicas.values() for note in replica.notes))
         + _conversions(fleet, replicas)
@@ -207,6 +209,7 @@ def _warnings(fleet: Fleet, pools: Mapping[str, Any], services: Mapping[str, Any
 def _print(facts: Mapping[str, Any]) -> None:
     from rich.text import Text
 
+    from meritorder.cli.check_faults import print_faults
     from meritorder.cli.check_halls import print_halls
     from meritorder.cli.check_surroundings import surroundings_notes, surroundings_table
     from meritorder.cli.output import results
@@ -224,6 +227,8 @@ def _print(facts: Mapping[str, Any]) -> None:
     out.print(_sites_table(facts["sites"]), "")
     if facts["halls"]:
         print_halls(facts["halls"])
+    if facts["faults"]:
+        print_faults(facts["faults"])
     if facts["surroundings"]:
         out.print(surroundings_table(facts["surroundings"]), "")
     out.print(_services_table(facts["services"]))

@@ -61,6 +61,29 @@ def hall_warnings(halls: Sequence[Mapping[str, Any]]) -> list[str]:
     return found
 
 
+def site_warnings(fleet: Fleet, halls: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Sites whose machines could draw more than is there for all halls together, whatever each of them carries."""
+    from meritorder.units import show
+
+    found = []
+    for name, site in fleet.sites.items():
+        nameplate = sum(hall["nameplate_w"] for hall in halls if hall["site"] == name)
+        if site.facility is None:
+            continue
+        power, drawn = site.facility.power, show(nameplate, "W", 3)
+        limits = {
+            "power_limit": site.power_limit,
+            "facility.power.capacity": power.capacity and power.capacity * power.oversubscription,
+            "facility.grid": site.facility.grid,
+        }
+        found += [
+            f"site {name}: its machines can draw {drawn}, more than its `{key}` of {show(limit, 'W', 3)}"
+            for key, limit in limits.items()
+            if limit is not None and nameplate > limit
+        ]
+    return found
+
+
 def housing_notes(fleet: Fleet) -> list[str]:
     """What is assumed of how machines stand, where a site has a building."""
     notes = {}

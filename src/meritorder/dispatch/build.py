@@ -40,6 +40,7 @@ from meritorder.dispatch.state import (
 from meritorder.dispatch.tournament import new_tree, tree_size
 from meritorder.dispatch.update import order_all
 from meritorder.fleet.dispatch import Dispatch
+from meritorder.fleet.network import EVENT_BYTES, TOKEN_BYTES
 from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
 from meritorder.perf.table import IterationTable
@@ -97,6 +98,8 @@ def build_state(
         words += (table.max_sequences >> 5) + 1
         p.request_s, p.prompt_token_s = replica.front_end_s(pool.engine)
         p.output_token_s = pool.engine.output_token_overhead
+        if site.egress.bandwidth is not None:
+            p.egress_s = EVENT_BYTES / site.egress.bandwidth
         p.usd_per_s = replica.usd_per_hour / 3600.0
         carbon_usd = site.kg_per_kwh * fleet.carbon_price_usd_per_kg
         p.usd_per_j = site.pue * (site.usd_per_kwh + carbon_usd) / JOULES_PER_KWH
@@ -132,6 +135,7 @@ def build_state(
         mix=np.zeros((sum(counts), len(services)), np.int32),
         owner=np.full(prefix_blocks if g.uses_prefix else 0, -1, np.int32),
         rtt_s=np.array([[_rtt(fleet.sites[site].rtt, region) for site in sites] for region in regions], np.float64),
+        upload_s=np.array([_upload_s(fleet, region) for region in regions], np.float64),
         settings=settings,
     )
     state.levels.head[:] = state.levels.tail[:] = -1
@@ -210,6 +214,11 @@ def _replicas(counts: Sequence[int]) -> Records:
 
 def _rtt(rtt: dict[str, float], region: str) -> float:
     return rtt.get(region, rtt.get("default", 0.0))
+
+
+def _upload_s(fleet: Fleet, region: str) -> float:
+    told = fleet.regions.get(region) or fleet.regions.get("default")
+    return TOKEN_BYTES / told.bandwidth if told is not None and told.bandwidth is not None else 0.0
 
 
 def _rows(dtype: np.dtype[np.void], *columns: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Records:

@@ -130,6 +130,7 @@ def ttft_s(state: FleetState, replica: int, prompt: int, cached: int, tpot: floa
 
 @inlined
 def delay_s(state: FleetState, pool: int, region: int, prompt: int) -> float:
-    """Seconds of network and front end that a first token takes on top of the engine."""
+    """Seconds of network (the prompt's way included) and front end that a first token takes on top of the engine."""
     p = state.pools[pool]
-    return state.rtt_s[region, p.site] + p.request_s + p.prompt_token_s * prompt + p.output_token_s
+    front_end = p.request_s + (p.prompt_token_s + state.upload_s[region]) * prompt + p.output_token_s
+    return state.rtt_s[region, p.site] + front_end

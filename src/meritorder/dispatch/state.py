@@ -45,6 +45,7 @@ POOL = np.dtype(
         ("request_s", "f8"),  # front end, per request
         ("prompt_token_s", "f8"),  # front end, per prompt token
         ("output_token_s", "f8"),  # front end, per token delivered
+        ("egress_s", "f8"),  # on the wire that the answers of its site share, per token
         ("usd_per_s", "f8"),  # owner cost of one replica
         ("usd_per_j", "f8"),  # energy, PUE and carbon of one joule at the machine
         ("usd_per_prompt", "f8"),  # metered price of a prompt token
@@ -176,4 +177,5 @@ class FleetState(NamedTuple):
     mix: Records  # i4 [replicas, services]: requests in flight
     owner: Records  # i4: replica that a prefix block was last sent to, -1 none
     rtt_s: Records  # f8 [regions, sites]
+    upload_s: Records  # f8 [regions]: on a client's wire, per prompt token
     settings: Records  # SETTINGS, one record

@@ -6,7 +6,7 @@ import math
 
 from meritorder.compiled import compiled
 from meritorder.facility.loop import begin_row, end_row, own_w, row_stored_j
-from meritorder.facility.removal import most_w, plant_capacity_w, plant_power, pumps_w, removal
+from meritorder.facility.removal import HALVINGS, aim_c, most_w, plant_capacity_w, plant_power, pumps_w, removal
 from meritorder.facility.state import FacilityState
 from meritorder.facility.throttle import throttle
 from meritorder.records import Records
@@ -15,7 +15,6 @@ __all__ = ["cool", "plant_capacity_w", "plant_power"]
 
 SUBSTEP_S = 5.0  # steps are cut into ones of this length ...
 MOST_SUBSTEPS = 8  # ... but into no more than so many
-_HALVINGS = 60
 
 
 @compiled
@@ -74,9 +73,12 @@ def step_plant(plant: Records, dry_c: float, wet_c: float, h: float, weight: flo
     out = gain - fall * x
     if out <= 0.0:
         x, out = gain / fall, 0.0
-    elif out > most_w(plant, out / plant.design_w, x, dry_c, wet_c):
-        x = too_warm(plant, gain, fall, dry_c, wet_c)
+    else:
+        x = aim_c(plant, out, fall, dry_c, wet_c)
         out = gain - fall * x
+        if out > most_w(plant, out / plant.design_w, x, dry_c, wet_c):
+            x = too_warm(plant, x, gain, fall, dry_c, wet_c)
+            out = gain - fall * x
     plant.supply_c = x
     work, fans, water, chilled = removal(plant, out, x, dry_c, wet_c)
     plant.heat_w += weight * (heat + room_fans + pumps)
@@ -91,10 +93,10 @@ def step_plant(plant: Records, dry_c: float, wet_c: float, h: float, weight: flo
 
 
 @compiled
-def too_warm(plant: Records, gain: float, fall: float, dry_c: float, wet_c: float) -> float:
-    """Supply above the set point at which what is left, falling with it, is the most that can be removed, rising."""
-    low, high = plant.set_c, gain / fall
-    for _ in range(_HALVINGS):
+def too_warm(plant: Records, low: float, gain: float, fall: float, dry_c: float, wet_c: float) -> float:
+    """Supply above `low` at which what is left, falling with it, is the most that can be removed, rising."""
+    high = gain / fall
+    for _ in range(HALVINGS):
         x = 0.5 * (low + high)
         out = gain - fall * x
         if out > most_w(plant, out / plant.design_w, x, dry_c, wet_c):

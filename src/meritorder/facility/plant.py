@@ -30,6 +30,7 @@ PLANT = np.dtype(
         # sizes
         ("design_w", "f8"),  # heat that it is built for
         ("set_c", "f8"),  # water to the rows, as wanted
+        ("warm_c", "f8"),  # the same, as warm as it may get before compressors run
         ("limit_c", "f8"),  # coolant to the machines, at most
         ("units", "i4"),  # that carry the design load
         ("chillers_up", "i4"),  # spares included, as are the next two

@@ -26,6 +26,7 @@ from meritorder.facility.tower import (
 from meritorder.facility.water import make_up_l_s
 from meritorder.records import Records
 
+HALVINGS = 50
 USUAL_COP = 7.0  # of compressors where fans are weighed against them
 
 
@@ -98,10 +99,39 @@ def worthwhile(plant: Records, heat_w: float, supply_c: float, dry_c: float, wet
     if plant.chillers == NO_CHILLERS:
         return 1.0
     rated = max(1e-9, plant.fan * plant.tower_w * cells(plant))
-    even = (HEAT_EXPONENT * heat_w / (FAN_EXPONENT * USUAL_COP * rated)) ** (1.0 / FAN_EXPONENT)
+    even = (HEAT_EXPONENT * max(heat_w, 0.0) / (FAN_EXPONENT * USUAL_COP * rated)) ** (1.0 / FAN_EXPONENT)
     if even >= 1.0 or heat_w > chillers_w(plant, supply_c, dry_c, wet_c):
         return 1.0
     return float(even)
+
+
+@compiled
+def aim_c(plant: Records, heat_w: float, fall_w_k: float, dry_c: float, wet_c: float) -> float:
+    """Supply to aim at: the set point, or as much warmer (to `warm_c`) as spares compressors.
+
+    `heat_w` is to be removed at the set point, and `fall_w_k` less for each kelvin that the water gets warmer.
+    """
+    low, high = plant.set_c, plant.warm_c
+    if plant.chillers == NO_CHILLERS or plant.economiser == 0 or high <= low:
+        return float(low)
+    if not compressors_run(plant, heat_w, low, dry_c, wet_c):
+        return float(low)
+    if compressors_run(plant, heat_w - fall_w_k * (high - low), high, dry_c, wet_c):
+        return float(high)
+    for _ in range(HALVINGS):
+        x = 0.5 * (low + high)
+        if compressors_run(plant, heat_w - fall_w_k * (x - plant.set_c), x, dry_c, wet_c):
+            low = x
+        else:
+            high = x
+    return float(high)
+
+
+@compiled
+def compressors_run(plant: Records, heat_w: float, supply_c: float, dry_c: float, wet_c: float) -> bool:
+    """Whether this heat needs some at this supply, with fans no faster than worth while."""
+    moved = worthwhile(plant, heat_w, supply_c, dry_c, wet_c) ** HEAT_EXPONENT
+    return bool(heat_w > moved * free_w(plant, heat_w / plant.design_w, supply_c, dry_c, wet_c, 1.0))
 
 
 @compiled
@@ -175,7 +205,7 @@ def pumps_w(plant: Records, load: float) -> float:
 
 @compiled
 def plant_power(plant: Records, heat_w: float, dry_c: float, wet_c: float) -> tuple[float, float, float, float, float]:
-    """Steady, at the set point: electricity of chillers, fans, pumps (W), water (L/s), heat through chillers / design.
+    """Steady: electricity of chillers, fans, pumps (W), water (L/s), heat through chillers / design.
 
     `heat_w` is of rows and rooms; what pumps and room fans give off is added here.
     """
@@ -183,7 +213,8 @@ def plant_power(plant: Records, heat_w: float, dry_c: float, wet_c: float) -> tu
     mover = mover_w(plant, load) * plant.design_w
     pumps = pumps_w(plant, load)
     total = heat_w + mover + pumps
-    work, fans, water, chilled = removal(plant, total, plant.set_c, dry_c, wet_c)
+    supply_c = aim_c(plant, total, 0.0, dry_c, wet_c)
+    work, fans, water, chilled = removal(plant, total, supply_c, dry_c, wet_c)
     fans += plant.house_w * plant.power
     if plant.coolant == AIR:
         return work, fans + mover, pumps, water, chilled / plant.design_w

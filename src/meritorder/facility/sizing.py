@@ -16,7 +16,7 @@ import numpy as np
 from meritorder.facility.chiller import capacity_of
 from meritorder.facility.loop import row_stored_j
 from meritorder.facility.plant import CHILLERS, COOLANTS, NO_CHILLERS, REJECTIONS, WATER_COOLED
-from meritorder.facility.removal import condenser_c, most_w
+from meritorder.facility.removal import condenser_c, most_w, mover_w, pumps_w
 from meritorder.facility.tower import PAD, is_wet, saturated_enthalpy
 from meritorder.fleet.cooling import Coolant, Plant
 from meritorder.records import Records
@@ -55,6 +55,7 @@ FANS = {"dry-cooler": 0.025, "adiabatic": 0.025, "tower": 0.014, "closed-tower":
 TOWER_PUMP = 0.012  # to the towers and back
 COP = {"none": 1.0, "air-cooled": 2.8167, "water-cooled": 5.53}  # of the machines whose curves are in chiller.py
 WARMEST_RATING_C = 25.6  # wet bulb at which towers are rated (CTI 78 F), where nothing asks for a cooler one
+MARGIN_K = 1.0  # below the limit at which compressors start
 WORK = 0.2  # compressors' heat that towers carry besides on the hottest days
 
 
@@ -68,6 +69,7 @@ def fill_plant(plant: Records, spec: Plant, coolant: Coolant, design_w: float, w
     supply = kind.supply_c if spec.supply is None else spec.supply
     plant.limit_c = max(kind.limit_c, supply)
     plant.set_c = supply - kind.exchange_k
+    plant.warm_c = max(float(plant.set_c), float(plant.limit_c) - kind.exchange_k - MARGIN_K)
     plant.units = spec.units
     plant.chillers_up = plant.pumps_up = plant.towers_up = spec.units + spec.spare_units
     plant.power = plant.ups_power = 1.0
@@ -84,7 +86,7 @@ def fill_plant(plant: Records, spec: Plant, coolant: Coolant, design_w: float, w
     dry, wet = design_hour(plant, weather)
     chillers = spec.chillers
     if chillers is None:
-        cool_enough = _without_chillers(plant, dry, wet) >= plant.design_w
+        cool_enough = _without_chillers(plant, dry, wet) >= _with_pumps_w(plant)
         chillers = "none" if cool_enough else "water-cooled" if is_wet(plant) else "air-cooled"
     _size_chillers(plant, CHILLERS.index(chillers), dry, wet)
     plant.cop = COP[chillers] if spec.cop is None else spec.cop
@@ -140,6 +142,11 @@ def _without_chillers(plant: Records, dry_c: float, wet_c: float) -> float:
     return most_w(plant, 1.0, plant.limit_c - plant.exchange_k, dry_c, wet_c)
 
 
+def _with_pumps_w(plant: Records) -> float:
+    """Heat at full load, pumps and room fans included."""
+    return float(plant.design_w + mover_w(plant, 1.0) * plant.design_w + pumps_w(plant, 1.0))
+
+
 def _enthalpy_rise(plant: Records, wet_c: float = WARMEST_RATING_C) -> float:
     """What drives a tower at its approach, kJ/kg: where free cooling ends, or at the hottest wet bulb of its rating."""
     return saturated_enthalpy(wet_c + plant.approach_k + plant.primary_k) - saturated_enthalpy(wet_c)
@@ -153,4 +160,4 @@ def _size_chillers(plant: Records, kind: int, dry_c: float, wet_c: float) -> Non
     if kind == WATER_COOLED:
         plant.tower_w *= max(1.0, (1.0 + WORK) * _enthalpy_rise(plant, plant.rated_wet_c) / _enthalpy_rise(plant))
         entering = condenser_c(plant, plant.tower_w, 1.0, wet_c)
-    plant.unit_w = plant.design_w / plant.units / capacity_of(kind, plant.set_c, entering)
+    plant.unit_w = _with_pumps_w(plant) / plant.units / capacity_of(kind, plant.set_c, entering)

@@ -11,6 +11,14 @@ TOKEN_BYTES = 4.0  # of plain text; an answer streamed as server-sent events tak
 EVENT_BYTES = 200.0
 
 
+class Region(Part):
+    """Where requests come from; how far it is from each site is said there (`rtt`)."""
+
+    bandwidth: BytesPerSecond | None = Field(
+        default=None, gt=0, description="Of one client towards the sites, for its prompt; absent: no limit."
+    )
+
+
 class Egress(Part):
     """What leaves a site towards its clients."""
 

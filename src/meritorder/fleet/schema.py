@@ -19,6 +19,7 @@ from meritorder.fleet.gateway import Endpoint, Gateway, Live
 from meritorder.fleet.halls import Spread
 from meritorder.fleet.links import Link
 from meritorder.fleet.measured import MeasuredCoefficients
+from meritorder.fleet.network import Region
 from meritorder.fleet.part import Degree, Moment, Name, Number, Part, Positive, Switch
 from meritorder.fleet.site import Site as Site
 from meritorder.fleet.speculation import Speculation
@@ -239,6 +240,10 @@ class Fleet(Part):
         default={}, description="Accelerators written out, beside the catalog's."
     )
     sites: dict[Name, Site] = Field(min_length=1, description="Places with electricity and distance to clients.")
+    regions: dict[Name, Region] = Field(
+        default={},
+        description="Client regions of the trace; the key `default` holds for those that are not named.",
+    )
     pools: dict[Name, Pool] = Field(min_length=1, description="Replicas of one kind at one site.")
     links: dict[Name, Link] = Field(
         default={}, description="Networks that carry KV caches from pools with `role: prefill` to those with `decode`."

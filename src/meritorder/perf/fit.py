@@ -50,12 +50,15 @@ def check_pool(pool: Pool, kind: str, experts: int, key: str) -> None:
     if pool.expert_parallel > 1 and not experts:
         what = f"is {pool.expert_parallel}, but {pool.model} has no experts"
         problems.append(Problem(what, key=f"{key}.expert_parallel", fix="leave it out"))
+    if pool.caps and kind == "measured":
+        what = "are set for a measured machine, whose times hold for one power limit only"
+        problems.append(Problem(what, key=f"{key}.caps", fix="drop them"))
     if problems:
         raise InputError(problems)
 
 
 def check_power_cap(place: Placement, limit: float, name: str, key: str) -> None:
-    """Raise InputError where the chip can't run at that power limit; `name`: the accelerator's."""
+    """Raise InputError where the chip can't run at the power limit under `key`; `name`: the accelerator's."""
     idle, most = place.chip.board
     if place.chip.kind == "wafer":
         what, fix = "is set for a wafer: nobody has published how one slows down", "drop it"

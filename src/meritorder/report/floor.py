@@ -22,19 +22,22 @@ _MOST_LINES = 40  # of a hall
 Hall = Mapping[str, Any]
 
 
-def floor_plan(halls: Sequence[Hall]) -> str:
-    """HTML of all halls, a figure each, with one legend. `halls` as `hall_facts` gives them."""
+def floor_plan(halls: Sequence[Hall], name: str = "") -> str:
+    """HTML of all halls, a figure each, with one legend. `halls` as `hall_facts` gives them.
+
+    `name` tells it from other plans on the page: hatches of a part that is hidden are not drawn elsewhere.
+    """
     pools = list(dict.fromkeys(pool for hall in halls for pool in hall["pools"]))
     slots = {pool: i % _SLOTS for i, pool in enumerate(pools)}
     causes = [cause for cause in CAUSES if any(hall.get("stranded_w", {}).get(cause, 0) >= 1 for hall in halls)]
     usable = any(hall.get("deployable_w", 0) >= 1 for hall in halls)
     unfed = any(hall["given"] and hall["power_w"] < hall["rows"] * hall["row_power_w"] - 1 for hall in halls)
-    figures = "".join(_hall(hall, slots) for hall in halls)
-    return f'{_patterns()}{_legend(slots, causes, usable, unfed)}<div class="figures floor">{figures}</div>'
+    figures = "".join(_hall(hall, slots, name) for hall in halls)
+    return f'{_patterns(name)}{_legend(slots, causes, usable, unfed, name)}<div class="figures floor">{figures}</div>'
 
 
-def _patterns() -> str:
-    """Hatches by cause; they stand once on the page and take the theme's colours."""
+def _patterns(name: str) -> str:
+    """Hatches by cause, in the theme's colours."""
     lines = {
         "power": '<circle cx="4" cy="4" r="1.3" class="ink"/>',
         "cooling": '<path d="M-2,2 l4,-4 M0,8 l8,-8 M6,10 l4,-4" class="line"/>',
@@ -43,14 +46,14 @@ def _patterns() -> str:
         "coolant": '<path d="M0,2 h8 M0,6 h8" class="line"/>',
     }
     made = "".join(
-        f'<pattern id="hatch-{cause}" width="8" height="8" patternUnits="userSpaceOnUse">'
+        f'<pattern id="hatch{name}-{cause}" width="8" height="8" patternUnits="userSpaceOnUse">'
         f'<rect width="8" height="8" class="ground"/>{line}</pattern>'
         for cause, line in lines.items()
     )
     return f'<svg class="hatches" width="0" height="0" aria-hidden="true"><defs>{made}</defs></svg>'
 
 
-def _legend(slots: Mapping[str, int], causes: Sequence[str], usable: bool, unfed: bool) -> str:
+def _legend(slots: Mapping[str, int], causes: Sequence[str], usable: bool, unfed: bool, name: str) -> str:
     def entry(box: str, words: str) -> str:
         chip = f'<svg width="22" height="14" aria-hidden="true"><rect width="22" height="14" {box}/></svg>'
         return f"<li>{chip}<span>{words}</span></li>"
@@ -58,20 +61,20 @@ def _legend(slots: Mapping[str, int], causes: Sequence[str], usable: bool, unfed
     items = [entry(f'class="slot-{slot}"', safe(pool)) for pool, slot in slots.items()]
     if usable:
         items.append(entry('class="usable"', "usable: room for more of the site's machines"))
-    items += [entry(f'fill="url(#hatch-{c})"', f"stranded by <b>{c}</b>: {CAUSES[c]}") for c in causes]
+    items += [entry(f'fill="url(#hatch{name}-{c})"', f"stranded by <b>{c}</b>: {CAUSES[c]}") for c in causes]
     if unfed:
         items.append(entry('class="unfed"', "a row could carry it, but the hall's own power ends before"))
     return f'<ul class="legend">{"".join(items)}</ul>'
 
 
-def _hall(hall: Hall, slots: Mapping[str, int]) -> str:
+def _hall(hall: Hall, slots: Mapping[str, int], plan: str) -> str:
     name = f"{hall['site']}, {hall['hall']}" if hall["given"] else f"{hall['site']}, made to hold its machines"
     groups = hall["row_groups"]
     if hall["rows"] <= _SINGLE_ROWS:
         groups = [group | {"count": 1} for group in groups for _ in range(group["count"])]
     lines, first = [], 1
     for group in groups[:_MOST_LINES]:
-        lines.append(_row(hall, group, slots, first))
+        lines.append(_row(hall, group, slots, first, plan))
         first += group["count"]
     if first <= hall["rows"]:
         lines.append(f'<p class="more">and {count(hall["rows"] - first + 1)} more rows</p>')
@@ -101,7 +104,7 @@ def _note(hall: Hall) -> str:
     return "; ".join(parts)
 
 
-def _row(hall: Hall, group: Mapping[str, Any], slots: Mapping[str, int], first: int) -> str:
+def _row(hall: Hall, group: Mapping[str, Any], slots: Mapping[str, int], first: int, plan: str) -> str:
     last = first + group["count"] - 1
     label = f"{first}" if last == first else f"{first}–{last}"
     full = hall["row_power_w"] or 1.0
@@ -122,7 +125,7 @@ def _row(hall: Hall, group: Mapping[str, Any], slots: Mapping[str, int], first: 
     if group["deployable_w"] >= 1:
         box(group["deployable_w"], 'class="usable"', f"usable: {watts(group['deployable_w'])} of {hall['deployable']}")
     for cause, power in group["stranded_w"].items():
-        box(power, f'class="stranded" fill="url(#hatch-{cause})"', f"stranded by {cause}: {watts(power)}")
+        box(power, f'class="stranded" fill="url(#hatch{plan}-{cause})"', f"stranded by {cause}: {watts(power)}")
     places = _places(hall, group, slots)
     return (
         f'<div class="row"><span>{label}</span><svg width="100%" height="33">'

@@ -47,13 +47,13 @@ def render(facts: Mapping[str, Any]) -> str:
     )
 
 
-def hall_section(halls: Sequence[Mapping[str, Any]]) -> str:
-    """Floor plan and table of halls, as parts of a section."""
+def hall_section(halls: Sequence[Mapping[str, Any]], name: str = "") -> str:
+    """Floor plan and table of halls, as parts of a section; `name` tells it from others on the page."""
     lead = (
         "A bar is a row, as long as the IT power of its busway; its racks stand from the left with their nameplate. "
         "Under it a small box is a rack place."
     )
-    return f'<p class="lead">{lead}</p>{floor_plan(halls)}{_table([hall for hall in halls if hall["given"]])}'
+    return f'<p class="lead">{lead}</p>{floor_plan(halls, name)}{_table([hall for hall in halls if hall["given"]])}'
 
 
 def _about(halls: Sequence[Mapping[str, Any]]) -> str:

@@ -263,7 +263,7 @@ def _details(body: _Body, run: Run, nav: bool, several: bool) -> None:
     parts = (body.figures([figures.flow_figure(run)], wide=True), tables.routing_table(run), tables.transfer_table(run))
     body.section("Routing", *parts, nav=nav)
     if run.summary.get("halls"):
-        body.section("Halls", hall_section(run.summary["halls"]), nav=nav)
+        body.section("Halls", hall_section(run.summary["halls"], str(len(body.parts))), nav=nav)
     body.section("Pools and sites", tables.pool_table(run), tables.return_table(run), tables.site_table(run), nav=nav)
 
 

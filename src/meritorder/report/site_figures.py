@@ -96,7 +96,8 @@ def timeline_figure(run: Run) -> Figure | None:
             for start, length in _stretches(run.sites.values[key][index] > 0, run.sites.bin_s, run.span_s):
                 bars.setdefault("at its limit", []).append((f"{name}: {limit}", start, length))
     for deed, length in spans(run.deeds, run.span_s):
-        bars.setdefault(_DEEDS[deed.lever], []).append((f"{deed.site}: {deed.target}", deed.time_s, length))
+        label = f"{deed.site}: {deed.target} {_DEEDS[deed.lever]}"
+        bars.setdefault(_DEEDS[deed.lever], []).append((label, deed.time_s, length))
     if not bars:
         return None
     data: list[dict[str, Any]] = []

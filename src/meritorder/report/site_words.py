@@ -5,7 +5,12 @@ from __future__ import annotations
 from meritorder.report.text import count, seconds, share
 from meritorder.simulate.store import Run
 
-_DONE = {"move": "sent new requests elsewhere", "cap": "capped", "hold": "held", "shed": "refused some of"}
+_DONE = {
+    "move": "sent new requests of {} elsewhere",
+    "cap": "capped {}",
+    "hold": "kept {} waiting",
+    "shed": "refused some of {}",
+}
 
 
 def limit_lines(run: Run) -> list[str]:
@@ -24,9 +29,9 @@ def lever_lines(run: Run) -> list[str]:
     lines = []
     for name, site in run.summary["sites"].items():
         for lever, used in site["levers"].items():
-            on = ", ".join(f"{target} {seconds(held)}" for target, held in used["on"].items())
+            on = ", ".join(f"{target} for {seconds(held)}" for target, held in used["on"].items())
             why = ", ".join(f"{cause} {times}x" for cause, times in used["why"].items())
-            lines.append(f"{name} {_DONE[lever]} {on} ({why})")
+            lines.append(f"{name} {_DONE[lever].format(on)}: {why}")
     return lines
 
 

@@ -97,11 +97,16 @@ def _by_constants(result: Result) -> _Taken:
 
 
 def _by_meter(result: Result) -> _Taken:
-    """The site model's own totals, which know the hour's weather, price and carbon, and which machines were down."""
+    """The site model's own totals, which know the hour's weather, price and carbon, and which machines were down.
+
+    Of a sampled fleet the building holds all machines: the part of those simulated is taken, as of requests and costs.
+    """
     assert result.facility is not None
     pools = result.facility.pools
+    whole = 1.0 if result.weights is None else result.weights
     columns = {
-        name: np.array(pools[name], np.float64) for name in ("it_total_j", "facility_j", "usd", "co2_kg", "water_l")
+        name: np.array(pools[name], np.float64) / whole
+        for name in ("it_total_j", "facility_j", "usd", "co2_kg", "water_l")
     }
     return _Taken(
         columns["it_total_j"],

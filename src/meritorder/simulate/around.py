@@ -34,19 +34,28 @@ class Around:
     control: ControlState
     outages: Outages
     reload_s: npt.NDArray[np.float64]  # [pools]
+    weights: npt.NDArray[np.float64]  # [pools]: replicas that a simulated one stands for
 
 
 def around(
-    fleet: Fleet, replicas: Sequence[Replica], duration_s: float, seed: int, outages: Outages | None = None
+    fleet: Fleet,
+    replicas: Sequence[Replica],
+    duration_s: float,
+    seed: int,
+    outages: Outages | None = None,
+    simulated: Sequence[int] | None = None,
 ) -> Around:
-    """The surroundings of a run of `duration_s`; `replicas`: one per pool; `outages` replace the drawn ones."""
+    """The surroundings of a run of `duration_s`; `replicas`: one per pool; `outages` replace the drawn ones.
+
+    `simulated`: how many replicas of each pool are simulated, where not all are.
+    """
     breaks = outages is None and bool(fleet.faults.rates or fleet.faults.at)
     model = wanted(fleet)
     placed = placement(fleet, dict(zip(fleet.pools, replicas, strict=True))) if breaks or model else None
     if outages is None:
         parts = parts_of(fleet, placed) if placed is not None else ()
-        outages = drawn(fleet, replicas, placed, parts, duration_s + BEYOND_S, seed)
-    facility = build_facility(fleet, replicas, placed=placed, span_s=duration_s)
+        outages = drawn(fleet, replicas, placed, parts, duration_s + BEYOND_S, seed, simulated)
+    facility = build_facility(fleet, replicas, placed=placed, simulated=simulated, span_s=duration_s)
     return Around(
         ticks=model or len(outages.outages) > 0,
         placed=placed,
@@ -54,4 +63,10 @@ def around(
         control=build_control(fleet, replicas, facility),
         outages=outages,
         reload_s=reload_s(fleet, replicas),
+        weights=_weights(fleet, simulated),
     )
+
+
+def _weights(fleet: Fleet, simulated: Sequence[int] | None) -> npt.NDArray[np.float64]:
+    real = np.array([pool.replicas for pool in fleet.pools.values()], np.float64)
+    return np.ones(len(real)) if simulated is None else real / simulated

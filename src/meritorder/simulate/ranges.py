@@ -17,7 +17,7 @@ _NO_RESULT = frozenset(
     (
         *("version", "fleet", "policy", "seed", "trace", "wall_s", "requests_per_wall_s", "events", "iterations"),
         *("routing", "limits", "warnings", "notes", "requests", "slo", "slo_met", "pue", "replicas", "accelerators"),
-        *("levers", "deeds"),
+        *("levers", "deeds", "stands_for"),
     )
 )
 

@@ -86,4 +86,5 @@ class Result:
     control: ControlState | None = None  # what the controller did; None: there was nothing to control
     placing: Placement | None = None  # where the machines stand; None: it did not matter
     outages: Outages | None = None  # what broke; None: nothing was to
+    weights: Floats | None = None  # replicas that a simulated one of each pool stands for; None: 1, nothing was sampled
     down_s: Floats | None = None  # seconds that each replica was down, up to `span_s`; None likewise

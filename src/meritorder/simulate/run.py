@@ -15,12 +15,14 @@ from meritorder.perf.replica import Replica
 from meritorder.problems import InputError, Problem
 from meritorder.simulate.around import Around, around
 from meritorder.simulate.faults.outage import Outages
-from meritorder.simulate.kernel.loop import run
+from meritorder.simulate.kernel.loop import MORE, run
 from meritorder.simulate.kernel.memory import UNBORN, SimState, Site
 from meritorder.simulate.kernel.prepare import prepare
+from meritorder.simulate.kernel.site_loop import run_amid
 from meritorder.simulate.kernel.surround import site_of
 from meritorder.simulate.kernel.tick import end
 from meritorder.simulate.result import SERIES, Result, Status
+from meritorder.simulate.sample import sample_of
 from meritorder.simulate.services import services_of
 from meritorder.simulate.start import start
 from meritorder.workload.trace import Trace
@@ -41,32 +43,43 @@ def simulate(
     progress: Progress | None = None,
     replicas: tuple[Replica, ...] | None = None,
     outages: Outages | None = None,
+    sample: int = 1,
+    thin: bool = True,
 ) -> Result:
     """Run `trace` on `fleet` request by request in virtual time.
 
     `policy` replaces the fleet's own. `progress(seconds of virtual time, requests ended)` is called now and then.
-    `replicas`, one per pool, replace the compiled ones, `outages` those of the fleet's faults. The same inputs and seed
-    give the same bits.
+    `replicas`, one per pool, replace the compiled ones, `outages` those of the fleet's faults. `sample`: only each so
+    many-th replica and request is simulated (`sample_of`); the result is that of the smaller fleet, but its `facility`
+    holds all machines; with `thin` off the trace holds no other requests than these. The same inputs and seed give the
+    same bits.
     Raises InputError where the trace can't be run on the fleet.
     """
     if bins < 1:
         raise ValueError(f"bins is {bins}, not at least 1")
     dispatch = policy or fleet.dispatch
     check(trace)
+    whole = fleet
+    part = sample_of(fleet, trace, sample, seed, thin=thin)
+    fleet, trace = part.fleet, part.trace
     if replicas is None:
         replicas = tuple(compile_replica(fleet, name) for name in fleet.pools)
     service = services_of(fleet, trace, seed)
     state = start(fleet, replicas, dispatch, trace, seed)
-    about = around(fleet, replicas, trace.duration_s, seed, outages)
+    about = around(whole, replicas, trace.duration_s, seed, outages, part.counts)
     check_roles(fleet, about)
     sim = prepare(fleet, state, replicas, trace, service, bins, about)
     site = site_of(about)
-    run(state, sim, site, 0)  # compiles or loads machine code, which is no part of the kernel's time
+
+    def go(most: int) -> int:
+        return run_amid(state, sim, site, most) if about.ticks else run(state, sim, most)
+
+    go(0)  # compiles or loads machine code, which is no part of the kernel's time
     wall_s = 0.0
-    more = True
-    while more:
+    left = MORE
+    while left == MORE:
         before = time.perf_counter()
-        more = run(state, sim, site, SLICE)
+        left = go(SLICE)
         wall_s += time.perf_counter() - before
         if progress is not None:
             progress(float(sim.clock[0].now), len(trace) - int(sim.clock[0].unfinished))
@@ -186,6 +199,7 @@ def _result(
         facility=site.facility if len(site.facility.sites) else None,
         control=site.control if len(site.facility.sites) else None,
         placing=about.placed,
+        weights=about.weights if (about.weights != 1.0).any() else None,
         outages=about.outages if about.ticks else None,
         down_s=h.down_s + (h.down > 0) * (span_s - h.since) if about.ticks else None,
     )

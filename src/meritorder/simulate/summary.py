@@ -35,7 +35,8 @@ def summarise(result: Result) -> dict[str, Any]:
     Latencies `ttft_s, tpot_s, e2e_s, queue_s`: {mean, p50, p90, p95, p99, max} over completed requests (see
     `columns.latency`; percentiles see `spread.spread`). Tokens are those of completed requests. `energy_j` is IT
     energy, idle and dynamic, of all replicas over the span; `facility_energy_j` is that with losses and cooling, by
-    the site model or a constant PUE. `sites`: see `sites.sites`, empty without a site model.
+    the site model or a constant PUE. `sites`: see `sites.sites`, empty without a site model. Of a sampled fleet
+    everything is that of what was simulated (`by_pool`: a replica `stands_for` so many), but `sites` has all machines.
     `cost_usd` = owning or renting all replicas over the span + facility energy + its carbon + what metered APIs charge
     (`costs`: the parts).
     `goodput`: completed requests and their output tokens within targets, a second of the span; `usd_per_mtok` shares
@@ -230,6 +231,7 @@ def _pool_rows(result: Result, books: Accounts) -> dict[str, dict[str, Any]]:
             "model": spec.model,
             "role": spec.role,
             "replicas": spec.replicas,
+            "stands_for": 1.0 if result.weights is None else float(result.weights[i]),
             "accelerators": spec.replicas * machine.accelerators,
             "kv_tokens": kv_tokens,
             "max_sequences": machine.table.max_sequences * spec.replicas,

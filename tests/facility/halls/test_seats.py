@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from meritorder.facility.halls.facts import hall_facts
 from meritorder.facility.halls.seats import placement
 from meritorder.fleet.load import loads
 from meritorder.perf.compile import compile_replica
+from meritorder.problems import InputError
 
 FLEET = """
 sites:
@@ -63,3 +65,34 @@ def test_thousands_of_systems_are_placed_at_once():
     got = placed(site=", facility: {}", wafers=3500, racks=9000, nodes=16000)
     assert len(got.system_rack) == 22500
     assert len(got.seat_of) == 28501
+
+
+def test_a_site_with_halls_and_no_machines_has_empty_rows():
+    halls = ", facility: {halls: {z: {coolant: air, rows: 2, racks: 3, rack_power: 30 kW, row_power: 60 kW}}}"
+    text = FLEET.format(site="", wafers=1, racks=1, nodes=1)
+    text = text.replace("pools:", "  b: {usd_per_kwh: 0.05, kg_per_kwh: 0.3" + halls + "}\npools:", 1)
+    fleet = loads(text)
+    got = placement(fleet, {name: compile_replica(fleet, name) for name in fleet.pools})
+    assert got.row_site.tolist() == [0, 0, 0, 1, 1]
+    assert got.row_nameplate_w[3:].tolist() == [0.0, 0.0]
+    assert got.row_limit_w[3:].tolist() == [60e3, 60e3]
+    [facts] = hall_facts(got)
+    # two nodes of 10.2 kW in each of three racks, five of them in a row of 60 kW
+    assert (facts["deployable"], facts["further_systems"]) == ("h200", {"h200": 10})
+    assert facts["stranded_w"]["power"] == pytest.approx(2 * 9e3)
+
+
+def test_oversubscription_lets_more_stand_than_a_row_can_feed():
+    hall = "{coolant: liquid-21c, rows: 1, racks: 9, rack_power: 60 kW, row_power: 100 kW}"
+
+    def tried(over):
+        site = f", facility: {{power: {{oversubscription: {over}}}, halls: {{z: {hall}}}}}"
+        text = FLEET.format(site=site, wafers=1, racks=1, nodes=1).splitlines()
+        fleet = loads("\n".join(line for line in text if not line.strip().startswith(("racks:", "nodes:"))))
+        return placement(fleet, {name: compile_replica(fleet, name) for name in fleet.pools})
+
+    with pytest.raises(InputError, match=r"5 of its 5 systems of cs-3.*more `row_power` would do"):
+        tried(1.0)
+    got = tried(1.4)  # five wafers of 27 kW
+    assert got.row_limit_w.tolist() == pytest.approx([100e3])
+    assert got.row_nameplate_w.tolist() == [135e3]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from meritorder.facility.halls.seats import placement
+from meritorder.facility.halls.seats import Placement, placement
 from meritorder.fleet.load import loads
+from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
 from meritorder.simulate.faults.outage import Outages
 from meritorder.simulate.faults.schedule import outages
@@ -29,8 +30,8 @@ FIRST = {"nodes": 0, "wafers": 8, "racks": 11, "wide": 47}
 Drawn = Callable[..., Outages]
 
 
-def draw(one_replica: Replica, faults: str, duration_s: float, seed: int = 0, more: str = "") -> Outages:
-    """The outages of the fleet with `faults:` (YAML in braces), perhaps with `more` pools.
+def standing(one_replica: Replica, faults: str, more: str = "") -> tuple[Fleet, tuple[Replica, ...], Placement]:
+    """The fleet with `faults:` (YAML in braces), perhaps with `more` pools; its replicas, and where they stand.
 
     Faults only read how many chips and weights a replica has, so that one stands for all.
     """
@@ -39,4 +40,10 @@ def draw(one_replica: Replica, faults: str, duration_s: float, seed: int = 0, mo
         name: replace(one_replica, accelerators=SIZES.get(name, 8), weight_bytes=16e9, max_w=5000.0)
         for name in fleet.pools
     }
-    return outages(fleet, tuple(made.values()), placement(fleet, made), (), duration_s, seed)
+    return fleet, tuple(made.values()), placement(fleet, made)
+
+
+def draw(one_replica: Replica, faults: str, duration_s: float, seed: int = 0, more: str = "") -> Outages:
+    """The outages of that fleet."""
+    fleet, made, placed = standing(one_replica, faults, more)
+    return outages(fleet, made, placed, (), duration_s, seed)

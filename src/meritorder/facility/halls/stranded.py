@@ -3,7 +3,8 @@
 Of a hall, with what stands in it left where it is:
 
 * free: its power less the IT nameplate of what stands there.
-* deployable: the most of it that further systems of one kind can have, of the kinds that stand at the site.
+* deployable: the most of it that further systems of one kind can have, of the kinds that stand at the site (where
+  there are none, of those of the fleet).
 * stranded: the rest, by cause. For the kind that can use most, limits are lifted one after the other, and what each
   gives back is put down to it: `density` (the power of a rack), `space` (places, and height of racks), `cooling`.
   What is then still left is `power`: too little in a row or the hall for one more system. Where no kind can stand
@@ -59,10 +60,10 @@ def left(placing: Placement) -> list[Left]:
 
 
 def rooms_of(placing: Placement) -> list[Room]:
-    """The halls with what stands in them, the kinds being those of the whole site."""
+    """The halls with what stands in them, the kinds being those of the whole site; where it has none, the fleet's."""
     found, start = [], 0
     for hall in placing.halls:
-        kinds = [stand for stand in placing.stands if stand.site == hall.site]
+        kinds = [stand for stand in placing.stands if stand.site == hall.site] or list(placing.stands)
         room = Room(hall, kinds)
         for i, stand in enumerate(kinds):
             room.put(i, placing.counts[stand.index, start : start + hall.rows])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from meritorder.facility.surroundings.columns import factor, split_unit
 from meritorder.facility.surroundings.columns import needed as needed_column
-from meritorder.facility.surroundings.moments import offset_shown, step_of, to_utc
+from meritorder.facility.surroundings.moments import step_of, taken_as, to_utc
 from meritorder.facility.surroundings.series import Series
 from meritorder.facility.surroundings.text import Table, read_text, split_table
 from meritorder.problems import InputError, Problem
@@ -32,7 +32,7 @@ def _read(path: Path, changed: int, scope: str) -> Series:
     table = split_table(path, read_text(path).splitlines())
     time = needed_column(table, _TIME, "time")
     both = [index for index, title in enumerate(table.header) if title.lower().startswith("carbon intensity")]
-    notes = [] if "utc" in table.header[time].lower() else [f"times without an offset are {offset_shown(0)}"]
+    notes = list(taken_as(table.column(time), table.header[time]))
     if both:
         value = _of_scope(table, both, scope)
         size = 1e-3  # Electricity Maps: gCO2eq/kWh, spelt in several ways

@@ -57,7 +57,7 @@ def hours_of(fleet: Fleet, site: str, span_s: float) -> Hours:
     begin = math.floor(start / step) * step
     count = min(math.ceil((span_s + _BEYOND_S) / step) + 1, (YEAR_S + 86_400) // step)
     moments = begin + step * np.arange(count, dtype=np.int64)
-    until = math.ceil(start + span_s)
+    until = math.ceil(start + max(span_s, 1.0))
     weather, price, carbon = _constant(spec, count)
     if known.weather is not None:
         weather = known.weather.at(moments, until, linear=True)

@@ -36,6 +36,14 @@ def to_utc(texts: Sequence[str], name: str, where: Callable[[int], str], offset_
     return found
 
 
+def taken_as(texts: Sequence[str], name: str, offset_s: int = 0) -> tuple[str, ...]:
+    """What was assumed about times that neither their column's name nor they themselves place."""
+    first = _moment(texts[0])
+    if "utc" in name.lower() or (first is not None and first.tzinfo is not None):
+        return ()
+    return (f"times without an offset are {offset_shown(offset_s)}",)
+
+
 def _moment(text: str) -> datetime | None:
     if _UNIX.fullmatch(text):
         return datetime.fromtimestamp(int(text), UTC)

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from meritorder.facility.surroundings.columns import factor, find, needed, split_unit
-from meritorder.facility.surroundings.moments import offset_shown, step_of, to_utc
+from meritorder.facility.surroundings.moments import step_of, taken_as, to_utc
 from meritorder.facility.surroundings.series import Series
 from meritorder.facility.surroundings.text import read_text, split_table
 from meritorder.problems import InputError, Problem
@@ -54,5 +54,5 @@ def _read(path: Path, changed: int, exchange_rate: float | None) -> Series:
     moments = to_utc(table.column(time), table.header[time], table.where)
     step = step_of(moments, table.where)
     values = size * table.numbers(value, -_MOST / size, _MOST / size, unit)
-    notes = () if "utc" in table.header[time].lower() else (f"times without an offset are {offset_shown(0)}",)
+    notes = taken_as(table.column(time), table.header[time])
     return Series(str(path), int(moments[0]), step, values[:, None], notes=notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,6 +86,15 @@ class Table:
         return value
 
 
+def _read(reader: Iterator[list[str]], path: Path) -> Iterator[list[str]]:
+    import csv
+
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise InputError(Problem(f"is no CSV: {error}", str(path), fix="is a quote left open?")) from error
+
+
 def split_table(path: Path, lines: Sequence[str], first: int = 0) -> Table:
     """The CSV table whose header stands at `lines[first]`; blank lines are left out.
 
@@ -96,7 +105,7 @@ def split_table(path: Path, lines: Sequence[str], first: int = 0) -> Table:
     header = tuple(cell.strip() for cell in next(csv.reader([lines[first]])))
     rows, numbers = [], []
     reader = csv.reader(lines[first + 1 :])
-    for cells in reader:
+    for cells in _read(reader, path):
         if not cells or (len(cells) == 1 and not cells[0].strip()):
             continue
         line = first + 1 + reader.line_num

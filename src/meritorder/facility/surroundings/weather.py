@@ -12,7 +12,7 @@ import numpy as np
 from meritorder.facility.psychro import saturation_pressure, standard_pressure
 from meritorder.facility.surroundings.columns import factor, find, needed, split_unit
 from meritorder.facility.surroundings.epw import is_epw, read_epw
-from meritorder.facility.surroundings.moments import offset_shown, step_of, to_utc
+from meritorder.facility.surroundings.moments import step_of, taken_as, to_utc
 from meritorder.facility.surroundings.series import Series
 from meritorder.facility.surroundings.text import Floats, Table, read_text, split_table
 from meritorder.problems import InputError, Problem
@@ -93,7 +93,7 @@ def _of_table(table: Table, told: dict[str, float]) -> Series:
     moments = to_utc(table.column(time), table.header[time], table.where, offset_s)
     step = step_of(moments, table.where)
     dry = _column(table, needed(table, _DRY, "temperature"), _CELSIUS, "C", -90, 60)
-    notes = [f"times without an offset are {offset_shown(offset_s)}"] if "utc" not in table.header[time].lower() else []
+    notes = list(taken_as(table.column(time), table.header[time], offset_s))
     vapour = _vapour(table, dry)
     index = find(table.header, _PRESSURE)
     if index is not None:

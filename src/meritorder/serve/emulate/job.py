@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from meritorder.simulate.oracle.engine import Request
+from meritorder.simulate.oracle.request import Request
 
 
 def _nobody(tokens: int) -> None:

@@ -11,6 +11,7 @@ from meritorder.dispatch.choose import choose
 from meritorder.dispatch.state import FleetState
 from meritorder.dispatch.update import answered, ended, learn, observe, room_for, sent_on, settle
 from meritorder.simulate.kernel.blocks import blocks_for, give_back, unit_blocks
+from meritorder.simulate.kernel.egress import wait_for_wire
 from meritorder.simulate.kernel.event_heap import add_event, send_follow_ups
 from meritorder.simulate.kernel.interrupt import interrupt
 from meritorder.simulate.kernel.landing import start_transfer
@@ -54,6 +55,8 @@ def set_aside(fleet: FleetState, sim: SimState, replica: int, request: int, time
         ended(fleet, replica, service, q.new, q.room, 1, False)
         give_back(sim, replica, request, q.computed, p.block_tokens, unit_blocks(fleet, sim, pool))
         q.finish = q.first
+        if p.egress_s > 0.0:
+            q.finish += wait_for_wire(sim, p.site, p.egress_s, time)
         q.status = COMPLETED
         sim.clock[0].unfinished -= 1
         if h.decoder >= 0:

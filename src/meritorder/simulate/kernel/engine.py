@@ -8,6 +8,7 @@ from meritorder.dispatch.update import answered, ended, observe
 from meritorder.simulate.kernel import finish_heap
 from meritorder.simulate.kernel.apart import cancel_apart, finish_apart, set_aside
 from meritorder.simulate.kernel.blocks import take, unit_blocks
+from meritorder.simulate.kernel.egress import wait_for_wire
 from meritorder.simulate.kernel.event_heap import add_event, send_follow_ups, way_in_s
 from meritorder.simulate.kernel.interrupt import interrupt
 from meritorder.simulate.kernel.jump import total
@@ -43,6 +44,8 @@ def finish(fleet: FleetState, sim: SimState, replica: int, request: int, apart: 
     output = sim.output[request]
     back = 0.5 * fleet.rtt_s[sim.region[request], p.site]
     q.finish = e.now + output * p.output_token_s + back
+    if p.egress_s > 0.0:
+        q.finish += wait_for_wire(sim, p.site, p.egress_s * output, e.now)
     q.status = COMPLETED
     sim.clock[0].unfinished -= 1
     observe(fleet, replica, e.stretch)

@@ -68,8 +68,8 @@ def sink(events: Records, at: int, size: int) -> None:
 
 
 @compiled
-def drop_where_fallen(events: Records, clock: Records, requests: Records, health: Records, found: Records) -> int:
-    """Remove the events of requests on their way to replicas marked `fallen`, by network or from the slow tier.
+def drop_where_marked(events: Records, clock: Records, requests: Records, health: Records, found: Records) -> int:
+    """Remove the events of requests on their way to replicas that are marked, by network or from the slow tier.
 
     Writes into `found` which requests these are, but for those whose client has left, and returns how many.
     """
@@ -79,7 +79,7 @@ def drop_where_fallen(events: Records, clock: Records, requests: Records, health
         e = events[k]
         if e.kind == AT_ENGINE or e.kind == CAME:
             q = requests[e.request]
-            if q.replica >= 0 and health[q.replica].fallen != 0:
+            if q.replica >= 0 and health[q.replica].marked != 0:
                 if q.status == IN_TRANSIT or q.status == COMING:
                     found[count] = e.request
                     count += 1
@@ -108,7 +108,9 @@ def send_follow_ups(sim: SimState, request: int, time: float) -> None:
 
 @inlined
 def way_in_s(fleet: FleetState, sim: SimState, replica: int, request: int) -> float:
-    """Seconds from the gateway to an engine: front end and half a round trip."""
+    """Seconds from the gateway to an engine: front end, the way of the prompt's bytes, and half a round trip."""
     p = fleet.pools[fleet.replicas[replica].pool]
-    delay = p.request_s + p.prompt_token_s * (sim.prompt[request] + sim.requests[request].generated)
-    return float(delay + 0.5 * fleet.rtt_s[sim.region[request], p.site])
+    region = sim.region[request]
+    tokens = sim.prompt[request] + sim.requests[request].generated
+    delay = p.request_s + p.prompt_token_s * tokens + fleet.upload_s[region] * tokens
+    return float(delay + 0.5 * fleet.rtt_s[region, p.site])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from meritorder.compiled import compiled
-from meritorder.dispatch.shutting import any_choice, close_replica, open_replica
+from meritorder.dispatch.shutting import any_choice, arrange_choices, close_replica, open_replica
 from meritorder.dispatch.state import FleetState
 from meritorder.dispatch.tournament import set_key
 from meritorder.simulate.kernel.interrupt import interrupt
@@ -24,7 +24,7 @@ def fall(fleet: FleetState, sim: SimState, replica: int, cause: int, time: float
     if h.down > 1:
         return
     h.cause = cause
-    h.fallen = 1
+    h.marked = 1
     h.since = time
     sim.clock[0].changed = 1
     close_replica(fleet, replica)
@@ -37,6 +37,7 @@ def cut(fleet: FleetState, sim: SimState, replica: int, time: float) -> None:
     e = sim.engines[replica]
     if e.n == 0:
         return
+    sim.clock[0].now = time  # it has drawn power until now, whoever may still wait for it
     pool = fleet.replicas[replica].pool
     p = fleet.pools[pool]
     whole, joules = progress(fleet, sim, replica, time)
@@ -128,13 +129,15 @@ def speed_up(fleet: FleetState, sim: SimState, replica: int, factor: float, time
 
 @compiled
 def let_in(fleet: FleetState, sim: SimState, time: float) -> None:
-    """Replicas have come back (`fallen` marks them): those who wait for their pools try again."""
+    """Replicas have come back, those marked: who waits for their pools tries again."""
+    arrange_choices(fleet)
     for service in range(len(sim.parking)):
         if sim.parking[service].count == 0 or fleet.services[service].hold != 0 or not any_choice(fleet, service):
             continue
         if served_again(fleet, sim, service):
             for _ in range(sim.parking[service].count):
                 release_first(sim, service, time)
+    sim.health.marked[:] = 0
 
 
 @compiled
@@ -146,6 +149,6 @@ def served_again(fleet: FleetState, sim: SimState, service: int) -> bool:
         p = fleet.pools[choice.pool]
         if choice.max_context > 0:
             for replica in range(p.first, p.first + p.count):
-                if sim.health[replica].fallen != 0:
+                if sim.health[replica].marked != 0:
                     return True
     return False

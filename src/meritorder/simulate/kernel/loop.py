@@ -14,6 +14,7 @@ from meritorder.dispatch.prefixes import own
 from meritorder.dispatch.state import WHOLE, FleetState
 from meritorder.dispatch.tournament import set_key, smallest
 from meritorder.dispatch.update import room_for, sent, settle
+from meritorder.simulate.kernel.apart import handle_apart
 from meritorder.simulate.kernel.engine import arrive, give_up, pass_boundary, pass_boundary_apart, send
 from meritorder.simulate.kernel.event_heap import add_event, drop_first
 from meritorder.simulate.kernel.memory import (
@@ -26,11 +27,12 @@ from meritorder.simulate.kernel.memory import (
     NOBODY,
     RETRYING,
     SimState,
-    Site,
 )
 from meritorder.simulate.kernel.parking import park, refuse
-from meritorder.simulate.kernel.rare import handle_rare
 from meritorder.simulate.kernel.schedule import schedule, schedule_apart
+
+# What `run` returns beside kinds of events.
+NOTHING, MORE = -1, -2
 
 
 @inlined
@@ -77,8 +79,11 @@ def dispatch(fleet: FleetState, sim: SimState, request: int, time: float) -> boo
 
 
 @compiled
-def run(fleet: FleetState, sim: SimState, site: Site, most: int) -> bool:
-    """Handle up to `most` events. Returns whether any are left."""
+def run(fleet: FleetState, sim: SimState, most: int) -> int:
+    """Handle up to `most` events, but none of what stands around the machines.
+
+    Returns NOTHING: no events are left; MORE: some are; TICK or FAULT: one came at `clock.at`, and is to be handled.
+    """
     c = sim.clock[0]
     closed_loop = len(sim.follower) > 0
     by_clock = len(sim.starts) if closed_loop else len(sim.arrival_s)
@@ -94,7 +99,7 @@ def run(fleet: FleetState, sim: SimState, site: Site, most: int) -> bool:
         time = sim.timeline[1]
         if arrival <= event and arrival <= time:
             if born < 0:
-                return False
+                return NOTHING
             time = arrival
             c.arrived += 1
         elif event <= time:
@@ -107,11 +112,15 @@ def run(fleet: FleetState, sim: SimState, site: Site, most: int) -> bool:
                 give_up(fleet, sim, i, time)
             elif kind == NEXT_TURN:
                 born = i
+            elif kind > AGAIN:
+                c.at = time
+                c.handled += 1
+                return int(kind)
             elif kind == AGAIN:
                 if sim.requests[i].status == RETRYING:
                     born = i
             elif kind > GIVE_UP:
-                engine = handle_rare(fleet, sim, site, i, kind, time)
+                engine = handle_apart(fleet, sim, i, kind, time)
             elif sim.requests[i].status == IN_TRANSIT:
                 there = i
         else:
@@ -135,4 +144,4 @@ def run(fleet: FleetState, sim: SimState, site: Site, most: int) -> bool:
             c.now = time
         settle(fleet)
         c.handled += 1
-    return True
+    return MORE

@@ -100,7 +100,7 @@ HEALTH = np.dtype(
         ("down", "i4"),  # outages in force; 0: it is up
         ("slows", "i4"),  # slow-downs in force
         ("tripped", "i4"),  # one of its rows is too hot or without power, or it is loading since
-        ("fallen", "i4"),  # by the outage that is being handled
+        ("marked", "i4"),  # it fails, or comes back, with the outage that is being handled
         ("cause", "u1"),  # of its last outage
     ]
 )
@@ -212,6 +212,7 @@ CLOCK = np.dtype(
         ("step_s", "f8"),  # between ticks; 0: there are none
         ("ticks", "i8"),  # so far
         ("next_tick", "f8"),
+        ("at", "f8"),  # time of the tick or outage that is to be handled
         ("outage", "i8"),  # outages so far
         ("detection_s", "f8"),  # from a failure until its requests are sent anew
         ("retries", "i4"),  # most times that one is
@@ -241,6 +242,7 @@ class SimState(NamedTuple):
     landed: Records  # LIST [replicas] of requests whose KV cache has come; empty likewise
     handed: Records  # HANDED [n]; empty where no pool has a role
     pipes: Records  # f8 [links]: time from which a link's shared bandwidth is free
+    egress: Records  # f8 [sites]: the same of the wire that a site's answers share
     tiers: Records  # TIER [replicas]; empty where no pool has a slow tier
     returns: Records  # RETURN [n]; empty where no pool has a slow tier
     arrival_s: Records  # trace columns from here on

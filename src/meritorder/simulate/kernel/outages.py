@@ -3,42 +3,32 @@
 from __future__ import annotations
 
 from meritorder.compiled import compiled
-from meritorder.dispatch.shutting import arrange_choices
 from meritorder.dispatch.state import FleetState
 from meritorder.facility.parts import set_part
 from meritorder.simulate.faults.outage import DOWN, NORMAL, PART_DOWN, PART_UP, SLOW, UP
 from meritorder.simulate.kernel.event_heap import add_event
-from meritorder.simulate.kernel.health import fall, let_in, rise, slow_down, speed_up
+from meritorder.simulate.kernel.health import fall, rise, slow_down, speed_up
 from meritorder.simulate.kernel.memory import FAULT, SimState, Site
-from meritorder.simulate.kernel.strike import strike
 
 
 @compiled
-def next_outage(fleet: FleetState, sim: SimState, site: Site, time: float) -> None:
-    """The next outage happens, unless nobody is under way or to come any more."""
+def begin_outage(fleet: FleetState, sim: SimState, site: Site, time: float) -> int:
+    """The next outage happens. Returns its kind: after DOWN `strike` has to follow, after UP `let_in`."""
     c = sim.clock[0]
-    if c.unfinished == c.unsent:
-        return
     o = site.outages[c.outage]
     c.outage += 1
     if c.outage < len(site.outages):
         add_event(sim.events, sim.clock, site.outages[c.outage].time, 0, FAULT)
     if o.kind == PART_DOWN or o.kind == PART_UP:
         set_part(site.facility, o.part, int(o.kind == PART_UP))
-        return
     for k in range(o.first, o.first + o.count):
         replica = site.hit[k]
         if o.kind == DOWN:
             fall(fleet, sim, replica, o.cause, time)
         elif o.kind == UP:
-            sim.health[replica].fallen = rise(fleet, sim, replica, time)
+            sim.health[replica].marked = rise(fleet, sim, replica, time)
         elif o.kind == SLOW:
             slow_down(fleet, sim, replica, o.factor, time)
         elif o.kind == NORMAL:
             speed_up(fleet, sim, replica, o.factor, time)
-    if o.kind == DOWN:
-        strike(fleet, sim, time)
-    elif o.kind == UP:
-        arrange_choices(fleet)
-        let_in(fleet, sim, time)
-        sim.health.fallen[:] = 0
+    return int(o.kind)

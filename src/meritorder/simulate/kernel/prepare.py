@@ -76,7 +76,8 @@ def prepare(
     c.unit_tokens = trace.block_tokens
     c.classes, c.phases, c.unfinished, c.unsent = classes, phases, n, int((trace.after >= 0).sum())
     delayed = bool(
-        (state.pools.request_s > 0).any() or (state.pools.prompt_token_s > 0).any() or (state.rtt_s > 0).any()
+        any((seconds > 0).any() for seconds in (state.pools.request_s, state.pools.prompt_token_s))
+        or any((seconds > 0).any() for seconds in (state.rtt_s, state.upload_s))
     )
     roles = bool(state.pools.role.any())
     # a request that two replicas share may have three events to come: at its engine, its KV cache's leaving and coming
@@ -112,6 +113,7 @@ def prepare(
         landed=landed,
         handed=handed,
         pipes=np.zeros(len(fleet.links)),
+        egress=np.zeros(len(fleet.sites)),
         tiers=tiers,
         returns=records(n * (len(tiers) > 0), RETURN),
         arrival_s=trace.arrival_s,

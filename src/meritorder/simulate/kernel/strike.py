@@ -8,7 +8,7 @@ from meritorder.dispatch.shutting import arrange_choices
 from meritorder.dispatch.state import FleetState
 from meritorder.dispatch.update import ended
 from meritorder.records import Records
-from meritorder.simulate.kernel.event_heap import add_event, drop_where_fallen
+from meritorder.simulate.kernel.event_heap import add_event, drop_where_marked
 from meritorder.simulate.kernel.health import empty
 from meritorder.simulate.kernel.memory import (
     AGAIN,
@@ -26,10 +26,10 @@ from meritorder.simulate.kernel.memory import (
 
 @compiled
 def strike(fleet: FleetState, sim: SimState, time: float) -> None:
-    """The replicas marked `fallen` have just failed: all that was on them, in the order of the trace."""
-    count = drop_where_fallen(sim.events, sim.clock, sim.requests, sim.health, sim.struck)
+    """The replicas that are marked have just failed: all that was on them, in the order of the trace."""
+    count = drop_where_marked(sim.events, sim.clock, sim.requests, sim.health, sim.struck)
     for replica in range(len(sim.engines)):
-        if sim.health[replica].fallen != 0:
+        if sim.health[replica].marked != 0:
             count = gather(sim, replica, count)
             empty(fleet, sim, replica)
     arrange_choices(fleet)
@@ -38,7 +38,7 @@ def strike(fleet: FleetState, sim: SimState, time: float) -> None:
     for k in range(count):
         strike_one(fleet, sim, sim.struck[k], time)
     fleet.settings[0].touched = -1
-    sim.health.fallen[:] = 0
+    sim.health.marked[:] = 0
 
 
 @compiled

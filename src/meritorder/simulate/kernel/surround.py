@@ -43,7 +43,7 @@ def surround(
     machines = records(len(fleet.pools), MACHINE)
     machines.idle_w[:] = [replica.table.idle_w for replica in replicas]
     machines.reload_s[:] = about.reload_s
-    machines.weight[:] = 1.0
+    machines.weight[:] = about.weights
     return {
         "health": health,
         "machines": machines,

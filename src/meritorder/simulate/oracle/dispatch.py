@@ -10,8 +10,9 @@ from meritorder.dispatch import choose as names
 from meritorder.dispatch import reasons
 from meritorder.dispatch.merit_order import TRIES, harm_to_others, marginal_usd, most_in_flight
 from meritorder.dispatch.pairs import prompt_usd
-from meritorder.dispatch.predict import delay_s, tpot_s, ttft_s
-from meritorder.dispatch.state import UNORDERED, FleetState
+from meritorder.dispatch.predict import delay_s, tpot_with_s, ttft_s
+from meritorder.dispatch.prefixes import LOST
+from meritorder.dispatch.state import PREFILL, UNORDERED, FleetState
 from meritorder.dispatch.update import order_key
 
 Choice = tuple[int, int, int]
@@ -36,6 +37,8 @@ class Dispatcher:
 
     def changed(self, replica: int) -> None:
         """The accounting of a replica has changed."""
+        if self.state.replicas[replica].closed:
+            return
         self.step += 1
         self.key[replica] = self._key(replica)
         level = min(self.state.replicas[replica].in_flight, self._pool(replica).max_sequences)
@@ -48,20 +51,57 @@ class Dispatcher:
         for block in blocks:
             self.owner[block] = replica
 
+    def close(self, replica: int) -> None:
+        """A replica has failed: it is not chosen, and holds no prefix any more."""
+        self.state.replicas[replica].closed = 1
+        self._pool(replica).open -= 1
+        self.level[replica] = -1
+        for block, owner in self.owner.items():
+            if owner == replica:
+                self.owner[block] = LOST
+
+    def reopen(self, replica: int) -> None:
+        """It may be chosen again."""
+        self.state.replicas[replica].closed = 0
+        self._pool(replica).open += 1
+        self.changed(replica)
+
     def _pool(self, replica: int) -> np.record:
         pool: np.record = self.state.pools[self.state.replicas[replica].pool]
         return pool
 
+    def _members(self, pool: int) -> list[int]:
+        return [r for r, x in enumerate(self.state.replicas) if x.pool == pool and not x.closed]
+
+    def _takes(self, c: int, total: int) -> bool:
+        """Whether a request of so many tokens may go there now: it fits, nothing forbids it, and somebody is up."""
+        choice = self.state.choices[c]
+        if total > self.state.pools[choice.pool].max_context or choice.shut or not self._members(choice.pool):
+            return False
+        if self.state.pools[choice.pool].role != PREFILL:
+            return True
+        leg = self.state.services[choice.leg]
+        return any(self._takes(way, total) for way in range(leg.first, leg.first + leg.count))
+
+    def takes(self, service: int, total: int) -> bool:
+        """Whether any pool takes a request of so many tokens now; 1: one of any length."""
+        s = self.state.services[service]
+        return any(self._takes(c, total) for c in range(s.first, s.first + s.count))
+
+    def why_none(self, service: int, total: int) -> int:
+        """Why no pool takes a request of so many tokens."""
+        s = self.state.services[service]
+        pools = [(self.state.choices[c], self.state.choices[c].pool) for c in range(s.first, s.first + s.count)]
+        fitting = [(c, pool) for c, pool in pools if total <= self.state.pools[pool].max_context]
+        if not fitting:
+            return reasons.TOO_LONG
+        kept_out = any(c.shut and self._members(pool) for c, pool in fitting)
+        return reasons.POWER_SHORT if kept_out else reasons.NONE_USABLE
+
     def _fitting(self, service: int, total: int) -> list[int]:
         s = self.state.services[service]
-        pools = [self.state.choices[c].pool for c in range(s.first, s.first + s.count)]
-        return [
-            r
-            for pool in pools
-            if total <= self.state.pools[pool].max_context
-            for r in range(len(self.state.replicas))
-            if self.state.replicas[r].pool == pool
-        ]
+        choices = [c for c in range(s.first, s.first + s.count) if self._takes(c, total)]
+        return [r for c in choices for r in self._members(self.state.choices[c].pool)]
 
     def _draw(self) -> int:
         x = self.random
@@ -75,11 +115,13 @@ class Dispatcher:
         """Replica, tokens believed cached there, reason; see `dispatch.choose`."""
         fitting = self._fitting(service, prompt + output)
         if not fitting:
-            return -1, 0, reasons.TOO_LONG
+            return -1, 0, self.why_none(service, prompt + output)
         g, state = self.state.settings[0], self.state
         known = 0
         while g.uses_prefix and known < len(blocks) and blocks[known] in self.owner:
             known += 1
+        while known and self.owner[blocks[known - 1]] == LOST:
+            known -= 1
         near = self.owner[blocks[known - 1]] if known else -1
         cached = min(known * int(g.prefix_tokens), prompt - 1) if known else 0
         flight = [int(state.replicas[r].in_flight) for r in range(len(state.replicas))]
@@ -113,18 +155,15 @@ class Dispatcher:
 
     def _predict(self, replica: int, region: int, prompt: int, there: int, expected: float) -> tuple[float, float]:
         r = self.state.replicas[replica]
-        tpot = tpot_s(self.state, r.pool, r.in_flight + 1, r.context + prompt + 0.5 * expected, expected)
+        tpot = tpot_with_s(self.state, replica, prompt, expected)
         delay = delay_s(self.state, r.pool, region, prompt)
         return ttft_s(self.state, replica, prompt, there, tpot) + delay, tpot
 
-    def _members(self, pool: int) -> list[int]:
-        return [r for r in range(len(self.state.replicas)) if self.state.replicas[r].pool == pool]
-
     def _choices(self, service: int, total: int, whole: bool) -> list[int]:
         """Where a request fits among the pools that serve it whole, or those that only compute its prompt."""
-        s, state = self.state.services[service], self.state
+        s = self.state.services[service]
         stages = range(s.first, s.first + s.whole) if whole else range(s.first + s.whole, s.first + s.count)
-        return [c for c in stages if total <= state.pools[state.choices[c].pool].max_context]
+        return [c for c in stages if self._takes(c, total)]
 
     def _fastest(self, service: int, region: int, prompt: int, total: int, expected: float) -> int:
         ways = self._fast_ways(service, region, prompt, total, expected, 0)

@@ -2,109 +2,16 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import numpy as np
 
 from meritorder.fleet.schema import Pool
-from meritorder.perf.replica import Replica, Tier
-
-
-@dataclass(eq=False)
-class Request:
-    """One request and what has happened to it."""
-
-    index: int
-    prompt: int
-    output: int
-    service: int
-    priority: int
-    units: list[int]  # prefix blocks of its prompt that are full
-    arrival: float = np.nan
-    queued: float = np.nan
-    start: float = np.nan
-    first: float = np.nan
-    finish: float = np.nan
-    replica: int = -1
-    reason: int = 0
-    new: int = 0
-    room: int = 0
-    status: int = 0
-    generated: int = 0
-    computed: int = 0  # tokens in the KV cache
-    shared: int = 0  # leading units that it shares with the cache
-    chunk: int = 0  # tokens in the present iteration
-    hit: int = 0
-    preemptions: int = 0
-    decoding: bool = False  # its prompt (and what it had made before a preemption) is computed
-    # "transit", "waiting", "running"; between two replicas "held", "wanting", "moving", "landed"; its prefix on the way
-    # from the slow tier "coming", "back", or "left" if the client gave up meanwhile
-    place: str = ""
-    returned: int = 0  # tokens that came from the slow tier
-    return_s: float = 0.0
-    prefiller: int = -1  # replica that computed its prompt, once it has left it
-    decoder: int = -1  # replica that decodes it, where that is another one
-    leg: int = -1  # entry of the services by which it was chosen
-    room_there: int = 0
-    ready: float = np.nan  # when its prompt was computed
-    transfer: float = np.nan
-
+from meritorder.perf.replica import Replica
+from meritorder.simulate.oracle.cache import PrefixCache, SlowTier
+from meritorder.simulate.oracle.request import Request
 
 R = TypeVar("R", bound=Request)
-
-
-@dataclass
-class PrefixCache:
-    """Prefix blocks in KV memory: how many requests use each, and the unused ones, least recently used first."""
-
-    users: dict[int, int] = field(default_factory=dict)
-    unused: OrderedDict[int, None] = field(default_factory=OrderedDict)
-
-    def use(self, unit: int) -> None:
-        """One more user."""
-        self.users[unit] = self.users.get(unit, 0) + 1
-        self.unused.pop(unit, None)
-
-    def leave(self, unit: int) -> None:
-        """One user fewer."""
-        self.users[unit] -= 1
-        if self.users[unit] == 0:
-            self.unused[unit] = None
-
-    def evict(self) -> int:
-        """Forget the least recently used block; returns which."""
-        unit, _ = self.unused.popitem(last=False)
-        del self.users[unit]
-        return unit
-
-
-class SlowTier:
-    """Prefix blocks that have left KV memory, least recently used first, and the wire that brings them back."""
-
-    def __init__(self, tier: Tier | None, unit_tokens: int) -> None:
-        self.tier, self.unit_tokens = tier, unit_tokens
-        self.room = tier.units(unit_tokens) if tier else 0
-        self.units: OrderedDict[int, None] = OrderedDict()
-        self.port = 0.0
-
-    def put(self, unit: int) -> None:
-        """A block has been evicted, or is wanted."""
-        if self.room:
-            self.units.pop(unit, None)
-            self.units[unit] = None
-            if len(self.units) > self.room:
-                self.units.popitem(last=False)
-
-    def send(self, units: list[int], now: float) -> float:
-        """Bring these blocks back, after those asked for before; returns when they are there."""
-        assert self.tier is not None
-        for unit in reversed(units):
-            self.put(unit)
-        amount = self.tier.bytes_per_prompt + self.tier.bytes_per_token * self.unit_tokens * len(units)
-        self.port = max(now, self.port) + amount / self.tier.bandwidth
-        return self.port + self.tier.latency
 
 
 class Engine(Generic[R]):
@@ -112,17 +19,23 @@ class Engine(Generic[R]):
 
     def __init__(self, pool: Pool, replica: Replica, unit_tokens: int) -> None:
         self.table = replica.table
+        self.replica = replica
         self.block = replica.block_tokens
         self.reserve_prompt = pool.engine.reserve_prompt
         self.by_priority = pool.engine.scheduling == "priority"
         self.unit_tokens = unit_tokens if pool.engine.prefix_caching else 0
         self.unit_blocks = self.unit_tokens // self.block if self.unit_tokens else 0
-        self.unowned = replica.kv_blocks  # blocks that hold nothing
+        self.stretch = 1.0  # the coming iterations take so many times what the table says
+        self.energy_j = self.busy_s = self.running_s = self.prompt_tokens = self.output_tokens = 0.0
+        self.iterations = 0
+        self.empty()
+
+    def empty(self) -> None:
+        """Nothing runs, waits or is remembered."""
+        self.unowned = self.replica.kv_blocks  # blocks that hold nothing
         self.cache = PrefixCache()
-        self.slow = SlowTier(replica.tier, self.unit_tokens)
-        self.asked: list[
-            tuple[R, float]
-        ] = []  # whose prefix comes from there since the engine was scheduled last, when
+        self.slow = SlowTier(self.replica.tier, self.unit_tokens)
+        self.asked: list[tuple[R, float]] = []  # whose prefix comes from there since it was scheduled last, when
         self.back: list[R] = []  # whose prefix has come
         self.returning = 0  # requests with room whose prefix comes or has come
         self.waiting: list[R] = []
@@ -133,9 +46,11 @@ class Engine(Generic[R]):
         self.granted: list[R] = []  # who got room when the engine was scheduled last
         self.reserved = 0  # requests with room but no seat
         self.boundary = np.inf
+        self.begun = 0.0  # the iteration under way: when, its seconds, joules and prompt tokens
         self.seconds = self.joules = 0.0
-        self.busy_s = self.energy_j = self.running_s = self.prompt_tokens = self.output_tokens = 0.0
-        self.iterations = 0
+        self.chunks = 0
+        self.paced = 1.0  # and its stretch
+        self.told_j = 0.0  # of its joules, those that the building knows of
 
     def free(self) -> int:
         """Blocks that could be taken: those that hold nothing and those of unused prefixes."""
@@ -247,10 +162,10 @@ class Engine(Generic[R]):
         """Keep KV blocks for requests that want room, unless a preempted one waits."""
         nobody_waits = not self.waiting and not self.back
         while self.wanting and nobody_waits and len(self.running) + self.reserved < self.table.max_sequences:
-            if self.blocks(self.wanting[0].prompt) > self.free():
+            if self.blocks(self.wanting[0].base) > self.free():
                 break
             r = self.wanting.pop(0)
-            self.take(self.blocks(r.prompt))
+            self.take(self.blocks(r.base))
             self.reserved += 1
             self.granted.append(r)
 
@@ -347,17 +262,36 @@ class Engine(Generic[R]):
         kv = sum(r.computed for r in decoding)
         pairs = sum(r.chunk * r.computed + 0.5 * r.chunk * (r.chunk + 1.0) for r in prompts)
         tokens = sum(r.chunk for r in prompts)
-        self.seconds = self.table.seconds(len(decoding), kv, tokens, pairs)
+        self.seconds = self.table.seconds(len(decoding), kv, tokens, pairs) * self.stretch
         self.joules = self.table.joules(len(decoding), kv, tokens, pairs)
-        self.boundary = now + self.seconds
-        self.prompt_tokens += tokens
-        self.running_s += len(self.running) * self.seconds
+        self.begun, self.boundary = now, now + self.seconds
+        self.paced = self.stretch
+        self.chunks = tokens
+
+    def tell(self, now: float) -> float:
+        """Joules of the iteration under way up to now that were not told before."""
+        if self.boundary == np.inf:
+            return 0.0
+        joules = self.joules * (now - self.begun) / self.seconds
+        joules, self.told_j = joules - self.told_j, joules
+        return joules
+
+    def fail(self, now: float) -> None:
+        """Lose the iteration under way, but not what it has drawn, and everything in memory."""
+        if self.boundary < np.inf:
+            self.energy_j += self.joules * (now - self.begun) / self.seconds
+            self.busy_s += now - self.begun
+            self.running_s += len(self.running) * (now - self.begun)
+        self.empty()
 
     def end_iteration(self) -> tuple[list[R], list[R]]:
         """The iteration under way ends: returns who got a token from its prompt, and who has all tokens."""
         self.busy_s += self.seconds
         self.energy_j += self.joules
+        self.running_s += len(self.running) * self.seconds
+        self.prompt_tokens += self.chunks
         self.iterations += 1
+        self.told_j = 0.0
         from_prompt, done = [], []
         for r in self.running:
             r.computed += r.chunk

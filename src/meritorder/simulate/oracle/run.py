@@ -1,28 +1,34 @@
 """The stepwise simulator: plain Python, one iteration at a time, slow and obvious. The kernel must equal it.
 
 It shares with the kernel the IterationTables, the predictions and the accounting of dispatch (dispatch/predict.py,
-dispatch/update.py); engines, queues, prefix caches and the search for a replica are written anew, without any trick.
+dispatch/update.py), the building and its controller (facility/, control/); engines, queues, prefix caches, the search
+for a replica, failures and the gateway's queues are written anew, without any trick.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterator
-
 import numpy as np
 import numpy.typing as npt
 
-from meritorder.dispatch.reasons import SHED as SHED_REASON
-from meritorder.dispatch.reasons import TOO_LONG
-from meritorder.dispatch.update import answered, ended, room_for, sent
+from meritorder.dispatch.update import ended
 from meritorder.fleet.dispatch import Dispatch
 from meritorder.fleet.schema import Fleet, Pool
 from meritorder.perf.replica import Replica
+from meritorder.simulate.around import around
+from meritorder.simulate.faults.outage import Outages
 from meritorder.simulate.oracle.apart import Apart
+from meritorder.simulate.oracle.boundary import learn_speed, pass_boundary
 from meritorder.simulate.oracle.dispatch import Dispatcher
-from meritorder.simulate.oracle.engine import Engine, Request
+from meritorder.simulate.oracle.engine import Engine
+from meritorder.simulate.oracle.events import Event, Events
+from meritorder.simulate.oracle.faults import Faults
+from meritorder.simulate.oracle.gateway import Gateway
+from meritorder.simulate.oracle.network import Egress
+from meritorder.simulate.oracle.parking import Parking
+from meritorder.simulate.oracle.request import Request, requests_of
+from meritorder.simulate.oracle.site import Site
 from meritorder.simulate.result import Status
-from meritorder.simulate.services import services_of
+from meritorder.simulate.sample import sample_of
 from meritorder.simulate.start import start
 from meritorder.workload.trace import Trace
 
@@ -37,47 +43,38 @@ class Oracle:
         replicas: tuple[Replica, ...],
         policy: Dispatch | None = None,
         seed: int = 0,
+        outages: Outages | None = None,
+        sample: int = 1,
     ) -> None:
-        self.fleet, self.trace = fleet, trace
+        whole, part = fleet, sample_of(fleet, trace, sample, seed)
+        fleet, trace = part.fleet, part.trace
+        self.fleet, self.trace, self.replicas = fleet, trace, replicas
         dispatch = policy or fleet.dispatch
         self.state = start(fleet, replicas, dispatch, trace, seed)
         self.dispatcher = Dispatcher(self.state, seed)
         self.pools = list(fleet.pools.values())
-        self.front = [replica.front_end_s(pool.engine) for pool, replica in zip(self.pools, replicas, strict=True)]
         self.engines: list[Engine[Request]] = [
             Engine(pool, replica, trace.block_tokens)
             for pool, replica in zip(self.pools, replicas, strict=True)
             for _ in range(pool.replicas)
         ]
-        services = list(fleet.services.values())
-        self.requests = [
-            Request(
-                index=i,
-                prompt=int(trace.prompt_tokens[i]),
-                output=int(trace.output_tokens[i]),
-                service=int(service),
-                priority=services[service].priority,
-                units=list(self._units(i)),
-            )
-            for i, service in enumerate(services_of(fleet, trace, seed))
-        ]
-        self.followers: dict[int, list[int]] = {}
-        for i, before in enumerate(trace.after):
-            self.followers.setdefault(int(before), []).append(i)
-        self.events: list[tuple[float, int, str, int]] = []
-        self.order = 0
+        self.requests = requests_of(fleet, trace, seed)
+        self.now = 0.0  # the last event
+        self.span_s = 0.0  # the last one of a request, later the end of the run
+        self.step, self.ticks = fleet.control.step, 0
+        self.events = Events()
         self.apart = Apart(self)
+        self.egress = Egress(fleet)
+        self.gateway = Gateway(self)
+        self.parking = Parking(self)
+        about = around(whole, replicas, trace.duration_s, seed, outages, part.counts)
+        self.site = Site(self, about) if len(about.facility.sites) else None
+        self.faults = Faults(self, about.outages)
 
-    def _units(self, i: int) -> Iterator[int]:
-        if self.trace.block_tokens:
-            start, stop = self.trace.block_start[i], self.trace.block_start[i + 1]
-            full = self.trace.prompt_tokens[i] // self.trace.block_tokens
-            yield from (int(unit) for unit in self.trace.blocks[start : min(stop, start + full)])
-
-    def add(self, time: float, kind: str, request: int) -> None:
-        """Something happens at a time of its own."""
-        self.order += 1
-        heapq.heappush(self.events, (time, self.order, kind, request))
+    def add(self, time: float, kind: str, r: Request, replica: int = -1) -> None:
+        """Something happens to a request, unless a failure comes between; `replica`: whose memory it frees."""
+        failures = self.faults.failures[replica] if replica >= 0 else 0
+        self.events.add(time, kind, r.index, r.epoch, replica, failures)
 
     def run(self) -> None:
         """Handle all events in the order of time: arrivals, then others, then boundaries of engines."""
@@ -85,39 +82,92 @@ class Oracle:
             (float(self.trace.arrival_s[i]), i) for i in range(len(self.requests)) if self.trace.after[i] < 0
         )
         by_clock.reverse()
+        self.gateway.alive = len(by_clock)
+        if self.site is not None or self.faults.to_come:
+            self.events.add(self.step, "tick")
+        self.faults.start()
         while True:
             arrival = by_clock[-1][0] if by_clock else np.inf
-            event = self.events[0][0] if self.events else np.inf
+            event = self.events.next_s
             engine = min(range(len(self.engines)), key=lambda e: self.engines[e].boundary)
             boundary = self.engines[engine].boundary
             if arrival == event == boundary == np.inf:
                 break
+            self.now = min(arrival, event, boundary)
             if arrival <= event and arrival <= boundary:
-                self.dispatch(self.requests[by_clock.pop()[1]], arrival)
+                self.gateway.come(self.requests[by_clock.pop()[1]], arrival)
             elif event <= boundary:
-                time, _, kind, i = heapq.heappop(self.events)
-                r = self.requests[i]
-                if kind == "give up":
-                    self.give_up(r, time)
-                elif kind == "next turn":
-                    self.dispatch(r, time)
-                elif kind == "at engine":
-                    if r.place == "transit":
-                        self.arrive(r, time)
-                elif kind == "came":
-                    self.came(r, time)
-                else:
-                    self.apart.handle(r, kind, time)
+                self.happen(self.events.pop())
             else:
-                self.pass_boundary(engine, boundary)
-            if self.state.settings[0].touched >= 0:
-                self.dispatcher.changed(int(self.state.settings[0].touched))
-                self.state.settings[0].touched = -1
+                pass_boundary(self, engine, boundary)
+            self.settle()
+        self.apart.close(self.now)
         for r in self.requests:
             if r.status == 0:
+                assert r.place == "", f"request {r.index} never ended"
                 r.status = Status.UNREACHED
+            if r.status not in (Status.LOST, Status.SHED):
+                r.cause = 0
             if r.prefiller >= 0:
                 r.replica = r.prefiller
+        self.span_s = float(np.nanmax([r.finish for r in self.requests], initial=self.span_s))
+        if self.site is not None:
+            self.site.end(self.span_s)
+
+    def happen(self, event: Event) -> None:
+        """Handle an event."""
+        kind, now = event.kind, event.time
+        if kind == "tick":
+            self.tick(now)
+        elif kind == "fault":
+            self.faults.happen(now)
+        elif not self._void(event):
+            r = self.requests[event.request]
+            if kind == "give up":
+                self.give_up(r, now)
+            elif kind == "next turn":
+                self.gateway.come(r, now)
+            elif kind == "again":
+                if r.place == "retrying":
+                    self.gateway.dispatch(r, now)
+            elif kind == "at engine":
+                if r.place == "transit":
+                    self.arrive(r, now)
+            elif kind == "came":
+                self.came(r, now)
+            else:
+                self.apart.handle(r, kind, now)
+
+    def tick(self, now: float) -> None:
+        """Once a step: the buildings, their controller, and those who wait in the gateway."""
+        if not self.gateway.alive:
+            return
+        self.ticks += 1
+        if self.site is not None:
+            self.site.tick(now, self.step)
+        self.parking.release(now)
+        self.events.add(self.next_tick, "tick")
+
+    @property
+    def next_tick(self) -> float:
+        """When the next step is due."""
+        return (self.ticks + 1) * self.step
+
+    def _void(self, event: Event) -> bool:
+        late = event.epoch >= 0 and event.epoch != self.requests[event.request].epoch
+        return late or (event.replica >= 0 and event.failures != self.faults.failures[event.replica])
+
+    def settle(self) -> None:
+        """The books of a replica may have changed: put it where it now belongs."""
+        settings = self.state.settings[0]
+        if settings.touched >= 0:
+            self.dispatcher.changed(int(settings.touched))
+            settings.touched = -1
+
+    def about(self, replica: int) -> None:
+        """The books of a replica are going to change: those of another one that have are settled first."""
+        if self.state.settings[0].touched != replica:
+            self.settle()
 
     def half_rtt(self, r: Request) -> float:
         """Seconds from the client to the site of that pool."""
@@ -128,55 +178,20 @@ class Oracle:
         """The pool of the replica that a request is at."""
         return self.pools[self.state.replicas[r.replica].pool]
 
-    def dispatch(self, r: Request, now: float) -> None:
-        """Choose a replica and send the request there, or refuse it."""
-        r.arrival = now
-        start, stop = self.trace.block_start[r.index], self.trace.block_start[r.index + 1]
-        blocks = [int(b) for b in self.trace.blocks[start:stop]]
-        replica, cached, reason = self.dispatcher.choose(
-            r.service, int(self.trace.region[r.index]), r.prompt, r.output, blocks
-        )
-        r.reason = reason
-        if replica < 0:
-            assert reason in (TOO_LONG, SHED_REASON)
-            r.status = Status.TOO_LONG if reason == TOO_LONG else Status.SHED
-            r.finish = now
-            return
-        r.replica, r.new = replica, r.prompt - cached
-        whole = self.pool(r).role == "both"
-        r.room = room_for(self.state, r.service, r.prompt, r.output) if whole else r.prompt
-        sent(self.state, replica, r.service, r.new, r.room)
-        self.dispatcher.remember(blocks, replica)
-        patience = min(
-            float(self.trace.cancel_s[r.index]),
-            list(self.fleet.services.values())[r.service].patience or np.inf,
-        )
-        if patience < np.inf:
-            self.add(now + float(np.float32(patience)), "give up", r.index)
-        delay = self.way_in(r)
-        if not whole and self.apart.asks_first(r):
-            r.place = "held"
-            self.add(now, "ask", r.index)
-            return
-        r.place = "transit"
-        if delay > 0:
-            self.add(now + delay, "at engine", r.index)
-        else:
-            self.arrive(r, now)
-
-    def way_in(self, r: Request) -> float:
-        """Seconds from the gateway to the engine."""
-        request, token = self.front[self.state.replicas[r.replica].pool]
-        return request + token * r.prompt + self.half_rtt(r)
-
     def schedule(self, index: int, now: float) -> None:
         """Let an engine decide what it does next; whom it gives room is on its way."""
+        self.span_s = now
         engine = self.engines[index]
         engine.schedule(now)
         for r in engine.granted:
             self.apart.has_room(r, now)
         for r, end in engine.asked:
-            self.add(end, "came", r.index)
+            self.add(end, "came", r, r.replica)
+
+    def wake(self, index: int, now: float) -> None:
+        """Something has come to a replica: if it idles, it looks at it now."""
+        if self.engines[index].boundary == np.inf:
+            self.schedule(index, now)
 
     def came(self, r: Request, now: float) -> None:
         """A prefix has come back from the slow tier, if anybody still wants it."""
@@ -196,59 +211,23 @@ class Oracle:
     def arrive(self, r: Request, now: float) -> None:
         """A request reaches its engine."""
         engine = self.engines[r.replica]
-        r.queued = now
+        r.queued = self.span_s = now
         engine.wait(r)
         if engine.boundary == np.inf:
             self.schedule(r.replica, now)
 
     def end(self, r: Request, status: Status, output: int, now: float) -> None:
         """A request is over, for the gateway too."""
-        was, r.status, r.place = r.place, status, ""
+        was = r.place
+        self.gateway.over(r, status, r.finish)
+        if status == Status.COMPLETED:
+            learn_speed(self, r.replica)
         if self.pool(r).role == "both":
-            ended(self.state, r.replica, r.service, r.new, r.room, output, not np.isnan(r.first))
+            ended(self.state, r.replica, r.service, r.new, r.room, output, r.answered)
         elif status == Status.COMPLETED:
             self.apart.complete(r)
         else:
             self.apart.cancel(r, was, now)
-
-    def pass_boundary(self, index: int, now: float) -> None:
-        """An iteration has ended."""
-        engine = self.engines[index]
-        from_prompt, done = engine.end_iteration()
-        if self.pools[self.state.replicas[index].pool].role == "prefill":
-            for r in from_prompt:
-                self.apart.set_aside(r, now)
-            from_prompt, done = [], []
-        for r in from_prompt:
-            if np.isnan(r.first):
-                r.first = now + self.pool(r).engine.output_token_overhead + self.half_rtt(r)
-                answered(self.state, index, r.new)
-        for r in done:
-            engine.running.remove(r)
-            # the newest token was never put into the KV cache
-            engine.release(r)
-            r.finish = now + r.output * self.pool(r).engine.output_token_overhead + self.half_rtt(r)
-            self.end(r, Status.COMPLETED, r.output, now)
-            self.follow(r)
-        for r in reversed(engine.cancels):
-            if r.place == "running":
-                engine.running.remove(r)
-                engine.release(r)
-            elif r.place == "back":
-                engine.back.remove(r)
-                engine.drop(r)
-            elif r.place == "left":
-                engine.drop(r)
-                r.place = ""
-            if r.place:
-                self.end(r, Status.CANCELLED, 0, now)
-        engine.cancels.clear()
-        self.schedule(index, now)
-
-    def follow(self, r: Request) -> None:
-        """A request has ended: those that wait for it come after their think time."""
-        for i in self.followers.get(r.index, []):
-            self.add(r.finish + float(self.trace.think_s[i]), "next turn", i)
 
     def give_up(self, r: Request, now: float) -> None:
         """A client cancels."""
@@ -260,6 +239,11 @@ class Oracle:
             return
         if r.place == "waiting":
             self.engines[r.replica].waiting.remove(r)
+        if r.place in ("parked", "retrying"):
+            if r.place == "parked":
+                self.parking.leave(r, now)
+            self.gateway.over(r, Status.CANCELLED, now)
+            return
         coming = r.place == "coming"
         self.end(r, Status.CANCELLED, 0, now)
         if coming:
