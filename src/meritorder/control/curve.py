@@ -29,20 +29,28 @@ def between_w(fleet: FleetState, pool: int, in_flight: float, context_each: floa
 
 @compiled
 def add_to_curve(
-    control: ControlState, fleet: FleetState, pool: int, in_flight: float, context_each: float, times: float
+    control: ControlState,
+    fleet: FleetState,
+    pool: int,
+    now: float,
+    in_flight: float,
+    context_each: float,
+    times: float,
 ) -> None:
-    """Add `times` replicas like one with so many requests, scaled to each point of the pool's curve.
+    """Add `times` replicas like one with so many of the pool's `now` requests, scaled to each point of its curve.
 
-    A policy that packs has more or fewer replicas at work; others have more or fewer requests on each.
+    A policy that packs has more or fewer replicas at work, up to all of them; others have more or fewer requests on
+    each.
     """
     c, g = control.pools[pool], fleet.settings[0]
     packs = g.policy == MERIT_ORDER and g.pack != 0
     for k in range(1, CURVE_POINTS):
-        scale = c.curve_n / max(c.requests, 1.0) * k / CURVE_ONE
+        requests = c.curve_n * k / CURVE_ONE
+        each, at_work = in_flight * requests / now, times
         if packs:
-            control.curves[pool, k] += times * scale * between_w(fleet, pool, in_flight, context_each)
-        else:
-            control.curves[pool, k] += times * between_w(fleet, pool, in_flight * scale, context_each)
+            each = max(in_flight, requests / max(fleet.pools[pool].open, 1))
+            at_work = times * requests / now * in_flight / each
+        control.curves[pool, k] += at_work * between_w(fleet, pool, each, context_each)
 
 
 @inlined
