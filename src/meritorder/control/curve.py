@@ -16,6 +16,7 @@ from meritorder.dispatch.state import FleetState
 
 LEARN = 0.1  # part of a difference that is learned in a step
 LEAST_W = 1.0  # of a pool; nothing is learned from less
+LOADED = 0.25  # of `curve_n`; nor from fewer requests, which say little about many
 
 
 @inlined
@@ -70,7 +71,7 @@ def follow(control: ControlState, pool: int, weight: float) -> None:
     """Smooth what the tables say as measured power is smoothed, and learn how the two compare."""
     c = control.pools[pool]
     c.model_w += weight * (curve_w(control, pool, c.requests) - c.model_w)
-    if c.model_w > LEAST_W and c.busy_w > 0.0:
+    if c.model_w > LEAST_W and c.busy_w > 0.0 and c.requests >= LOADED * c.curve_n:
         c.scale += LEARN * (c.busy_w / c.model_w - c.scale)
 
 
