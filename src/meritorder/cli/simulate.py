@@ -231,7 +231,7 @@ def _compile(fleet: Fleet, replicas: tuple[Replica, ...], trace: Trace, seed: in
         return
     check(trace)
     services_of(fleet, trace, seed)  # raises what is wrong with it now, not after a minute
-    console().print("compiling the kernel, this once (a minute or two)", style="dim")
+    console().print("compiling the kernel, this once (one to three minutes)", style="dim")
     simulate(fleet, first(trace, 1), seed=seed, replicas=replicas)
 
 
