@@ -20,7 +20,6 @@ from meritorder.workload.trace import Trace
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SEED = 1
-NEVER_W = 1e9
 
 
 @dataclass(frozen=True)
@@ -68,13 +67,9 @@ def outside(result: Result, service: str) -> float:
 
 
 def without_limit(fleet: Fleet) -> Fleet:
-    """The same fleet where nobody asks for less and no row is too small."""
-    sites = {}
-    for name, site in fleet.sites.items():
-        assert site.facility is not None
-        halls = {n: hall.model_copy(update={"row_power": NEVER_W}) for n, hall in site.facility.halls.items()}
-        facility = site.facility.model_copy(update={"halls": halls})
-        sites[name] = site.model_copy(update={"demand_response": (), "facility": facility})
+    """The same fleet where nobody asks for less, and of whose building nothing is known, so that nothing binds."""
+    unlimited = {"demand_response": (), "facility": None}
+    sites = {name: site.model_copy(update=unlimited) for name, site in fleet.sites.items()}
     return fleet.model_copy(update={"sites": sites})
 
 
@@ -99,14 +94,14 @@ def measure(repeats: int) -> Section:
     """Both cases; they are the same at every repeat."""
     section = Section(
         "Power limits",
-        "examples/demand-response.yaml (a quarter less for 3 h within 30 s, jobs and people on the same GPUs; as "
-        "Emerald AI, arXiv 2507.00909) and examples/oversubscribed-row.yaml (30 % more servers than the row feeds; as "
-        "POLCA), with traffic in the shape of Azure's conversation service. Against the same fleet and traffic "
-        "without a limit.",
+        "examples/demand-response.yaml: a quarter less for 3 h within 30 s, jobs and people on the same GPUs, as "
+        "Emerald AI has done it (arXiv 2507.00909). examples/oversubscribed-row.yaml: 30 % more servers than those "
+        "whose most at work the row feeds, as POLCA. Traffic in the shape of Azure's conversation service; against the "
+        "same fleet and traffic without a limit.",
         ["case", "figure", "with the limit", "without", "bar", "held"],
     )
     start, duration = 1800.0, 10_800.0
-    kept, free = quarter_less(40.0, start, duration, 600.0)
+    kept, free = quarter_less(25.0, start, duration, 600.0)
     power = grid_of(kept)
     bin_s = float(np.median(np.diff(power.ends_s)))
     before = float(power.within(start - 300.0, start, bin_s).mean())
@@ -118,9 +113,9 @@ def measure(repeats: int) -> Section:
     late, late_free = p99_ttft(kept, "chat"), p99_ttft(free, "chat")
     section.add(
         "a quarter less, people", [late], "P99 TTFT of chat, s", f"{late:.2f}", f"{late_free:.2f}",
-        "its SLO, 2 s", verdict([late], at_most=2.0),
+        "<= 1.05 times that without", verdict([late / late_free], at_most=1.05),
     )  # fmt: skip
-    kept, free = fuller_row(90.0, 1800.0)
+    kept, free = fuller_row(40.0, 1800.0)
     assert kept.control is not None
     missed, missed_free = outside(kept, "chat"), outside(free, "chat")
     section.add(

@@ -120,6 +120,17 @@ def test_energy_of_nothing_is_never_cut_below_idle() -> None:
     assert set(deeds(plant).lever) >= {CAP, SHED}
 
 
+def test_levers_are_let_go_of_pools_that_stand_idle() -> None:
+    wish = DemandResponse(start=30.0, duration=40.0, limit=3000.0, within=5.0)  # less than idle power
+    plant = Plant(fleet(events=(wish,), limit=9000.0, release=10.0, order=("cap", "shed")), RATES)
+    plant.run(69)
+    assert plant.power[-1] < 1.2 * plant.idle_w()
+    plant.run(200)
+    assert plant.power[-1] > 2 * plant.idle_w()
+    assert (plant.control.closures.shed == 0).all()
+    assert (plant.state.pools.cap == 0).all()
+
+
 def test_a_longer_run_says_what_it_did_last() -> None:
     plant = Plant(fleet(limit=4500.0), RATES)
     plant.run(60)

@@ -80,7 +80,7 @@ def _print(told: dict[str, Any]) -> None:
         (
             "loss of",
             *(f"{name}\n{text.share(told['base'][name]['wanted'])} wanted" for name in names),
-            ">lost",
+            ">not served",
             ">late",
         ),
     )

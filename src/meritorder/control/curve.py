@@ -16,6 +16,7 @@ from meritorder.dispatch.state import FleetState
 
 LEARN = 0.1  # part of a difference that is learned in a step
 LEAST_W = 1.0  # of a pool; nothing is learned from less
+LOADED = 0.25  # of `curve_n`; nor from fewer requests, which say little about many
 
 
 @inlined
@@ -29,20 +30,28 @@ def between_w(fleet: FleetState, pool: int, in_flight: float, context_each: floa
 
 @compiled
 def add_to_curve(
-    control: ControlState, fleet: FleetState, pool: int, in_flight: float, context_each: float, times: float
+    control: ControlState,
+    fleet: FleetState,
+    pool: int,
+    now: float,
+    in_flight: float,
+    context_each: float,
+    times: float,
 ) -> None:
-    """Add `times` replicas like one with so many requests, scaled to each point of the pool's curve.
+    """Add `times` replicas like one with so many of the pool's `now` requests, scaled to each point of its curve.
 
-    A policy that packs has more or fewer replicas at work; others have more or fewer requests on each.
+    A policy that packs has more or fewer replicas at work, up to all of them; others have more or fewer requests on
+    each.
     """
     c, g = control.pools[pool], fleet.settings[0]
     packs = g.policy == MERIT_ORDER and g.pack != 0
     for k in range(1, CURVE_POINTS):
-        scale = c.curve_n / max(c.requests, 1.0) * k / CURVE_ONE
+        requests = c.curve_n * k / CURVE_ONE
+        each, at_work = in_flight * requests / now, times
         if packs:
-            control.curves[pool, k] += times * scale * between_w(fleet, pool, in_flight, context_each)
-        else:
-            control.curves[pool, k] += times * between_w(fleet, pool, in_flight * scale, context_each)
+            each = max(in_flight, requests / max(fleet.pools[pool].open, 1))
+            at_work = times * requests / now * in_flight / each
+        control.curves[pool, k] += at_work * between_w(fleet, pool, each, context_each)
 
 
 @inlined
@@ -62,7 +71,7 @@ def follow(control: ControlState, pool: int, weight: float) -> None:
     """Smooth what the tables say as measured power is smoothed, and learn how the two compare."""
     c = control.pools[pool]
     c.model_w += weight * (curve_w(control, pool, c.requests) - c.model_w)
-    if c.model_w > LEAST_W and c.busy_w > 0.0:
+    if c.model_w > LEAST_W and c.busy_w > 0.0 and c.requests >= LOADED * c.curve_n:
         c.scale += LEARN * (c.busy_w / c.model_w - c.scale)
 
 

@@ -171,7 +171,7 @@ def draw_curve(control: ControlState, fleet: FleetState, pool: int, times: float
         control.curves[pool, k] = 0.0
     if c.requests <= 0.0:
         each = p.mean_new + p.mean_landed + 0.5 * p.mean_square / p.mean_output
-        add_to_curve(control, fleet, pool, 1.0 / max(p.open, 1), each, float(p.open))
+        add_to_curve(control, fleet, pool, c.curve_n, c.curve_n / max(p.open, 1), each, float(p.open))
         return
     strata = min(SAMPLE, p.count)
     for k in range(strata):
@@ -179,7 +179,7 @@ def draw_curve(control: ControlState, fleet: FleetState, pool: int, times: float
         replica = next_busy(fleet, p.first + k * p.count // strata, stop)
         if replica < stop:
             r = fleet.replicas[replica]
-            add_to_curve(control, fleet, pool, float(r.in_flight), r.context / r.in_flight, times)
+            add_to_curve(control, fleet, pool, c.requests, float(r.in_flight), r.context / r.in_flight, times)
     if c.model_w <= 0.0:
         c.model_w = curve_w(control, pool, c.requests)
         c.scale = c.busy_w / c.model_w if c.model_w > 0.0 and c.busy_w > 0.0 else 1.0

@@ -32,7 +32,9 @@ def release(control: ControlState, fleet: FleetState, zone: int, time: float) ->
             used, let_go = reopen(control, fleet, zone, time, lever)
         if let_go:
             z.calm_s = (1.0 - AGAIN) * z.wait_s
-            z.let_go = time
+            for other in range(len(control.zones)):
+                if control.zones[other].site == z.site:
+                    control.zones[other].let_go = time
         if used:
             return
     z.wait_s = control.settings[0].release_s

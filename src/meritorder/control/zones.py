@@ -65,9 +65,12 @@ def excess_at_end(control: ControlState, zone: int) -> float:
 
 @compiled
 def excess_by_then(control: ControlState, zone: int, time: float, dt: float) -> float:
-    """Watts above the limit at the moment when it has to be kept, two steps to spare; a burst counts at once."""
+    """Watts above the limit at the moment when it has to be kept; a burst counts at once.
+
+    Half of the time left is kept in reserve, for what is not as expected.
+    """
     z = control.zones[zone]
-    left = max(z.kept_by - time - 2.0 * dt, 0.0)
+    left = max(0.5 * (z.kept_by - time) - dt, 0.0)
     watts = float(z.smooth_w)
     if z.last_w > z.allowed_w and time - z.acted > 1.5 * dt and left == 0.0:
         watts = max(watts, float(z.last_w))

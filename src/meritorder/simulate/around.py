@@ -60,7 +60,7 @@ def around(
         ticks=model or len(outages.outages) > 0,
         placed=placed,
         facility=facility,
-        control=build_control(fleet, replicas, facility),
+        control=build_control(fleet, replicas, facility, simulated),
         outages=outages,
         reload_s=reload_s(fleet, replicas),
         weights=_weights(fleet, simulated),

@@ -6,6 +6,7 @@ import numpy as np
 
 from meritorder.compiled import compiled, inlined
 from meritorder.dispatch import update
+from meritorder.dispatch.caps import set_cap
 from meritorder.dispatch.choose import choose_near
 from meritorder.dispatch.predict import delay_s, prefill_j, tpot_with_s, ttft_s
 from meritorder.dispatch.reasons import FULL, LEAST_POWER, NONE_USABLE, TOO_LONG
@@ -13,7 +14,7 @@ from meritorder.records import Records
 from meritorder.serve.books.arrange import arrange, has_place, open_pools
 from meritorder.serve.books.hashes import known_prefix, own_blocks, owner_of
 from meritorder.serve.books.ledger import free_row, has_row, take_row
-from meritorder.serve.books.power import further_w, least_power, spare_w
+from meritorder.serve.books.power import further_w, least_power, spare_w, weigh
 from meritorder.serve.books.state import ANSWERED, AVOIDED, FREE, MOST_BLOCKS, SENT, LiveState
 from meritorder.serve.books.view import Block, view_of
 
@@ -276,3 +277,13 @@ def set_foreign(block: Block, replica: int, running: int, waiting: int) -> None:
     live.caps[r.pool].foreign += in_flight - f.in_flight
     f.in_flight, f.waiting, f.backlog, f.context = in_flight, in_line, backlog, context
     arrange(live, replica)
+
+
+@compiled
+def limit_power(block: Block, pool: int, level: int) -> None:
+    """A pool's power limit has been set: its tables change, and what its replicas are predicted to draw."""
+    live = view_of(block)
+    set_cap(live.fleet, pool, level)
+    p = live.fleet.pools[pool]
+    for replica in range(p.first, p.first + p.count):
+        weigh(live, replica)

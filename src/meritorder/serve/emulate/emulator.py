@@ -1,6 +1,7 @@
 """`Emulator`: a fleet's replicas behind one port, as OpenAI-compatible endpoints that keep its timing.
 
-Replica `i` of pool `p` listens under `/p/<p>/<i>`; replicas that nobody has asked cost nothing.
+Replica `i` of pool `p` listens under `/p/<p>/<i>`; replicas that nobody has asked cost nothing. `/p/<p>/power` reads
+and limits the power of its machines, as a driver with `http` does.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from meritorder.fleet.gateway import DoorLimits
 from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
 from meritorder.serve.emulate.asked import Asked, blocks, read
+from meritorder.serve.emulate.boards import Boards
 from meritorder.serve.emulate.job import Job
 from meritorder.serve.emulate.machine import Machine
 from meritorder.serve.emulate.reply import EMULATED, FINGERPRINT, JSON, Reply
@@ -54,6 +56,7 @@ class Emulator:
         self._loop = loop
         self._timeline = Timeline(loop, speed, self._write)
         self._machines: dict[tuple[str, int], Machine] = {}
+        self._boards = {name: Boards(pool, replicas[name]) for name, pool in self.pools.items()}
         self._changed: list[Reply] = []
         self._random = random.Random(seed)
         self._http = HttpServer(self.handle, _LIMITS, loop=loop)
@@ -101,6 +104,8 @@ class Emulator:
         if request.path == "/health":
             answer.send(200, EMULATED, b"")
             return
+        if request.path.endswith("/power") and self._power(request, answer):
+            return
         pool, index, path = self._place(request.path)
         if request.method == b"POST" and path in ("v1/chat/completions", "v1/completions"):
             self._ask(pool, index, read(request.body, chat=path == "v1/chat/completions"), answer, request_id)
@@ -113,6 +118,20 @@ class Emulator:
             answer.send(200, b"content-type: text/plain; version=0.0.4; charset=utf-8\r\n" + EMULATED, text)
         else:
             raise Refused(404, "not_found", f"There is no {request.method.decode()} {request.path} here.")
+
+    def _power(self, request: Request, answer: Answer) -> bool:
+        """`/p/<pool>/power`: read what the pool draws, or limit it. Returns whether that was asked."""
+        parts = request.path.split("/")
+        if len(parts) != 4 or parts[2] not in self._pool_at:
+            return False
+        name = self._pool_at[parts[2]]
+        machines = [machine for (pool, _), machine in self._machines.items() if pool == name]
+        if request.method == b"PUT":
+            self._boards[name].limit(request.body, machines)
+            answer.send(200, EMULATED, b"")
+        else:
+            answer.send(200, JSON, self._boards[name].watts(self._timeline.now(), machines))
+        return True
 
     def _place(self, path: str) -> tuple[str, int, str]:
         """Pool, replica and the rest of `/p/<pool>/<replica>/<rest>`. Raises Refused 404."""
@@ -130,6 +149,7 @@ class Emulator:
             site = self._fleet.sites[self.pools[pool].site]
             network_s = 0.5 * site.rtt.get("default", 0.0)
             machine = Machine(self.pools[pool], self._replicas[pool], network_s, self._timeline)
+            machine.engine.table = self._boards[pool].table
             self._machines[pool, index] = machine
         return machine
 

@@ -12,7 +12,6 @@ from meritorder.control.build import build_control
 from meritorder.control.state import OVER, TO_COME, ControlState
 from meritorder.control.step import control_step
 from meritorder.dispatch.build import build_state
-from meritorder.dispatch.caps import set_cap
 from meritorder.facility.build import build_facility, wanted
 from meritorder.facility.state import FacilityState
 from meritorder.facility.step import facility_step
@@ -20,6 +19,7 @@ from meritorder.fleet.control import DemandResponse
 from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
 from meritorder.serve.books.books import Books
+from meritorder.serve.books.place import limit_power
 from meritorder.serve.books.state import BLOCK_TOKENS, regions_of
 
 SPARE_EVENTS = 16  # load targets that may be under way at a time, beside those of the fleet file
@@ -75,7 +75,7 @@ class LiveSites:
     def capped(self, pool: int, level: int) -> None:
         """The driver has set a power limit: predictions go by it from now on."""
         with self.books.lock:
-            set_cap(self.books.live.fleet, pool, level)
+            limit_power(self.books.block, pool, level)
 
     def ask(self, site: int, wish: DemandResponse) -> bool:
         """Take on a load target from now on; False: too many are under way."""

@@ -37,6 +37,7 @@ def cut(fleet: FleetState, sim: SimState, replica: int, time: float) -> None:
     e = sim.engines[replica]
     if e.n == 0:
         return
+    sim.clock[0].now = time  # it has drawn power until now, whoever may still wait for it
     pool = fleet.replicas[replica].pool
     p = fleet.pools[pool]
     whole, joules = progress(fleet, sim, replica, time)

@@ -105,6 +105,8 @@ class Faults:
                 elif r.decoder in fallen:
                     run.apart.loses_decoder(r, now)
         for replica in fallen:
+            if run.engines[replica].boundary < np.inf:
+                run.span_s = now
             run.engines[replica].fail(now)
         run.settle()
         for replica in sorted(woken - {-1} - set(fallen)):
