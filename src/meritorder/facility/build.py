@@ -162,7 +162,6 @@ def _plants(fleet: Fleet, placed: Placement, rows: Records) -> Records:
     for index, (site, coolant) in enumerate(known):
         facility = facilities[site]
         assert facility is not None
-        plants[index].air_plant = known.index((site, AIR))
         liquid = (rows.plant == index) & (rows.site == site)
         heat = float((rows.max_w * (1.0 - rows.air_share))[liquid].sum())
         if coolant == AIR:
