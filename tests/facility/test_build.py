@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sites import TEXT, fleet_with, replicas, run, state_with
 
@@ -16,6 +16,7 @@ from meritorder.fleet.load import loads
 from meritorder.perf.compile import compile_replica
 
 
+@settings(max_examples=30)
 @given(st.integers(1, 800), st.integers(1, 720), st.integers(1, 20), st.integers(1, 16))
 def test_simulated_replicas_draw_from_rows_as_those_they_stand_for(air: int, rack: int, wafer: int, far: int) -> None:
     """Shares of each are 1, and rows get what they would get from all."""
