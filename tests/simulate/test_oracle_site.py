@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from meritorder.fleet.dispatch import POLICIES
+from meritorder.fleet.power_train import PowerTrain
+from meritorder.fleet.site import Facility
+from meritorder.records import records
+from meritorder.simulate.faults.causes import FEED
+from meritorder.simulate.faults.outage import OUTAGE, PART_DOWN, PART_UP, Outages
 from meritorder.simulate.run import simulate
 from simulate.cases_around import site_case
 from simulate.equality import assert_equal
@@ -38,6 +45,21 @@ def test_buildings_are_told_all_energy(seed: int) -> None:
     drawn = case.sample * result.series["energy_j"].sum(axis=1) + idle_w * result.span_s
     np.testing.assert_allclose(result.facility.pools.it_total_j, drawn, rtol=1e-9)
     np.testing.assert_allclose(result.facility.sites.it_j.sum(), drawn.sum(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(3300, 3304))
+def test_brown_outs(seed: int) -> None:
+    """The only feed of a building carries less for some time, which binds its path."""
+    case = site_case(seed)
+    name, site = next(iter(case.fleet.sites.items()))
+    facility = Facility(power=PowerTrain(redundancy="N", feeds=1, ups_time=0.0))
+    sites = {**case.fleet.sites, name: site.model_copy(update={"facility": facility})}
+    fleet = case.fleet.model_copy(update={"sites": sites})
+    outages = records(2, OUTAGE)
+    outages.time, outages.kind, outages.factor = (0.3, 1.2), (PART_DOWN, PART_UP), 0.2
+    outages.part, outages.cause = 1, FEED  # the first is the grid
+    case = replace(case, fleet=fleet, outages=Outages(outages, np.zeros(0, np.int32)))
+    assert_equal(case)
 
 
 @pytest.mark.slow
