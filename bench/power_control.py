@@ -101,8 +101,8 @@ def measure(repeats: int) -> Section:
     section = Section(
         "Power limits",
         "examples/demand-response.yaml: a quarter less for 3 h within 30 s, jobs and people on the same GPUs, as "
-        "Emerald AI has done it (arXiv 2507.00909), at a steady 24 requests a second. examples/oversubscribed-row.yaml: "
-        "30 % more servers than those whose most at work the row feeds, as POLCA, at 50 a second in bursts. Requests of "
+        "Emerald AI has done it (arXiv 2507.00909), at a steady 24 a second. examples/oversubscribed-row.yaml: "
+        "30 % more servers than those whose most at work the row feeds, as POLCA, at 50 a second. Requests of "
         "Azure's conversation service; against the same fleet and traffic without a limit.",
         ["case", "figure", "with the limit", "without", "bar", "held"],
     )
