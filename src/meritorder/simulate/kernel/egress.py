@@ -10,7 +10,8 @@ from meritorder.records import Records
 def wait_for_wire(egress: Records, site: int, seconds: float, time: float) -> float:
     """Book an answer that takes so many seconds of the wire and is complete at `time`; returns how long it waits.
 
-    `egress`: time from which each site's wire is free. An answer is booked as a whole when it ends: what it takes while it is made is not more than the wire has then.
+    `egress`: time from which each site's wire is free. An answer is booked as a whole when it ends: what it takes while
+    it is made is not more than the wire has then.
     """
     begin = max(egress[site], time)
     egress[site] = begin + seconds
