@@ -45,14 +45,15 @@ class Building:
     installed: float = 1.25  # electrical ratings per critical power: N+1 of 4
 
 
-# Mid-size: old double-conversion UPS in 2N at low load, strong room fans, cold air, no economiser.
+# Mid-size: old double-conversion UPS in 2N at low load, strong fans, cold air, no economiser.
 OLD_POWER = PowerTrain(
     transformer=LossCurve(no_load=0.005, square=0.012),
     ups=LossCurve(no_load=0.045, proportional=0.02, square=0.02),
     distribution=LossCurve(no_load=0.005, square=0.02),
 )
+# Room fans of constant speed stand in `house_power`: they draw the same at any load.
 OLD_PLANT = Plant(
-    chillers="air-cooled", economiser=False, supply=20.0, loop_power=0.14, pump_power=0.03, house_power=0.04
+    chillers="air-cooled", economiser=False, supply=20.0, loop_power=0.14, pump_power=0.03, house_power=0.085
 )
 BUILDINGS = (
     Building(

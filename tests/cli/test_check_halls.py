@@ -109,3 +109,14 @@ def test_machines_that_could_draw_more_than_their_site_has_are_told(
         "site dallas: its machines can draw 4.75 MW, more than its `facility.power.capacity` of 4.5 MW",
         "site dallas: its machines can draw 4.75 MW, more than its `facility.grid` of 4 MW",
     ]
+
+
+def test_replicas_that_leave_chips_of_their_machines_idle_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = over(tmp_path, "pools:\n  wafer: {accelerator: cs-4, pipeline: 4, replicas: 2, spread: null}\n")
+    path_text = Path(path).read_text() + "sites: {dallas: {facility: {halls: {wafers: {rack_power: 200 kW}}}}}\n"
+    Path(path).write_text(path_text)
+    assert run(["check", path, "--json"]) == 0
+    [warning] = [w for w in json.loads(capsys.readouterr().out)["warnings"] if "stand idle" in w]
+    assert warning.startswith("pool wafer: a replica of 4 takes 2 systems of 3 to itself: 4 cs-4 stand idle")

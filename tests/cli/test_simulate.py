@@ -274,7 +274,7 @@ def test_bad_input_is_one_message(what: str, tmp_path: Path, monkeypatch: pytest
     assert done.returncode == 2
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
-    message = done.stderr.removeprefix("compiling the kernel, this once (about half a minute)\n")
+    message = done.stderr.removeprefix("compiling the kernel, this once (one to three minutes)\n")
     assert message.startswith("error: ")
     assert re.search(head, message)
     assert fix in message

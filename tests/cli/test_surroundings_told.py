@@ -72,3 +72,26 @@ def test_check_reads_files_and_says_what_is_wrong(capsys: Capture, tmp_path: Pat
 def test_start_must_be_a_moment_with_its_offset(capsys: Capture) -> None:
     for wrong in ("noon", "2023-07-14T12:00"):
         assert "--start" in refused(capsys, "simulate", SITES, "azure-2023-conv", "--start", wrong)
+
+
+def test_a_missing_start_is_told_before_the_run(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "fleet.yaml"
+    path.write_text(f"extends: {SITES}\nstart: null\n")
+    assert "no `start` is given" in told(capsys, "check", path)
+    assert "no `start` is given" not in told(capsys, "check", SITES)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("sites: {dallas: {scenarios: [{what: heat-wave, duration: 1 h, times: 2}]}}", "give `add`"),
+        ("sites: {dallas: {scenarios: [{what: price-spike, duration: 1 h}]}}", "changes nothing; give `times`"),
+        ("services: {batch: {flexible: {price_below: 90}}}", "is 90 without a unit"),
+    ],
+)
+def test_scenarios_without_effect_and_limits_without_unit_are_refused(
+    tmp_path: Path, capsys: Capture, text: str, words: str
+) -> None:
+    path = tmp_path / "fleet.yaml"
+    path.write_text(f"extends: {SITES}\n{text}\n")
+    assert words in refused(capsys, "check", path)

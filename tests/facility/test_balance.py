@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sites import draw, state_with
 
 from meritorder.facility.balance import balance, stored
-from meritorder.facility.parts import set_part
+from meritorder.facility.parts import FEED, dim_feed, set_part
 from meritorder.facility.state import FacilityState
 from meritorder.facility.step import facility_step
 
@@ -66,7 +66,10 @@ def test_every_step_is_balanced(power: Any, cooling: Any, grid: float | None, st
             part = int(fault[0] * len(state.parts))
             if fault[1] and state.parts[part].down == 0:
                 continue
-            set_part(state, part, int(fault[1]))
+            if state.parts[part].kind == FEED and fault[0] < 0.3:
+                dim_feed(state, part, 2.0 if fault[1] else 0.5)
+            else:
+                set_part(state, part, int(fault[1]))
         before = stored(state)
         draw(state, load, dt)
         facility_step(state, float(state.clock[0].now_s) + dt, dt)

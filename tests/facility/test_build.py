@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sites import TEXT, fleet_with, replicas, run, state_with
 
@@ -13,8 +13,10 @@ from meritorder.facility.halls.seats import placement
 from meritorder.facility.parts import parts_of
 from meritorder.facility.seating import seats_of
 from meritorder.fleet.load import loads
+from meritorder.perf.compile import compile_replica
 
 
+@settings(max_examples=30)
 @given(st.integers(1, 800), st.integers(1, 720), st.integers(1, 20), st.integers(1, 16))
 def test_simulated_replicas_draw_from_rows_as_those_they_stand_for(air: int, rack: int, wafer: int, far: int) -> None:
     """Shares of each are 1, and rows get what they would get from all."""
@@ -68,3 +70,15 @@ def test_what_asks_for_steps(key: str) -> None:
     text = TEXT.replace("facility: {}, ", "").replace(", power_limit: 15 kW", "")
     assert not wanted(loads(text))
     assert wanted(loads(text.replace("{usd_per_kwh: 0.05", "{" + key + ", usd_per_kwh: 0.05")))
+
+
+def test_a_plant_keeps_to_the_machine_that_takes_least() -> None:
+    """MI355X takes 43 C of its 45 C loop: compressors start a kelvin below that, beside machines that take more."""
+    text = TEXT.replace("accelerator: gb200", "accelerator: mi355x")
+    for described, limit in ((TEXT, 45.0), (text, 43.0)):
+        fleet = loads(described)
+        state = build_facility(fleet, [compile_replica(fleet, name) for name in fleet.pools])
+        plant = state.plants[2]
+        assert plant.limit_c == limit
+        assert plant.warm_c == limit - plant.exchange_k - 1.0
+        assert (state.rows.limit_c[state.rows.plant == 2] == limit).all()

@@ -8,8 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sites import run, state_with
 
+from meritorder.facility.parts import CDU, FEED, dim_feed, set_part
+from meritorder.facility.parts import GRID as GRID_PART
 from meritorder.facility.state import DEMAND_RESPONSE, GRID, IT_LIMIT, NO_LIMIT, PATH
 from meritorder.facility.step import facility_step
+from meritorder.facility.train import transformer_rating_w, ups_rating_w
 
 
 def test_nothing_binds_a_site_built_for_its_machines() -> None:
@@ -94,3 +97,36 @@ def test_the_marginal_pue_is_the_slope_of_facility_power(load: float) -> None:
     (it, facility, slope), (more_it, more, _) = powers
     assert slope == pytest.approx((more - facility) / (more_it - it), rel=0.03)
     assert slope > 1.0
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_nothing_is_exceeded_at_the_allowed_power(seed: int) -> None:
+    """Random sites, weather and broken parts: a controller that keeps to the site's limit keeps within all of them."""
+    g = np.random.default_rng(seed)
+    power = {
+        "redundancy": str(g.choice(["N", "N+1", "4N/3", "3N/2", "2N"])),
+        "feeds": int(g.integers(1, 5)),
+        "oversubscription": float(g.uniform(1.0, 1.4)),
+    }
+    state = state_with(power=power, **({"grid": float(g.uniform(1e6, 3e6))} if g.random() < 0.5 else {}))
+    state.hours.dry_c[:] = g.uniform(5.0, 42.0)
+    state.hours.wet_c[:] = state.hours.dry_c - g.uniform(1.0, 12.0)
+    s, train, north = state.sites[0], state.trains[0], state.rows.site == 0
+    for part in g.choice(np.flatnonzero(state.parts.kind > GRID_PART), g.integers(0, 4), replace=False):
+        if state.parts[part].kind == CDU:
+            continue  # rows, not the site
+        if state.parts[part].kind == FEED and np.count_nonzero(state.parts.kind == FEED) > 1:
+            dim_feed(state, int(part), float(g.uniform(0.2, 0.9)))
+        elif state.parts[part].kind != FEED:
+            set_part(state, int(part), 0)
+    share, busway = 0.5, float((state.rows.limit_w / state.rows.max_w)[north].min())
+    for _ in range(2000):
+        state.rows.it_j[:] = 0.0
+        state.rows.idle_w[north] = share * state.rows.max_w[north]
+        facility_step(state, float(state.clock[0].now_s) + 10.0, 10.0)
+        share = min(busway, share * min(1.02, float(s.allowed_it_w) / max(float(s.it_w), 1.0)))
+    assert train.critical_w <= 1.01 * ups_rating_w(state, 0)
+    assert train.bus_w <= 1.01 * transformer_rating_w(state, 0)
+    assert s.grid_w <= 1.01 * s.grid_limit_w
+    assert not state.rows.tripped[north].any()
+    assert state.rows.stretch[north].max() == 1.0

@@ -10,7 +10,7 @@ from plant_cases import MEGAWATT, one_plant, weather
 from meritorder.facility.chiller import capacity_of, chiller_power, eir_of
 from meritorder.facility.loop import effectiveness
 from meritorder.facility.plant import AIR_COOLED, PLANT, WATER_COOLED
-from meritorder.facility.removal import aim_c, most_w, plant_capacity_w, plant_power, removal
+from meritorder.facility.removal import aim_c, free_w, most_w, plant_capacity_w, plant_power, removal
 from meritorder.facility.sizing import fill_plant, transfer_units
 from meritorder.facility.tower import saturated_c, saturated_enthalpy
 from meritorder.facility.water import make_up_l_s
@@ -78,6 +78,19 @@ def test_water_only_where_it_is_wet(name: str, load: float, dry_c: float, below:
 def test_more_cycles_save_water() -> None:
     assert make_up_l_s(1000.0 * 3600, 4.0) == pytest.approx(1.96, abs=0.01)
     assert make_up_l_s(3.6e6, 8.0) < make_up_l_s(3.6e6, 4.0)
+
+
+def test_pads_evaporate_what_cools_the_air() -> None:
+    """All the air through wet pads, cooled by 0.75 of 15 K: its flow is the heat that it carries by its own rise."""
+    plant = one_plant(Plant(rejection="adiabatic", chillers="none"), "liquid-45c")
+    supply, dry, wet = 40.0, 45.0, 30.0
+    through = free_w(plant, 1.0, supply, dry, wet, 1.0)
+    on_pads = dry - 0.75 * (dry - wet)
+    heated = 0.7 * (supply + plant.primary_k - on_pads)  # rise of the air
+    evaporated = through / heated * 0.75 * (dry - wet)
+    assert removal(plant, through, supply, dry, wet)[2] == pytest.approx(
+        make_up_l_s(evaporated, plant.cycles), rel=1e-6
+    )
 
 
 @pytest.mark.parametrize("kind", [AIR_COOLED, WATER_COOLED])

@@ -60,7 +60,7 @@ def test_ride_through_is_that_of_batteries_and_loops(mild: dict[str, Any]) -> No
 
 
 def test_the_command_tells_a_year(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In Frankfurt compressors of the 21 C loops run for a part of the year, those of the 45 C loops never."""
+    """In Frankfurt compressors of the 21 C loops run for a part of the year, those of the 45 C loops next to never."""
     path = tmp_path / "fleet.yaml"
     path.write_text(TEXT.replace("{facility: {}", "{facility: {}, weather: frankfurt"))
     assert merit(["facility", str(path), "--json"]) == 0
@@ -74,7 +74,7 @@ def test_the_command_tells_a_year(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert july > january
     full = north["by_load"][-1]
     assert 0.05 < full["compressors"]["liquid-21c"]["share_of_hours"] < 0.6
-    assert full["compressors"]["liquid-45c"]["share_of_hours"] == 0.0
+    assert full["compressors"]["liquid-45c"]["share_of_hours"] < 0.002
     assert full["pue_lowest"] < full["pue"] < full["pue_highest"]
     assert merit(["facility", str(path), "--site", "nroth"]) == 2
     assert 'did you mean "north"?' in capsys.readouterr().err

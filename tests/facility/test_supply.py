@@ -7,8 +7,8 @@ import pytest
 from sites import fleet_with, replicas, run, state_with
 
 from meritorder.facility.halls.seats import placement
-from meritorder.facility.parts import parts_of, set_part
-from meritorder.facility.state import NO_POWER, UNFED, FacilityState
+from meritorder.facility.parts import dim_feed, parts_of, set_part
+from meritorder.facility.state import NO_LIMIT, NO_POWER, PATH, UNFED, FacilityState
 from meritorder.facility.trips import RECLOSE_S, TRIP_S
 
 GENERATORS = {"power": 6e6, "start": 20.0}
@@ -172,3 +172,64 @@ def test_a_module_takes_its_charge_along_and_brings_it_back() -> None:
     set_part(state, module, 1)
     assert train.battery_now_j == pytest.approx(full)
     assert train.battery_out_j == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_brown_out_binds_the_path_to_what_comes_in() -> None:
+    """N+1 of two feeds loses one and a third of the other before its path binds; brown-outs multiply and pass."""
+    state = state_with()
+    run(state, 1.0, 3)
+    s, train = state.sites[0], state.trains[0]
+    first, second = part(state, "feed", 0), part(state, "feed", 1)
+    whole = float(train.feed_w)
+    dim_feed(state, first, 0.6)
+    run(state, 1.0, 1)
+    assert train.feeds_left == pytest.approx(1.6)
+    assert s.binding == NO_LIMIT
+    set_part(state, second, 0)
+    run(state, 1.0, 1)
+    assert s.binding == PATH
+    assert s.allowed_it_w < 0.75 * s.it_w
+    run(state, 1.0, 200)  # nobody heeds it
+    tripped = north_rows(state)
+    assert 0 < np.count_nonzero(tripped & UNFED) < len(tripped)
+    assert train.bus_w <= 0.6 * whole
+    dim_feed(state, first, 0.5)
+    assert train.feeds_left == pytest.approx(0.3)
+    dim_feed(state, first, 1 / 0.6)
+    dim_feed(state, first, 1 / 0.5)
+    set_part(state, second, 1)
+    assert train.feeds_left == pytest.approx(2.0)
+    run(state, 0.5, RECLOSE_S + 3)
+    assert not north_rows(state).any()
+
+
+def test_batteries_are_charged_within_the_transformers() -> None:
+    """After an outage, in a brown-out: what charging takes must not trip what feeds the machines."""
+    settings = {"power": {"redundancy": "N", "feeds": 1}}
+    state = state_with(**settings)
+    run(state, 0.9, 3)
+    train = state.trains[0]
+    drawn = float(train.bus_w)
+    grid, feed = part(state, "grid", **settings), part(state, "feed", 0, **settings)
+    set_part(state, grid, 0)
+    run(state, 0.9, 60)
+    set_part(state, grid, 1)
+    dim_feed(state, feed, 1.03 * drawn / float(train.feed_w))
+    before = float(train.battery_now_j)
+    run(state, 0.9, 600)
+    assert not state.rows.tripped.any()
+    assert before < train.battery_now_j < train.battery_j
+
+
+def test_storage_is_charged_again_after_demand_response() -> None:
+    """Also where neither a contract nor a threshold holds the meter down."""
+    state = state_with(power={"storage": {"power": 1e6, "energy": 4e8, "efficiency": 0.8}})
+    run(state, 0.9, 3)
+    s, train = state.sites[0], state.trains[0]
+    s.asked_w = 0.8 * s.grid_w
+    run(state, 0.9, 100)
+    assert s.grid_w == pytest.approx(s.asked_w)
+    assert train.storage_now_j < train.storage_j
+    s.asked_w = np.inf
+    run(state, 0.9, 300)
+    assert train.storage_now_j == pytest.approx(train.storage_j)

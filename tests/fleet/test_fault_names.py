@@ -48,4 +48,4 @@ def test_right_ones_are_read() -> None:
     drawn = [rate.what for rate in faults.drawn()]
     assert "machine" in drawn
     assert "pipeline" not in drawn  # its machines fail as such already
-    assert len(set(drawn)) == len(drawn) == 13
+    assert len(set(drawn)) == len(drawn) == 14

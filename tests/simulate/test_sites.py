@@ -159,6 +159,16 @@ def test_spans_last_until_the_next_deed_or_the_end():
     assert seconds_covered([(0, 2), (1, 3), (10, 1)]) == 5
 
 
+def test_a_lever_let_go_for_a_row_ends_what_was_used_for_the_site():
+    used = [
+        Deed(1.0, "s", -1, "cap", "p", 2, "demand response", 9.0),
+        Deed(2.0, "s", -1, "hold", "batch", 1, "demand response", 0.0),
+        Deed(5.0, "s", 3, "cap", "p", 0, "row busway", -9.0),
+        Deed(6.0, "t", 4, "hold", "batch", 0, "row busway", 0.0),
+    ]
+    assert [(deed.lever, seconds) for deed, seconds in spans(used, 100.0)] == [("cap", 4.0), ("hold", 4.0)]
+
+
 def test_requests_held_in_the_gateway_and_lost_ones_are_misses_of_their_own():
     one = np.ones(4)
     requests = {

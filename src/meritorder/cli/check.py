@@ -49,8 +49,8 @@ def command(
 def describe(fleet: Fleet, replicas: Mapping[str, Replica], placing: Placement) -> dict[str, Any]:
     """All that `merit check` says, SI units, one entry per pool, site, hall and service."""
     from meritorder.cli.check_faults import fault_facts
-    from meritorder.cli.check_halls import hall_warnings, housing_notes, site_warnings
-    from meritorder.cli.check_surroundings import surroundings_facts
+    from meritorder.cli.check_halls import hall_warnings, housing_notes, site_warnings, unused_chips
+    from meritorder.cli.check_surroundings import start_warnings, surroundings_facts
     from meritorder.facility.halls.facts import hall_facts
     from meritorder.simulate.ranges import uncertain
 
@@ -70,7 +70,11 @@ def describe(fleet: Fleet, replicas: Mapping[str, Replica], placing: Placement) 
         "faults": fault_facts(fleet, replicas, placing),
         "links": _link_facts(fleet, replicas),
         "services": services,
-        "warnings": _warnings(fleet, pools, services) + hall_warnings(halls) + site_warnings(fleet, halls),
+        "warnings": _warnings(fleet, pools, services)
+        + hall_warnings(halls)
+        + site_warnings(fleet, halls)
+        + unused_chips(fleet, replicas)
+        + start_warnings(fleet),
         "ranges": uncertain(fleet),
         "notes": list(dict.fromkeys(note for replica in replicas.values() for note in replica.notes))
         + _conversions(fleet, replicas)

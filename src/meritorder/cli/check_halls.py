@@ -84,6 +84,22 @@ def site_warnings(fleet: Fleet, halls: Sequence[Mapping[str, Any]]) -> list[str]
     return found
 
 
+def unused_chips(fleet: Fleet, replicas: Mapping[str, Replica]) -> list[str]:
+    """Pools whose replicas leave chips of their machines idle: they stand there, but nobody pays or feeds them."""
+    found = []
+    for name, pool in fleet.pools.items():
+        if fleet.sites[pool.site].facility is None or pool.accelerator is None:
+            continue
+        chips, system = replicas[name].accelerators, fleet.accelerators[pool.accelerator].stands.system_chips
+        idle = -chips % system if chips > system else 0
+        if idle:
+            found.append(
+                f"pool {name}: a replica of {chips} takes {(chips + idle) // system} systems of {system} to itself: "
+                f"{idle * pool.replicas} {pool.accelerator} stand idle, in neither its cost nor its energy"
+            )
+    return found
+
+
 def housing_notes(fleet: Fleet) -> list[str]:
     """What is assumed of how machines stand, where a site has a building."""
     notes = {}

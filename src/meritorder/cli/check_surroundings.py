@@ -30,6 +30,13 @@ def surroundings_facts(fleet: Fleet) -> dict[str, dict[str, Any]]:
     return found
 
 
+def start_warnings(fleet: Fleet) -> list[str]:
+    """Where hours count, but nobody said at which of them the traffic begins."""
+    hourly = any(site.weather or site.price or site.carbon for site in fleet.sites.values())
+    missing = hourly and fleet.start is None
+    return ["no `start` is given, which `merit simulate` needs, there or as `--start`"] if missing else []
+
+
 def _facts(series: Series) -> dict[str, Any]:
     import numpy as np
 

@@ -230,8 +230,8 @@ def _compile(fleet: Fleet, replicas: tuple[Replica, ...], trace: Trace, seed: in
     if is_compiled():
         return
     check(trace)
-    services_of(fleet, trace, seed)  # raises what is wrong with it now, not after half a minute
-    console().print("compiling the kernel, this once (about half a minute)", style="dim")
+    services_of(fleet, trace, seed)  # raises what is wrong with it now, not after a minute
+    console().print("compiling the kernel, this once (one to three minutes)", style="dim")
     simulate(fleet, first(trace, 1), seed=seed, replicas=replicas)
 
 

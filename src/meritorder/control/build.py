@@ -84,7 +84,7 @@ def _zones(fleet: Fleet, facility: FacilityState, counts: Sequence[int]) -> tupl
     places = [(s, -1) for s in range(len(names))]
     within = _within_rows(facility, np.repeat(np.arange(len(counts)), counts))
     for row in range(len(facility.rows)):
-        if np.isfinite(facility.rows[row].limit_w) and within.get(row):
+        if facility.rows[row].limit_w < facility.rows[row].max_w and within.get(row):
             places.append((int(facility.rows[row].site), row))
             under.append([(p, part / counts[p]) for p, part in sorted(within[row].items())])
     zones = records(len(places), ZONE)

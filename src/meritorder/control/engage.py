@@ -95,7 +95,7 @@ def close(control: ControlState, fleet: FleetState, zone: int, time: float, leve
             used = True
         if used:
             watts = before - end_w(control, zone)
-            level = closed_parts(control, service, zone, lever)
+            level = closed_parts(control, service, z.site, lever)  # zones begin with the sites
             note(control, z.site, z.row, z.binding, time, lever, service, level, watts)
             z.acted = time
 

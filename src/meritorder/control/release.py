@@ -118,7 +118,7 @@ def reopen(control: ControlState, fleet: FleetState, zone: int, time: float, lev
             let_go = True
         if let_go:
             watts = power - end_w(control, zone)
-            level = closed_parts(control, service, zone, lever)
+            level = closed_parts(control, service, z.site, lever)  # zones begin with the sites
             note(control, z.site, z.row, z.binding, time, lever, service, level, watts)
         return True, let_go
     return False, False

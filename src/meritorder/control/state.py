@@ -113,7 +113,7 @@ DEED = np.dtype(
         ("row", "i4"),  # -1: the site as a whole
         ("lever", "i4"),
         ("target", "i4"),  # pool for `cap`, service for the others
-        ("level", "i4"),  # its new level; parts of 16 for `move` and `shed`; 1 / 0 for `hold`
+        ("level", "i4"),  # its new level; of `move` and `shed` the most parts of 16 at the site; of `hold` 1 / 0
         ("binding", "i4"),  # index into CAUSES
         ("watts", "f8"),  # what it is expected to take off, < 0: put on
     ]

@@ -162,7 +162,6 @@ def _plants(fleet: Fleet, placed: Placement, rows: Records) -> Records:
     for index, (site, coolant) in enumerate(known):
         facility = facilities[site]
         assert facility is not None
-        plants[index].air_plant = known.index((site, AIR))
         liquid = (rows.plant == index) & (rows.site == site)
         heat = float((rows.max_w * (1.0 - rows.air_share))[liquid].sum())
         if coolant == AIR:
@@ -172,7 +171,10 @@ def _plants(fleet: Fleet, placed: Placement, rows: Records) -> Records:
         spec = getattr(facility.cooling, COOLING_KEYS[coolant])
         shelf = facility.power.shelf
         heat = max(heat * (1.0 + (full_loss(shelf) if shelf else 0.0)), LEAST_HEAT_W)
-        fill_plant(plants[index], spec, COOLANTS[coolant], heat, design_weather(list(fleet.sites.values())[site]))
+        machines = (rows.plant == index) & (rows.max_w > 0.0)
+        weather = design_weather(list(fleet.sites.values())[site])
+        lowest = float(rows.limit_c[machines].min(initial=np.inf))
+        fill_plant(plants[index], spec, COOLANTS[coolant], heat, weather, lowest)
     fill_loops(rows, plants)
     return plants
 

@@ -21,7 +21,7 @@ from meritorder.facility.state import (
     PATH,
     FacilityState,
 )
-from meritorder.facility.train import fed_part, loss_w, transformer_rating_w, ups_rating_w
+from meritorder.facility.train import fed_part, loss_w, transformer_loss, transformer_rating_w, ups_rating_w
 
 SUSTAINED_S = 900.0  # what the site's battery is counted with must last so long
 TOLERANCE = 1e-4  # of the limit that is left free at most
@@ -139,6 +139,5 @@ def demands(facility: FacilityState, site: int, it_w: float) -> tuple[float, flo
     full = (own + lost) / max(air.capacity_w, 1e-3)
     critical += pump
     bus = critical + lost + mechanical + chiller + fan
-    rating = transformer_rating_w(facility, site)
-    grid = bus + loss_w(rating, train.transformer_a, train.transformer_b, train.transformer_c, bus)
+    grid = bus + transformer_loss(facility, site, bus)
     return critical, bus, grid, max(cooling, full)

@@ -70,6 +70,7 @@ def part_records(fleet: Fleet, placement: Placement) -> Records:
     plants = plants_of(fleet, placement)
     sites = list(fleet.sites)
     result = records(len(parts), PART)
+    result.left[:] = 1.0
     for entry, part in zip(result, parts, strict=True):
         entry.kind, entry.site, entry.target = KINDS.index(part.kind), sites.index(part.site), part.number
         if part.plant:
@@ -91,6 +92,24 @@ def move_module(facility: FacilityState, site: int, sign: int) -> None:
 
 
 @compiled
+def count_feeds(facility: FacilityState, site: int) -> None:
+    """How many feeds' worth of power comes in at a site."""
+    facility.trains[site].feeds_left = 0.0
+    for k in range(len(facility.parts)):
+        p = facility.parts[k]
+        if p.kind == FEED and p.site == site and p.down == 0:
+            facility.trains[site].feeds_left += p.left
+
+
+@compiled
+def dim_feed(facility: FacilityState, part: int, left: float) -> None:
+    """A feed carries only the part `left` of what it did; with the inverse as `left` that is over again."""
+    p = facility.parts[part]
+    p.left *= left
+    count_feeds(facility, p.site)
+
+
+@compiled
 def set_part(facility: FacilityState, part: int, up: int) -> None:
     """A part breaks (`up` 0) or is repaired (1); it is up when it was repaired as often as it broke."""
     p = facility.parts[part]
@@ -103,6 +122,7 @@ def set_part(facility: FacilityState, part: int, up: int) -> None:
         facility.trains[p.site].grid_up = up
     elif p.kind == FEED:
         facility.trains[p.site].feeds_up ^= np.uint32(1) << np.uint32(p.target)
+        count_feeds(facility, p.site)
     elif p.kind == UPS:
         move_module(facility, p.site, sign)
     elif p.kind == CDU:

@@ -22,7 +22,6 @@ CHILLERS = ("none", "air-cooled", "water-cooled")
 PLANT = np.dtype(
     [
         ("site", "i4"),
-        ("air_plant", "i4"),  # of the same site: takes what its machines give to the room
         ("coolant", "i4"),
         ("rejection", "i4"),
         ("chillers", "i4"),

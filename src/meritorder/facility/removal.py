@@ -156,7 +156,7 @@ def removal(
         if wet_free > dry_free:
             spray = min(1.0, (heat_w - dry_free) / (wet_free - dry_free))
             free_all = dry_free + spray * (wet_free - dry_free)
-            air_w_k = conductance(plant) * AIR_SIDE * top
+            air_w_k = conductance(plant) / AIR_SIDE * top  # its rise is that part of what drives the heat
             water = make_up_l_s(spray * PAD * (dry_c - wet_c) * air_w_k, plant.cycles)
     if free_all >= heat_w * (1.0 - 1e-12) or plant.chillers == NO_CHILLERS:
         return 0.0, fan_power_w(plant, top), water + _tower_water(plant, heat_w), 0.0

@@ -59,15 +59,21 @@ MARGIN_K = 1.0  # below the limit at which compressors start
 WORK = 0.2  # compressors' heat that towers carry besides on the hottest days
 
 
-def fill_plant(plant: Records, spec: Plant, coolant: Coolant, design_w: float, weather: Records) -> None:
-    """Size the plant for `design_w` of heat at the hottest hour of `weather` (records with dry_c, wet_c)."""
+def fill_plant(
+    plant: Records, spec: Plant, coolant: Coolant, design_w: float, weather: Records, lowest_c: float = math.inf
+) -> None:
+    """Size the plant for `design_w` of heat at the hottest hour of `weather` (records with dry_c, wet_c).
+
+    `lowest_c`: warmest supply that all machines take, where some take less than their class.
+    """
     kind = CLASSES[coolant]
+    limit_c = min(kind.limit_c, lowest_c)
     plant.coolant = COOLANTS.index(coolant)
     plant.rejection = REJECTIONS.index(spec.rejection)
     plant.economiser = int(spec.economiser)
     plant.design_w = spec.design_load or design_w
-    supply = kind.supply_c if spec.supply is None else spec.supply
-    plant.limit_c = max(kind.limit_c, supply)
+    supply = min(kind.supply_c, limit_c) if spec.supply is None else spec.supply
+    plant.limit_c = max(limit_c, supply)
     plant.set_c = supply - kind.exchange_k
     plant.warm_c = max(float(plant.set_c), float(plant.limit_c) - kind.exchange_k - MARGIN_K)
     plant.units = spec.units

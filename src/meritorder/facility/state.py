@@ -119,7 +119,8 @@ POOL_USE = np.dtype(
 HOUR = np.dtype([("dry_c", "f8"), ("wet_c", "f8"), ("usd_per_kwh", "f8"), ("kg_per_kwh", "f8")])
 
 # What can break (`facility/parts.py`): `target` is the index of a row, a plant or a feed.
-PART = np.dtype([("kind", "i4"), ("site", "i4"), ("target", "i4"), ("down", "i4")])
+# `down`: broken so many times more often than repaired; `left`: of a feed in a brown-out, the part that comes in.
+PART = np.dtype([("kind", "i4"), ("site", "i4"), ("target", "i4"), ("down", "i4"), ("left", "f8")])
 
 # Resolution of the series, and the time of the last step.
 CLOCK = np.dtype([("bin_s", "f8"), ("now_s", "f8")])

@@ -12,9 +12,9 @@ from math import isfinite
 
 from meritorder.compiled import compiled, inlined
 from meritorder.facility.state import FacilityState
-from meritorder.facility.train import loss_w, on_grid, transformer_rating_w, ups_rating_w
+from meritorder.facility.train import loss_w, on_grid, transformer_loss, transformer_rating_w, ups_rating_w
 
-UPS_CHARGING = 0.9  # of what an UPS battery takes, so much is in it then
+UPS_CHARGING = 0.9  # of what an UPS battery takes, so much is in it then [G]
 
 
 @compiled
@@ -77,17 +77,18 @@ def from_grid(facility: FacilityState, site: int, dt: float) -> None:
     s = facility.sites[site]
     train = facility.trains[site]
     rating = transformer_rating_w(facility, site)
-    need = train.bus_w + loss_w(rating, train.transformer_a, train.transformer_b, train.transformer_c, train.bus_w)
+    need = train.bus_w + transformer_loss(facility, site, train.bus_w)
     free = threshold_w(facility, site) - need
-    # a little less than what is free: transformers lose something on it
-    taken = min(train.battery_charge_w, 0.98 * max(0.0, free), (full_j(facility, site) - train.battery_now_j) / dt)
+    # within contract and transformers; a little less than what is free, since transformers lose something on it
+    spare = 0.98 * max(0.0, min(free, rating - train.bus_w))
+    taken = min(train.battery_charge_w, spare, (full_j(facility, site) - train.battery_now_j) / dt)
     if taken > 0.0:
         charged = taken * UPS_CHARGING
         train.battery_now_j += charged * dt
         train.battery_loss_w += taken - charged
         s.ups_w = -charged
         train.bus_w += taken
-        need = train.bus_w + loss_w(rating, train.transformer_a, train.transformer_b, train.transformer_c, train.bus_w)
+        need = train.bus_w + transformer_loss(facility, site, train.bus_w)
         free = threshold_w(facility, site) - need
     train.transformer_loss_w = need - train.bus_w
     s.grid_w = need
@@ -95,7 +96,7 @@ def from_grid(facility: FacilityState, site: int, dt: float) -> None:
         s.storage_w = min(train.storage_w, train.storage_now_j / dt, -free)
         train.storage_now_j -= s.storage_w * dt
         s.grid_w -= s.storage_w
-    elif train.storage_w > 0.0 and isfinite(free) and not isfinite(s.asked_w):
+    elif train.storage_w > 0.0 and not isfinite(s.asked_w):
         room = (train.storage_j - train.storage_now_j) / train.storage_efficiency / dt
         taken = max(0.0, min(train.storage_w, room, free))
         charged = taken * train.storage_efficiency

@@ -24,7 +24,7 @@ from meritorder.facility.state import FacilityState
 from meritorder.fleet.power_train import PowerTrain
 from meritorder.units import JOULES_PER_KWH
 
-CHARGING = 0.1  # of the critical power: how fast UPS batteries are charged again
+CHARGING = 0.1  # of the critical power: how fast UPS batteries are charged again [G]
 
 TRAIN = np.dtype(
     [
@@ -34,12 +34,10 @@ TRAIN = np.dtype(
         ("module_w", "f8"),
         ("modules", "i4"),  # installed, spares included
         ("modules_up", "i4"),
-        (
-            "common",
-            "i4",
-        ),  # 1: modules share one bus that any feed supplies (N, N+1); 0: they belong to feeds, in blocks
+        ("common", "i4"),  # 1: modules share one bus that any feed supplies (N, N+1); 0: blocks, each on its feed
         ("feeds", "i4"),
         ("feeds_up", "u4"),  # bit mask
+        ("feeds_left", "f8"),  # how many feeds' worth of power comes in: of one in a brown-out, a part
         ("feed_w", "f8"),  # rating of one feed's transformers
         ("distribution_w", "f8"),  # rating of all busways and cables together
         ("grid_up", "i4"),
@@ -94,6 +92,7 @@ def fill_train(facility: FacilityState, site: int, power: PowerTrain, mechanical
     train.modules = train.modules_up = modules_installed(power, s.nameplate_w)
     train.common = int(power.redundancy not in BLOCKS)
     train.feeds, train.feeds_up, train.grid_up = power.feeds, (1 << power.feeds) - 1, 1
+    train.feeds_left = power.feeds
     train.part_of_nameplate = 1.0 / power.oversubscription
     shelf = full_loss(power.shelf) if power.shelf else 0.0
     train.critical_per_it = 1.0 + full_loss(power.distribution) + shelf + PUMPS
@@ -186,8 +185,17 @@ def ups_rating_w(facility: FacilityState, site: int) -> float:
 
 @inlined
 def transformer_rating_w(facility: FacilityState, site: int) -> float:
-    """Of the transformers on feeds that are up."""
-    return float(facility.trains[site].feed_w * feeds_on(facility, site))
+    """Of the transformers on feeds that are up, of one in a brown-out the part that comes in."""
+    train = facility.trains[site]
+    return float(train.feed_w * train.feeds_left)
+
+
+@inlined
+def transformer_loss(facility: FacilityState, site: int, bus_w: float) -> float:
+    """What transformers lose when they give so much; in a brown-out those of the feed stay switched on whole."""
+    train = facility.trains[site]
+    rating = train.feed_w * feeds_on(facility, site)
+    return loss_w(rating, train.transformer_a, train.transformer_b, train.transformer_c, bus_w)
 
 
 @inlined

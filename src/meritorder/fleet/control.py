@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from meritorder.fleet.part import Number, Part
-from meritorder.units import Seconds, Watts
+from meritorder.units import CarbonLimit, PriceLimit, Seconds, Watts
 
 Lever = Literal["move", "cap", "hold", "shed"]
 
@@ -21,9 +21,9 @@ class DemandResponse(Part):
         default=None,
         gt=0,
         lt=1,
-        description="Part of the facility power (mean of 5 minutes before) to give up.",
+        description="Part of the grid power (mean of 5 minutes before) to give up.",
     )
-    limit: Watts | None = Field(default=None, gt=0, description="Or: most facility power.")
+    limit: Watts | None = Field(default=None, gt=0, description="Or: most grid power.")
     within: Seconds = Field(default=30.0, gt=0, description="By when it has to be kept.")
 
     @model_validator(mode="after")
@@ -37,8 +37,8 @@ class Flexible(Part):
     """Requests of a service that may wait: for power, or for cheaper or cleaner hours."""
 
     within: Seconds = Field(gt=0, description="A request waits at most so long in the gateway.")
-    price_below: Number | None = Field(default=None, description="Wait for a price below this, USD per kWh.")
-    carbon_below: Number | None = Field(default=None, description="Wait for carbon below this, kg per kWh.")
+    price_below: PriceLimit | None = Field(default=None, description="Wait for a price below this, USD per kWh.")
+    carbon_below: CarbonLimit | None = Field(default=None, description="Wait for carbon below this, kg CO2 per kWh.")
 
 
 class Control(Part):

@@ -9,7 +9,7 @@ from meritorder.fleet.document import KeyPath
 from meritorder.fleet.fault import Fault
 from meritorder.problems import did_you_mean
 
-_BUILDING = ("cdu", "pump", "chiller", "feed", "grid")  # parts of buildings: only described ones have them
+_BUILDING = ("cdu", "pump", "chiller", "tower", "feed", "grid")  # parts of buildings: only described ones have them
 
 
 def fault_names(data: Mapping[str, Any], pools: Collection[str], sites: Collection[str]) -> Iterator[Fault]:
@@ -28,7 +28,7 @@ def fault_names(data: Mapping[str, Any], pools: Collection[str], sites: Collecti
     links = data.get("links")
     known = {
         **dict.fromkeys(("engine", "machine", "pipeline", "slow"), ("pool", pools)),
-        **dict.fromkeys(("pump", "chiller", "feed", "grid", "site"), ("site", sites)),
+        **dict.fromkeys(("pump", "chiller", "tower", "feed", "grid", "site"), ("site", sites)),
         "link": ("link", links if isinstance(links, Mapping) else {}),
     }
     at = faults.get("at")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias, get_args
+from typing import Annotated, Literal, Self, TypeAlias, get_args
 
-from pydantic import Field, Strict
+from pydantic import Field, Strict, model_validator
 
 from meritorder.fleet.part import Name, Number, Part, Positive
 from meritorder.units import BytesPerSecond, Seconds
@@ -19,6 +19,7 @@ Breaks: TypeAlias = Literal[
     "cdu",
     "pump",
     "chiller",
+    "tower",
     "feed",
     "grid",
     "site",
@@ -73,8 +74,8 @@ class FaultAt(Part):
     name: Name | None = Field(
         default=None,
         description="Whose: a pool (`engine`, `machine`, `pipeline`, `slow`), a hall, or `SITE/HALL` where several "
-        "have its name (`rack`, `row`, `cdu`), a site (`pump`, `chiller`, `feed`, `grid`, `site`), a link, or a "
-        "supplier as the catalog writes it; absent: the only one there is.",
+        "have its name (`rack`, `row`, `cdu`), a site (`pump`, `chiller`, `tower`, `feed`, `grid`, `site`), a link, or "
+        "a supplier as the catalog writes it; absent: the only one there is.",
     )
     number: Annotated[int, Strict()] = Field(default=0, ge=0, description="Which one of them, from 0.")
     start: Seconds = Field(ge=0, description="From the trace's time 0.")
@@ -82,9 +83,18 @@ class FaultAt(Part):
         default=None, gt=0, description="Until it is repaired, loading weights not included; absent: it stays broken."
     )
     factor: Factor = Field(default=3.0, description="`slow`: how much longer an iteration takes.")
+    left: Number = Field(
+        default=0.0, ge=0, lt=1, description="`feed`: part of its power that still comes in, a brown-out; 0: none."
+    )
     window: Seconds = Field(
         default=0.0, ge=0, description="`supplier`: a release reaches its machines over so long; 0: all at once."
     )
+
+    @model_validator(mode="after")
+    def _only_feeds_brown_out(self) -> Self:
+        if self.left > 0.0 and self.what != "feed":
+            raise ValueError(f"has `left`, but is `{self.what}`: only a `feed` can have a part of its power left")
+        return self
 
 
 class Faults(Part):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from meritorder.catalog.climates import climates, grids
 from meritorder.fleet.document import Document, KeyPath
@@ -27,6 +27,15 @@ class Scenario(Part):
         description="Heat wave: kelvin on top of the dry bulb, coming and going over a quarter of it (6 h at most).",
     )
     times: Number = Field(default=1.0, ge=0, le=1000, description="Price spike, dirty grid: factor on price or carbon.")
+
+    @model_validator(mode="after")
+    def _has_an_effect(self) -> Self:
+        wanted, other = ("add", "times") if self.what == "heat-wave" else ("times", "add")
+        if other in self.model_fields_set:
+            raise ValueError(f"has `{other}`, which does nothing to a {self.what}; give `{wanted}`")
+        if wanted not in self.model_fields_set:
+            raise ValueError(f"changes nothing; give `{wanted}`")
+        return self
 
 
 def is_file(named: str) -> bool:

@@ -209,7 +209,7 @@ def _cost_parts(s: dict[str, Any]) -> str:
 
 def _energy_parts(s: dict[str, Any]) -> str:
     idle = share(s["idle_energy_j"] / s["energy_j"]) if s["energy_j"] else "0 %"
-    return f"{energy(s['facility_energy_j'])} at the meter; {idle} of IT is idle"
+    return f"{energy(s['facility_energy_j'])} of facility energy; {idle} of IT is idle"
 
 
 def _lost(s: dict[str, Any]) -> str:

@@ -53,7 +53,9 @@ def site_figures(run: Run, index: int, name: str) -> list[Figure]:
         supply = series.mean(f"supply_{key}_c_s")[index]
         if np.nanmax(np.abs(supply), initial=0.0) > 0:
             warm[f"supply, {label}"] = supply
-    made.append(_over_time(run, f"Temperatures, {name}", "Outside, and coolant to the machines, by class", warm, " °C"))
+    made.append(
+        _over_time(run, f"Temperatures, {name}", "Outside, and what each plant sends out, before CDUs", warm, " °C")
+    )
     return made
 
 

@@ -9,7 +9,7 @@ _DONE = {
     "move": "sent new requests of {} elsewhere",
     "cap": "capped {}",
     "hold": "kept {} waiting",
-    "shed": "refused some of {}",
+    "shed": "closed to some of {}",
 }
 
 

@@ -94,10 +94,10 @@ def deeds(result: Result) -> tuple[list[Deed], int]:
 
 def spans(done: Iterable[Deed], end_s: float) -> list[tuple[Deed, float]]:
     """Deeds that put a lever to use or change how far, and the seconds until the next on their target, or the end."""
-    last: dict[tuple[str, int, str, str], Deed] = {}
+    last: dict[tuple[str, str, str], Deed] = {}
     found = []
     for deed in done:
-        key = (deed.site, deed.row, deed.lever, deed.target)
+        key = ("" if deed.lever == "hold" else deed.site, deed.lever, deed.target)  # whoever holds a service, holds all
         before = last.pop(key, None)
         if before is not None:
             found.append((before, deed.time_s - before.time_s))

@@ -100,10 +100,11 @@ def _levers(done: list[Deed], end_s: float) -> dict[str, dict[str, Any]]:
         mine = [(deed, seconds) for deed, seconds in used if deed.lever == lever]
         if mine:
             targets = {deed.target for deed, _ in mine}
+            uses = [deed for deed, _ in mine if deed.watts >= 0]  # others let it go by a part
             found[lever] = {
-                "times": sum(deed.level > 0 and deed.lever == lever for deed in done),
+                "times": len(uses),
                 "seconds": seconds_covered((deed.time_s, seconds) for deed, seconds in mine),
-                "why": dict(Counter(deed.why for deed, _ in mine).most_common()),
+                "why": dict(Counter(deed.why for deed in uses).most_common()),
                 "on": {
                     target: seconds_covered((deed.time_s, s) for deed, s in mine if deed.target == target)
                     for target in sorted(targets)

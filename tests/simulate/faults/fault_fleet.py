@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from meritorder.facility.halls.seats import Placement, placement
+from meritorder.facility.parts import parts_of
 from meritorder.fleet.load import loads
 from meritorder.fleet.schema import Fleet
 from meritorder.perf.replica import Replica
@@ -46,4 +47,4 @@ def standing(one_replica: Replica, faults: str, more: str = "") -> tuple[Fleet, 
 def draw(one_replica: Replica, faults: str, duration_s: float, seed: int = 0, more: str = "") -> Outages:
     """The outages of that fleet."""
     fleet, made, placed = standing(one_replica, faults, more)
-    return outages(fleet, made, placed, (), duration_s, seed)
+    return outages(fleet, made, placed, parts_of(fleet, placed), duration_s, seed)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from fault_fleet import FIRST, Drawn
+from fault_fleet import FIRST, FLEET, Drawn
 
+from meritorder.facility.halls.seats import placement
+from meritorder.facility.parts import parts_of
+from meritorder.fleet.load import loads
+from meritorder.perf.replica import Replica
 from meritorder.problems import InputError
 from meritorder.simulate.faults.causes import CAUSES
-from meritorder.simulate.faults.outage import DOWN, KINDS, NORMAL, SLOW, UP, Outages
+from meritorder.simulate.faults.outage import DOWN, KINDS, NORMAL, PART_DOWN, PART_UP, SLOW, UP, Outages
+from meritorder.simulate.faults.schedule import outages
 
 DAY = 86400.0
 QUICK = "engine_start: 10 s, load_rate: 1 GB/s"  # 16 GB of weights on two chips: 18 s
@@ -63,6 +69,24 @@ def test_a_slow_machine_slows_all_of_its_replicas(drawn: Drawn) -> None:
     assert found.outages.kind.tolist() == [SLOW, NORMAL]
     assert found.outages.factor.tolist() == [2.5, 2.5]
     assert struck(found, 0) == struck(found, 1) == [0, 1, 2, 3]
+
+
+def test_a_brown_out_leaves_a_part_of_a_feed(one_replica: Replica) -> None:
+    """A feed that is lost keeps nothing; only feeds can have something left."""
+
+    def found(fault: str) -> Outages:
+        text = FLEET.replace("toronto: {", "toronto: {facility: {}, ") + f"faults: {{at: [{{{fault}}}]}}\n"
+        fleet = loads(text)
+        made = {name: replace(one_replica, weight_bytes=16e9, max_w=5000.0) for name in fleet.pools}
+        placed = placement(fleet, made)
+        return outages(fleet, tuple(made.values()), placed, parts_of(fleet, placed), DAY, 0)
+
+    dim = found("what: feed, name: toronto, start: 1 h, duration: 1 h, left: 0.4")
+    assert dim.outages.kind.tolist() == [PART_DOWN, PART_UP]
+    assert dim.outages.factor.tolist() == [0.4, 0.4]
+    assert found("what: feed, name: toronto, start: 1 h, duration: 1 h").outages.factor.tolist() == [0.0, 0.0]
+    with pytest.raises(InputError, match="only a `feed`"):
+        found("what: chiller, name: toronto, start: 1 h, left: 0.4")
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -51,7 +51,7 @@ def _read(path: Path, changed: int) -> Series:
 def _csv(path: Path, lines: list[str]) -> tuple[Table, dict[str, float]]:
     """The table, and what stands in the block that Open-Meteo's own CSV begins with."""
     told: dict[str, float] = {}
-    first = next(number for number, line in enumerate(lines) if line.strip())
+    first = next((number for number, line in enumerate(lines) if line.strip()), 0)
     if re.match(r"latitude,longitude", lines[first], re.IGNORECASE) and len(lines) > first + 1:
         block = split_table(path, lines[: first + 2], first)
         for key in ("elevation", "utc_offset_seconds"):

@@ -18,7 +18,9 @@ OUTAGE = np.dtype(
         ("first", "i8"),  # DOWN, UP, SLOW, NORMAL: the replicas hit[first : first + count], each at most once
         ("count", "i8"),
         ("part", "i4"),  # PART_*: index into facility.parts; LINK_*: index into fleet.links; else -1
-        ("factor", "f8"),  # SLOW, NORMAL: iterations take so many times as long (NORMAL: no longer); else 1
+        # SLOW, NORMAL: iterations take so many times as long (NORMAL: no longer). PART_*: what is left of a feed in a
+        # brown-out; 0: nothing is left of the part. Else 1.
+        ("factor", "f8"),
         ("until", "f8"),  # when it ends, reloading included; infinity: it does not (of UP and the like: `time`)
     ],
     align=True,

@@ -39,6 +39,7 @@ class Failure:
     window_s: float = 0.0
     of: int = 0  # which failure of this thing, for further draws
     stream: str = ""
+    left: float = 0.0  # of a feed in a brown-out
 
 
 @dataclass

@@ -88,9 +88,10 @@ def _entries(failure: Failure, places: Places, reload: npt.NDArray[np.float64]) 
         down, up = (PART_DOWN, PART_UP) if things.target == "part" else (LINK_DOWN, LINK_UP)
         part = things.first[failure.number]
         nobody = np.zeros(0, np.int64)
-        yield _Entry(start_s, down, cause, nobody, part, 1.0, back_s)
+        left = failure.left if things.target == "part" else 1.0
+        yield _Entry(start_s, down, cause, nobody, part, left, back_s)
         if back_s < inf:
-            yield _Entry(back_s, up, cause, nobody, part, 1.0, back_s)
+            yield _Entry(back_s, up, cause, nobody, part, left, back_s)
         return
     if things.what == "supplier" and failure.window_s > 0:
         # the release is stopped when it is known to be bad: machines whose turn comes later never get it

@@ -34,7 +34,7 @@ def scheduled(faults: Faults, places: Places, parts: Sequence[Part]) -> list[Fai
             continue
         back_s = inf if at.duration is None else at.start + at.duration
         factor = at.factor if at.what == "slow" else 1.0
-        found.append(Failure(at.start, these, at.number, back_s, factor, at.window, stream=f"at {index}"))
+        found.append(Failure(at.start, these, at.number, back_s, factor, at.window, stream=f"at {index}", left=at.left))
     if problems:
         raise InputError(problems)
     return found

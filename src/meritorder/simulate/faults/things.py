@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 # What belongs to a pool, what technicians repair, and what is a part of a building.
 OF_POOLS: tuple[Breaks, ...] = ("engine", "machine", "pipeline", "slow")
-HARDWARE: tuple[Breaks, ...] = ("machine", "pipeline", "rack", "row", "cdu", "pump", "chiller", "slow")
-OF_BUILDINGS: tuple[Breaks, ...] = ("cdu", "pump", "chiller", "feed", "grid")
+HARDWARE: tuple[Breaks, ...] = ("machine", "pipeline", "rack", "row", "cdu", "pump", "chiller", "tower", "slow")
+OF_BUILDINGS: tuple[Breaks, ...] = ("cdu", "pump", "chiller", "tower", "feed", "grid")
 
 
 @dataclass(frozen=True)

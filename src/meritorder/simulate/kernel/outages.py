@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meritorder.compiled import compiled
 from meritorder.dispatch.state import FleetState
-from meritorder.facility.parts import set_part
+from meritorder.facility.parts import dim_feed, set_part
 from meritorder.simulate.faults.outage import DOWN, NORMAL, PART_DOWN, PART_UP, SLOW, UP
 from meritorder.simulate.kernel.event_heap import add_event
 from meritorder.simulate.kernel.health import fall, rise, slow_down, speed_up
@@ -20,7 +20,10 @@ def begin_outage(fleet: FleetState, sim: SimState, site: Site, time: float) -> i
     if c.outage < len(site.outages):
         add_event(sim.events, sim.clock, site.outages[c.outage].time, 0, FAULT)
     if o.kind == PART_DOWN or o.kind == PART_UP:
-        set_part(site.facility, o.part, int(o.kind == PART_UP))
+        if o.factor > 0.0:
+            dim_feed(site.facility, o.part, o.factor if o.kind == PART_DOWN else 1.0 / o.factor)
+        else:
+            set_part(site.facility, o.part, int(o.kind == PART_UP))
     for k in range(o.first, o.first + o.count):
         replica = site.hit[k]
         if o.kind == DOWN:

@@ -58,7 +58,10 @@ class Faults:
             self.recover(hit, now)
         elif o.kind in (PART_DOWN, PART_UP):
             assert self.run.site is not None
-            self.run.site.set_part(int(o.part), o.kind == PART_UP)
+            if o.factor > 0.0:
+                self.run.site.dim_feed(int(o.part), float(o.factor) if o.kind == PART_DOWN else 1.0 / float(o.factor))
+            else:
+                self.run.site.set_part(int(o.part), o.kind == PART_UP)
         elif o.kind == LINK_DOWN:
             self.run.apart.link_down(int(o.part), int(o.cause))
         elif o.kind == LINK_UP:

@@ -110,7 +110,7 @@ class Oracle:
                 r.cause = 0
             if r.prefiller >= 0:
                 r.replica = r.prefiller
-        self.span_s = float(np.nanmax([r.finish for r in self.requests], initial=self.span_s))
+        self.span_s = max([self.span_s, *(r.finish for r in self.requests if not np.isnan(r.finish))])
         if self.site is not None:
             self.site.end(self.span_s)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from meritorder.control.step import control_step
 from meritorder.dispatch.caps import set_cap
-from meritorder.facility.parts import set_part
+from meritorder.facility.parts import dim_feed, set_part
 from meritorder.facility.state import TOO_HOT
 from meritorder.facility.step import facility_step
 from meritorder.simulate.around import Around
@@ -70,6 +70,10 @@ class Site:
     def set_part(self, part: int, up: bool) -> None:
         """A part of a building fails or comes back."""
         set_part(self.facility, part, up)
+
+    def dim_feed(self, part: int, left: float) -> None:
+        """A feed carries only a part of what it did, or again all of it."""
+        dim_feed(self.facility, part, left)
 
     def tick(self, now: float, dt: float) -> None:
         """One step of the buildings and of their controller."""
