@@ -134,8 +134,9 @@ def build_state(
         level_words=np.zeros(words, np.int64),
         mix=np.zeros((sum(counts), len(services)), np.int32),
         owner=np.full(prefix_blocks if g.uses_prefix else 0, -1, np.int32),
-        rtt_s=np.array([[_rtt(fleet.sites[site].rtt, region) for site in sites] for region in regions], np.float64),
-        upload_s=np.array([_upload_s(fleet, region) for region in regions], np.float64),
+        rtt_s=np.array(
+            [[*(_rtt(site.rtt, r) for site in fleet.sites.values()), _upload_s(fleet, r)] for r in regions], np.float64
+        ),
         settings=settings,
     )
     state.levels.head[:] = state.levels.tail[:] = -1

@@ -39,7 +39,7 @@ TRIES = 4
 REFRESH = 256
 
 
-@compiled
+@inlined
 def keeps_rate(state: FleetState, service: int, pool: int) -> int:
     """Most requests in flight per replica of a pool that keep the service's token rate, by bisection; 0: none."""
     p = state.pools[pool]

@@ -129,8 +129,14 @@ def ttft_s(state: FleetState, replica: int, prompt: int, cached: int, tpot: floa
 
 
 @inlined
+def upload_s(state: FleetState, region: int) -> float:
+    """Seconds that a prompt token takes on the wire of a client."""
+    return float(state.rtt_s[region, state.rtt_s.shape[1] - 1])
+
+
+@inlined
 def delay_s(state: FleetState, pool: int, region: int, prompt: int) -> float:
     """Seconds of network (the prompt's way included) and front end that a first token takes on top of the engine."""
     p = state.pools[pool]
-    front_end = p.request_s + (p.prompt_token_s + state.upload_s[region]) * prompt + p.output_token_s
+    front_end = p.request_s + (p.prompt_token_s + upload_s(state, region)) * prompt + p.output_token_s
     return state.rtt_s[region, p.site] + front_end

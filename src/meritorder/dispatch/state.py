@@ -176,6 +176,7 @@ class FleetState(NamedTuple):
     level_words: Records  # i8 bit masks, by pool
     mix: Records  # i4 [replicas, services]: requests in flight
     owner: Records  # i4: replica that a prefix block was last sent to, -1 none
-    rtt_s: Records  # f8 [regions, sites]
-    upload_s: Records  # f8 [regions]: on a client's wire, per prompt token
+    # f8 [regions, sites + 1]; the last is the region's own: seconds on a client's wire per prompt token. In one array:
+    # with a 16th one in this tuple, the kernel's machine code was measured 1.6 times as slow
+    rtt_s: Records
     settings: Records  # SETTINGS, one record

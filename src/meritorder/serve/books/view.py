@@ -86,10 +86,10 @@ def view_of(block: Block) -> LiveState:
     pools = block[at[0] : at[1]].view(_POOL)
     replicas = block[at[2] : at[3]].view(_REPLICA)
     services = block[at[4] : at[5]].view(_SERVICE)
-    sites = block[at[30] : at[31]].view(_SITE)
-    workers = block[at[40] : at[41]].view(_WORKER)
-    regions = (at[25] - at[24]) // (8 * len(sites))
-    rows = block[at[42] : at[43]].view(_ROW)
+    sites = block[at[28] : at[29]].view(_SITE)
+    workers = block[at[38] : at[39]].view(_WORKER)
+    regions = (at[25] - at[24]) // (8 * (len(sites) + 1))
+    rows = block[at[40] : at[41]].view(_ROW)
     return LiveState(
         FleetState(
             pools,
@@ -105,18 +105,17 @@ def view_of(block: Block) -> LiveState:
             block[at[20] : at[21]].view(np.int64),
             block[at[22] : at[23]].view(np.int32).reshape((len(replicas), len(services))),
             block[:0].view(np.int32),  # blocks of text have owners in `prefixes`
-            block[at[24] : at[25]].view(np.float64).reshape((regions, len(sites))),
-            block[at[26] : at[27]].view(np.float64),
-            block[at[28] : at[29]].view(_SETTINGS),
+            block[at[24] : at[25]].view(np.float64).reshape((regions, len(sites) + 1)),
+            block[at[26] : at[27]].view(_SETTINGS),
         ),
         sites,
-        block[at[32] : at[33]].view(np.float64),
-        block[at[34] : at[35]].view(_FOREIGN),
-        block[at[36] : at[37]].view(_GATE),
-        block[at[38] : at[39]].view(_CAP),
+        block[at[30] : at[31]].view(np.float64),
+        block[at[32] : at[33]].view(_FOREIGN),
+        block[at[34] : at[35]].view(_GATE),
+        block[at[36] : at[37]].view(_CAP),
         workers,
         rows.reshape((len(workers), len(rows) // len(workers))),
-        block[at[44] : at[45]].view(_PREFIX),
+        block[at[42] : at[43]].view(_PREFIX),
     )
 
 

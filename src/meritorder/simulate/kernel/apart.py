@@ -56,7 +56,7 @@ def set_aside(fleet: FleetState, sim: SimState, replica: int, request: int, time
         give_back(sim, replica, request, q.computed, p.block_tokens, unit_blocks(fleet, sim, pool))
         q.finish = q.first
         if p.egress_s > 0.0:
-            q.finish += wait_for_wire(sim, p.site, p.egress_s, time)
+            q.finish += wait_for_wire(sim.egress, p.site, p.egress_s, time)
         q.status = COMPLETED
         sim.clock[0].unfinished -= 1
         if h.decoder >= 0:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from meritorder.compiled import compiled
-from meritorder.simulate.kernel.memory import SimState
+from meritorder.compiled import inlined
+from meritorder.records import Records
 
 
-@compiled
-def wait_for_wire(sim: SimState, site: int, seconds: float, time: float) -> float:
+@inlined
+def wait_for_wire(egress: Records, site: int, seconds: float, time: float) -> float:
     """Book an answer that takes so many seconds of the wire and is complete at `time`; returns how long it waits.
 
-    An answer is booked as a whole when it ends: what it takes while it is made is not more than the wire has then.
+    `egress`: time from which each site's wire is free. An answer is booked as a whole when it ends: what it takes while
+    it is made is not more than the wire has then.
     """
-    begin = max(sim.egress[site], time)
-    sim.egress[site] = begin + seconds
+    begin = max(egress[site], time)
+    egress[site] = begin + seconds
     return float(begin - time)

@@ -45,7 +45,7 @@ def finish(fleet: FleetState, sim: SimState, replica: int, request: int, apart: 
     back = 0.5 * fleet.rtt_s[sim.region[request], p.site]
     q.finish = e.now + output * p.output_token_s + back
     if p.egress_s > 0.0:
-        q.finish += wait_for_wire(sim, p.site, p.egress_s * output, e.now)
+        q.finish += wait_for_wire(sim.egress, p.site, p.egress_s * output, e.now)
     q.status = COMPLETED
     sim.clock[0].unfinished -= 1
     observe(fleet, replica, e.stretch)

@@ -6,6 +6,7 @@ Earliest first; of equal times the one that was added first.
 from __future__ import annotations
 
 from meritorder.compiled import compiled, inlined
+from meritorder.dispatch.predict import upload_s
 from meritorder.dispatch.state import FleetState
 from meritorder.records import Records
 from meritorder.simulate.kernel.memory import AT_ENGINE, CAME, COMING, IN_TRANSIT, NEXT_TURN, SimState
@@ -112,5 +113,5 @@ def way_in_s(fleet: FleetState, sim: SimState, replica: int, request: int) -> fl
     p = fleet.pools[fleet.replicas[replica].pool]
     region = sim.region[request]
     tokens = sim.prompt[request] + sim.requests[request].generated
-    delay = p.request_s + p.prompt_token_s * tokens + fleet.upload_s[region] * tokens
+    delay = p.request_s + p.prompt_token_s * tokens + upload_s(fleet, region) * tokens
     return float(delay + 0.5 * fleet.rtt_s[region, p.site])

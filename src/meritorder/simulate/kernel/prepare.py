@@ -77,7 +77,7 @@ def prepare(
     c.classes, c.phases, c.unfinished, c.unsent = classes, phases, n, int((trace.after >= 0).sum())
     delayed = bool(
         any((seconds > 0).any() for seconds in (state.pools.request_s, state.pools.prompt_token_s))
-        or any((seconds > 0).any() for seconds in (state.rtt_s, state.upload_s))
+        or (state.rtt_s > 0).any()
     )
     roles = bool(state.pools.role.any())
     # a request that two replicas share may have three events to come: at its engine, its KV cache's leaving and coming
