@@ -11,7 +11,7 @@ OUTPUT ?= runs/mixed
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run simulate test test-fast lint types browser docs fit validate bench lock clean
+.PHONY: help setup run simulate kernel test test-fast lint types browser docs fit validate bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -51,7 +51,13 @@ browser:
 				</dev/null >/dev/null; } \
 		|| echo "no chromium here and it can't be installed: the browser tests will be skipped"
 
-test: lint types browser ## everything that CI checks, slow and browser tests included (under 10 minutes on 2 cores)
+# Both forms of the event kernel, beforehand: else every test process that comes to it would compile them for itself.
+kernel: setup
+	@echo "compiling the event kernel, once"
+	@$(BIN)/merit simulate examples/sites.yaml azure-2023-conv --limit 10 --json >/dev/null
+
+test: setup ## everything that CI checks, slow and browser tests included
+	@$(MAKE) -j 2 kernel lint types browser
 	@$(BIN)/pytest -n 2 -q $(PYTEST_ARGS)
 
 test-fast: setup ## the tests that take no more than a few seconds each, no lint

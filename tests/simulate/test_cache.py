@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meritorder.dispatch.build import build_state
+from meritorder.simulate.around import around
 from meritorder.simulate.kernel.cache import evict_oldest, find, insert, leave, use
 from meritorder.simulate.kernel.memory import SimState
 from meritorder.simulate.kernel.prepare import prepare
@@ -18,7 +19,8 @@ from simulate.cases import random_case
 def empty_cache(capacity: int) -> SimState:
     case = random_case(301, prefix=True)
     state = build_state(case.fleet, case.replicas, case.fleet.dispatch)
-    sim = prepare(case.fleet, state, case.replicas, case.trace, np.zeros(len(case.trace), np.int32), 8)
+    about = around(case.fleet, case.replicas, case.trace.duration_s, 0)
+    sim = prepare(case.fleet, state, case.replicas, case.trace, np.zeros(len(case.trace), np.int32), 8, about)
     caches = sim.caches[:1].copy()
     caches[0].first = caches[0].table = 0
     caches[0].mask = (1 << (4 * capacity).bit_length()) - 1
