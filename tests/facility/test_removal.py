@@ -46,11 +46,11 @@ def test_a_warmer_hour_costs_no_less(name: str, load: float, dry_c: float, below
 
 
 @settings(deadline=None, max_examples=300)
-@given(NAMES, LOAD, DRY, BELOW, st.floats(0, 0.5))
+@given(NAMES, st.floats(0.5, 1.0), DRY, BELOW, st.floats(0, 0.5))
 def test_more_heat_costs_no_less(name: str, load: float, dry_c: float, below: float, more: float) -> None:
+    """Below that pumps are at their least: water comes back hardly warmer than hot air, and fans run in vain."""
     low, high = total(name, load, dry_c, dry_c - below), total(name, min(1.0, load + more), dry_c, dry_c - below)
-    # where chillers start, fans and pads give way: a step of some percent
-    assert high >= low * (1 - 0.04)
+    assert high >= low * (1 - 1e-3)
 
 
 @settings(deadline=None, max_examples=200)
