@@ -9,7 +9,7 @@ from pydantic import Field, Strict, model_validator
 from meritorder.fleet.part import Name, Number, Part, Positive
 from meritorder.units import BytesPerSecond, Seconds
 
-# In the order of simulate.faults.causes.CAUSES.
+# simulate.faults.causes numbers them in this order.
 Breaks: TypeAlias = Literal[
     "engine",
     "machine",

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-# The first ones are the kinds of faults (`fleet.faults.Breaks`), in its order; then what the building and the
-# gateway do to requests.
+from meritorder.fleet.faults import BREAKS
+
 CAUSES = (
     "",  # nothing: it was neither lost nor refused
-    "engine",
-    "machine",
-    "pipeline",
-    "rack",
-    "row",
-    "cdu",
-    "pump",
-    "chiller",
-    "tower",
-    "feed",
-    "grid",
-    "site",
-    "link",
-    "supplier",
-    "slow",
+    *BREAKS,
+    # what the building and the gateway do to requests
     "overheated",  # a row too hot: its machines are off
     "no power",  # a row without power
     "short of power",  # refused: the sites of its pools may not draw more
