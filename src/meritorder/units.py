@@ -30,22 +30,34 @@ UNITS: dict[str, dict[str, str]] = {
     "kg/kWh": {"g/kWh": "1e-3", "kg/kWh": "1"},
     "USD/kg": {"USD/t": "1e-3", "USD/kg": "1"},
     "USD/Mtok": {"USD/Mtok": "1"},
+    "USD": {"USD": "1", "kUSD": "1e3", "MUSD": "1e6", "BUSD": "1e9"},
+    "USD/W": {"USD/kW": "1e-3", "USD/W": "1", "MUSD/MW": "1"},
+    "USD/kW-month": {"USD/kW-month": "1"},
+    "USD/kWh of room": {"USD/kWh": "1"},
+    "month": {"month": "1", "quarter": "3", "year": "12"},
+    "kg": {"kg": "1", "t": "1e3", "kt": "1e6", "Mt": "1e9"},
 }
 
 _ALIASES = {
     **{"µs": "us", "μs": "us", "sec": "s", "hour": "h", "day": "d", "C": "degC", "°C": "degC", "tokens/s": "tok/s"},
+    **{"months": "month", "quarters": "quarter", "years": "year"},
     **{"FLOPS": "FLOP/s", "GFLOPS": "GFLOP/s", "TFLOPS": "TFLOP/s", "PFLOPS": "PFLOP/s", "kg/MWh": "g/kWh"},
 }
 
 JOULES_PER_KWH = float(UNITS["J"]["kWh"])
 
 # Units that `parse` knows but `show` leaves alone: the same size is said with another prefix.
-_NEVER_SHOWN = {"Wh", "kWh", "MWh", "KiB", "MiB", "GiB", "TiB", "d", "USD/MWh", "g/kWh", "USD/t"}
+_NEVER_SHOWN = {
+    *("Wh", "kWh", "MWh", "KiB", "MiB", "GiB", "TiB", "d", "USD/MWh", "g/kWh", "USD/t"),
+    *("USD/kW", "MUSD/MW", "quarter", "year"),
+}
 
 _EXAMPLES = {
     **{"W": "750 W", "s": "400 ms", "J": "3 kJ", "B": "80 GB", "B/s": "3.35 TB/s", "FLOP/s": "989 TFLOP/s"},
     **{"tok/s": "30 tok/s", "degC": "21 C", "USD/h": "2.5 USD/h", "USD/kWh": "0.08 USD/kWh"},
     **{"kg/kWh": "380 g/kWh", "USD/kg": "0.1 USD/kg", "USD/Mtok": "3 USD/Mtok"},
+    **{"USD": "2 MUSD", "USD/W": "12 MUSD/MW", "USD/kW-month": "200 USD/kW-month", "month": "9 months", "kg": "5 kt"},
+    "USD/kWh of room": "250 USD/kWh",
 }
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
@@ -167,3 +179,9 @@ CarbonLimit: TypeAlias = Annotated[float, *_quantity("kg/kWh")]
 KgPerKwh: TypeAlias = Annotated[float, *_quantity("kg/kWh", named=True)]
 UsdPerKg: TypeAlias = Annotated[float, *_quantity("USD/kg", named=True)]
 UsdPerMtok: TypeAlias = Annotated[float, *_quantity("USD/Mtok", named=True)]
+Usd: TypeAlias = Annotated[float, *_quantity("USD")]
+UsdPerWatt: TypeAlias = Annotated[float, *_quantity("USD/W")]
+UsdPerKwMonth: TypeAlias = Annotated[float, *_quantity("USD/kW-month")]
+UsdPerKwhOfRoom: TypeAlias = Annotated[float, *_quantity("USD/kWh of room")]
+Months: TypeAlias = Annotated[float, *_quantity("month")]
+Kilograms: TypeAlias = Annotated[float, *_quantity("kg")]

@@ -14,16 +14,17 @@ from meritorder.catalog.accelerator import Accelerator
 from meritorder.catalog.model import KvPrecision, ModelSpec, Precision
 from meritorder.fleet.control import Control, Flexible
 from meritorder.fleet.dispatch import Dispatch, MeritOrder
+from meritorder.fleet.engine import Engine as Engine
 from meritorder.fleet.faults import Faults
 from meritorder.fleet.gateway import Endpoint, Gateway, Live
 from meritorder.fleet.halls import Spread
 from meritorder.fleet.links import Link
 from meritorder.fleet.measured import MeasuredCoefficients
 from meritorder.fleet.network import Region
-from meritorder.fleet.part import Degree, Moment, Name, Number, Part, Positive, Switch
+from meritorder.fleet.part import Degree, Moment, Name, Number, Part, Positive
+from meritorder.fleet.plan.plan import Plan
 from meritorder.fleet.site import Site as Site
 from meritorder.fleet.speculation import Speculation
-from meritorder.fleet.spill import SpillSwitch
 from meritorder.units import (
     Seconds,
     TokensPerSecond,
@@ -32,72 +33,6 @@ from meritorder.units import (
     UsdPerMtok,
     Watts,
 )
-
-
-class Engine(Part):
-    """Settings of the inference engine of one replica, in vLLM's terms."""
-
-    name: Literal["", "vllm", "sglang", "trtllm"] = Field(
-        default="", description="The engine, whose measured kernels and host times then hold; absent: an average one."
-    )
-    version: str = Field(
-        default="", max_length=80, description="Its version, for example `0.19.0`; of one never measured, the nearest."
-    )
-    max_sequences: Positive = Field(default=256, description="Most sequences in one iteration (vLLM: max_num_seqs).")
-    token_budget: Positive = Field(
-        default=8192, description="Most tokens in one iteration (vLLM: max_num_batched_tokens)."
-    )
-    kv_block_tokens: Positive = Field(default=16, description="Tokens per block of KV cache.")
-    kv_blocks: Positive | None = Field(
-        default=None, description="The engine's own count of KV blocks; computed if absent."
-    )
-    prefix_caching: Switch = Field(
-        default=True, description="Keep KV blocks of finished prompts for later ones that begin alike."
-    )
-    spill: SpillSwitch = Field(
-        default=None,
-        description="Move them to a slower memory before they are forgotten (vLLM: KV offloading); `true`: that of "
-        "the catalog's machine.",
-    )
-    scheduling: Literal["fcfs", "priority"] = Field(
-        default="fcfs", description="Order of waiting requests in the engine."
-    )
-    reserve_prompt: Switch = Field(
-        default=True,
-        description="Admit a prompt only if KV blocks for all of it are free, not just for its first chunk "
-        "(vLLM: scheduler_reserve_full_isl).",
-    )
-    memory_fraction: Number = Field(default=0.9, gt=0, le=1, description="Part of the memory the engine may use.")
-    max_context: Positive | None = Field(
-        default=None,
-        description="Most tokens (prompt + output) of a request; absent: the model's context, limited by KV.",
-    )
-    request_overhead: Seconds | None = Field(
-        default=None,
-        description="Front end's delay per request before the engine sees it; absent: that of the engine by its "
-        "`name`, without one 0.",
-    )
-    prompt_token_overhead: Seconds | None = Field(
-        default=None, description="The same, per prompt token (tokenising); absent: likewise."
-    )
-    output_token_overhead: Seconds = Field(
-        default=0.0, description="Front end's delay per produced token, on delivery."
-    )
-
-    @model_validator(mode="after")
-    def _only_cached_prefixes_spill(self) -> Self:
-        if self.spill is not None and not self.prefix_caching:
-            raise ValueError("has `spill` without `prefix_caching`, so there is nothing to move; drop the one")
-        return self
-
-    @model_validator(mode="after")
-    def _a_batch_must_fit(self) -> Self:
-        if self.token_budget < self.max_sequences:
-            raise ValueError(
-                f"token_budget {self.token_budget} is less than max_sequences {self.max_sequences}: "
-                "a full batch of decoding sequences would not fit in one iteration; raise the one or lower the other"
-            )
-        return self
 
 
 class Pool(Part):
@@ -244,7 +179,9 @@ class Fleet(Part):
         default={},
         description="Client regions of the trace; the key `default` holds for those that are not named.",
     )
-    pools: dict[Name, Pool] = Field(min_length=1, description="Replicas of one kind at one site.")
+    pools: dict[Name, Pool] = Field(
+        default={}, description="Replicas of one kind at one site; only a file with a `plan` may have none."
+    )
     links: dict[Name, Link] = Field(
         default={}, description="Networks that carry KV caches from pools with `role: prefill` to those with `decode`."
     )
@@ -259,6 +196,13 @@ class Fleet(Part):
     control: Control = Field(default=Control(), description="How sites are kept within their power.")
     faults: Faults = Field(default=Faults(), description="What breaks.")
     gateway: Gateway = Field(default=Gateway(), description="How `merit serve` listens and whom it lets in.")
+    plan: Plan | None = Field(default=None, description="What `merit plan` is asked for.")
+
+    @model_validator(mode="after")
+    def _something_stands(self) -> Self:
+        if not self.pools and self.plan is None:
+            raise ValueError("has no pools; give `pools`, or a `plan` that builds them")
+        return self
 
     @model_validator(mode="after")
     def _fill_in_weights(self) -> Self:

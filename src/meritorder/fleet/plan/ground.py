@@ -1,0 +1,58 @@
+"""Sites to build on: power blocks, grid, crews, batteries, and what the grid may ask for."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from meritorder.fleet.cooling import Coolant
+from meritorder.fleet.part import Name, Number, Part, Positive
+from meritorder.fleet.plan.offers import Count
+from meritorder.fleet.plan.span import Month
+from meritorder.units import Joules, Months, Usd, UsdPerKwhOfRoom, UsdPerKwMonth, UsdPerWatt, Watts
+
+
+class Block(Part):
+    """A power block: shell, power and cooling for one class of coolant, built as a whole."""
+
+    power: Watts = Field(gt=0, description="IT power of one.")
+    coolant: Coolant = Field(description="What it cools with.")
+    standing: Count = Field(default=0, description="At the start.")
+    most: Positive = Field(description="As many as there is land for, those of the start among them.")
+    lead: Months = Field(default=0.0, description="From the decision until it carries power.")
+    first: Month | None = Field(default=None, description="The first new one stands then, at the earliest.")
+    most_per_quarter: Positive | None = Field(default=None, description="New ones a quarter.")
+    price: UsdPerWatt = Field(default=0.0, description="Of a new one.")
+    life: Months = Field(default=180.0, gt=0, description="Its price is written off over it.")
+    rent: UsdPerKwMonth = Field(default=0.0, description="Per kW of IT power and month, from then on, used or not.")
+
+
+class Curtailment(Part):
+    """The grid may want less in its worst hours."""
+
+    depth: Number = Field(gt=0, le=1, description="Part of the grid's limit (or of the site's draw) that is gone.")
+    hours_per_year: Number = Field(default=0.0, ge=0, le=8760, description="How often; 0: it only has to be survived.")
+
+
+class Battery(Part):
+    """A battery at the meter that may be bought."""
+
+    most: Joules = Field(gt=0, description="Energy, e.g. `40 MWh`.")
+    hours: Number = Field(default=4.0, gt=0, le=100, description="Energy per power.")
+    price: UsdPerKwhOfRoom = Field(description="Per kWh of energy.")
+    efficiency: Number = Field(default=0.88, gt=0, le=1, description="There and back.")
+    life: Months = Field(default=144.0, gt=0, description="Its price is written off over it.")
+
+
+class Ground(Part):
+    """A site of the fleet as a place to build."""
+
+    blocks: dict[Name, Block] = Field(min_length=1, description="Kinds of power block.")
+    grid: dict[Month, Watts] | Watts | None = Field(
+        default=None, description="Most facility power, one figure or steps: `{2026-01: 40 MW, 2027-07: 120 MW}`."
+    )
+    open_price: Usd = Field(default=0.0, description="Paid once when the first thing is built there.")
+    first: Month | None = Field(default=None, description="Nothing stands there before.")
+    ramp: Watts | None = Field(default=None, gt=0, description="Crews install at most so much nameplate a quarter.")
+    oversubscription: Number = Field(default=1.0, ge=1, le=2, description="Nameplate per IT power of its blocks.")
+    curtailment: Curtailment | None = Field(default=None, description="What the grid may ask for.")
+    battery: Battery | None = Field(default=None, description="That may be bought, beside the one of its `facility`.")

@@ -1,0 +1,38 @@
+"""A figure that is known as a range: `{low: 0.5, best: 0.8, high: 1.0}`, or just one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Generic, Self, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from meritorder.fleet.part import Number
+
+T = TypeVar("T")
+
+# The first day of a month: "2026-07".
+Month: TypeAlias = Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")]
+
+
+class Span(BaseModel, Generic[T]):
+    """Lowest, best and highest value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    low: T = Field(description="Lowest value that is thought possible.")
+    best: T = Field(description="The value to plan with.")
+    high: T = Field(description="Highest value that is thought possible.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_value(cls, value: Any) -> Any:
+        return value if isinstance(value, dict | cls) else {"low": value, "best": value, "high": value}
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.low <= self.best <= self.high:  # type: ignore[operator]
+            raise ValueError("has its values out of order; give low <= best <= high")
+        return self
+
+
+Factor: TypeAlias = Span[Annotated[Number, Field(gt=0, le=1000)]]

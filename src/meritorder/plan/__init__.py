@@ -1,0 +1,1 @@
+"""Years: from demand to a build schedule that is proven by simulation."""
