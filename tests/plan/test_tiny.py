@@ -20,8 +20,8 @@ AXES = {
         **{"block": "SH", "standing": "TSH"},
     },
     "ground": {
-        **dict.fromkeys(("block_site", "block_w", "block_standing", "block_step"), "B"),
-        **dict.fromkeys(("block_most", "block_usd"), "TB"),
+        **dict.fromkeys(("block_site", "block_w", "block_step"), "B"),
+        **dict.fromkeys(("block_most", "block_standing", "block_usd"), "TB"),
         **dict.fromkeys(("open_usd", "grid_w", "battery_usd_per_j"), "TS"),
         **dict.fromkeys(("ramp_w", "oversubscription", "battery_w", "battery_j", "battery_most_j"), "S"),
         **dict.fromkeys(("battery_hours", "battery_efficiency"), "S"),

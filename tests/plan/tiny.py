@@ -112,7 +112,7 @@ def tiny_instance(hours: int = 25, scenarios: int = 1, **changes: dict[str, Any]
         ground=Ground(
             block_site=np.array([0, 0, 1]),
             block_w=np.full(3, 2e6),
-            block_standing=np.array([1, 1, 0]),
+            block_standing=np.tile([1, 1, 0], (periods, 1)),
             block_most=np.array([[1, 1, 1], [2, 4, 2], [3, 6, 3]]),
             block_step=np.array([1, 3, 1]),
             block_usd=left[:, None] * np.array([12e6, 10e6, 18e6]) / 4 * discount[:, None],
