@@ -71,7 +71,7 @@ class Stock:
     replica: Floats  # [H,M] systems that one replica of a model takes, may be below 1; 0: it doesn't run there
     take: Floats  # [T,H] at least so many delivered up to and with t, or paid for all the same (`take_usd` each)
     take_usd: Floats  # [H] discounted price of one that was not taken
-    standing: Floats  # [T,S,H] in service from before the horizon
+    standing: Floats  # [T,S,H] in service undecided: from before the horizon, and from their arrival those under way
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Ground:
 
     block_site: Ints  # [B] S
     block_w: Floats  # [B] IT power of one block
-    block_standing: Ints  # [B] at the start
+    block_standing: Ints  # [T,B] that stand undecided: those of the start, and from their arrival those under way
     block_most: Ints  # [T,B] most blocks that can stand in t, those of the start among them: land, lead time
     block_step: Ints  # [B] most new blocks in a period
     block_usd: Floats  # [T,B] charged within the horizon for one that stands from t on, discounted: capital and rent
