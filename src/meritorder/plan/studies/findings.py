@@ -122,10 +122,11 @@ class Account:
 
 @dataclass(frozen=True)
 class Stranded:
-    """Where built power and installed machines go in the design hour, mean over the scenarios."""
+    """Where built power and installed machines go in the design hour of one scenario."""
 
     periods: tuple[str, ...]
     sites: tuple[str, ...]
+    scenario: str
     power: Account  # of the IT power of the blocks that stand
     machines: Account  # of the nameplate of the systems that stand
     deployable: Floats  # [T,S] IT power that blocks, coolant and grid can feed at once in the design hour, W
