@@ -23,7 +23,7 @@ sites:
     rtt: {default: 10 ms}
     facility: {}
   oslo:
-    weather: oslo
+    weather: toronto
     usd_per_kwh: 0.04 USD/kWh
     kg_per_kwh: 30 g/kWh
     rtt: {default: 30 ms}
@@ -71,7 +71,7 @@ def proof_fleet() -> Fleet:
 
 
 def proof_instance(rates: tuple[float, float] = (320.0, 20.0), hours: int = 25) -> Instance:
-    """What the file would become: `rates` of a node for chat and batch, requests/s; a big one carries 1.2 times that."""
+    """What the file would become: `rates` of a node for chat and batch, requests/s; a big one carries 1.2 times."""
     tiny = tiny_instance(hours)
     small = slice(0, 2)  # of periods, systems
     names = replace(

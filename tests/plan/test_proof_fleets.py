@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-from proof_case import BIG, CHAT, DALLAS, LARGE, NODE, SMALL, proof_build, proof_fleet, proof_instance
+from proof_case import BIG, DALLAS, LARGE, NODE, SMALL, proof_build, proof_fleet, proof_instance
 
 from meritorder.fleet.load import loads
 from meritorder.plan.proof.fleets import fleet_at
@@ -29,4 +28,3 @@ def test_loads(t: int) -> None:
     assert fleet.sites["oslo"].facility.grid is None
     big = fleet.accelerators["big"]
     assert (big.vendor, big.max) == ("Somebody", 9e3 / 8)
-    print(file.text)

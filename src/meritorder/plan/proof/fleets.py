@@ -128,13 +128,13 @@ def _services(
             continue
         entry = fleet.services[name].model_dump(mode="json", exclude_unset=True, exclude={"share", "match", "pools"})
         found[name] = entry | {"pools": pools}
-    total = sum(float(asked[demand.service == instance.names.services.index(name)].sum()) for name in found)
-    for name, entry in found.items() if len(found) > 1 and total > 0.0 else ():
-        share = float(asked[demand.service == instance.names.services.index(name)].sum()) / total
-        entry["share"] = round(share, 9)
-    if len(found) > 1 and total > 0.0:  # rounding must not make them more than all
-        last = list(found.values())[-1]
-        last["share"] = max(0.0, 1.0 - sum(entry["share"] for entry in list(found.values())[:-1]))
+    if len(found) > 1:
+        shares = {name: float(asked[demand.service == instance.names.services.index(name)].sum()) for name in found}
+        total = sum(shares.values())
+        *others, last = found
+        for name in others:
+            found[name]["share"] = round(shares[name] / total, 9) if total > 0.0 else 0.0
+        found[last]["share"] = round(1.0 - sum(found[name]["share"] for name in others), 9)
     return found, unserved
 
 
@@ -146,11 +146,10 @@ def _of(instance: Instance, pool: str, member: Member) -> Bools:
         asked: Bools = ways.api == instance.names.apis.index(pool.removesuffix(" (API)"))
         return model & asked
     here: Bools = model & (ways.site == member.site)
-    if member.role == "both":
-        here &= ways.decoder < 0
-        return here & (ways.system == member.system)
-    taken: Bools = (ways.system if member.role == "prefill" else ways.decoder) == member.system
-    return here & taken & (ways.decoder >= 0)
+    machine = ways.decoder if member.role == "decode" else ways.system
+    paired: Bools = (ways.decoder >= 0) == (member.role != "both")
+    mine: Bools = here & paired & (machine == member.system)
+    return mine
 
 
 def _models(fleet: Fleet, data: dict[str, Any]) -> dict[str, Any]:

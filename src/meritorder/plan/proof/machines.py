@@ -27,7 +27,7 @@ def machine_data(fleet: Fleet, offer_name: str, coolant: str) -> tuple[str, dict
     changes: dict[str, Any] = {}
     if offer.power is not None:
         most = offer.power / offer.chips
-        changes |= {key: show(min(getattr(chip, key), most), "W") for key in ("idle", "typical")}
+        changes |= {key: show(most, "W") for key in ("idle", "typical") if getattr(chip, key) > most}
         changes["max"] = show(most, "W")
     if offer.supplier and offer.supplier != chip.vendor:
         changes["vendor"] = offer.supplier
