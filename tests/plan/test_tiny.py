@@ -15,9 +15,11 @@ AXES = {
         ("cls", "site", "system", "rate", "joules", "decoder", "decoder_rate", "decoder_joules", "api", "usd"), "F"
     ),
     "stock": {
-        **dict.fromkeys(("supplier", "nameplate_w", "idle_w", "availability", "life", "lead", "lot", "take_usd"), "H"),
+        **dict.fromkeys(
+            ("supplier", "nameplate_w", "idle_w", "availability", "life", "lead", "lot", "take_usd", "option_all"), "H"
+        ),
         **dict.fromkeys(("usd", "option_usd", "supply", "option", "take"), "TH"),
-        **{"block": "SH", "standing": "TSH"},
+        **{"block": "SH", "standing": "TSH", "replica": "HM"},
     },
     "ground": {
         **dict.fromkeys(("block_site", "block_w", "block_step"), "B"),
@@ -29,10 +31,26 @@ AXES = {
     },
     "demand": {
         **dict.fromkeys(("service", "model", "tokens", "unmet_usd", "shift_h"), "K"),
-        **{"requests": "TKRJ", "clock": "R", "seconds": "TR", "probability": "J", "speed": "JH", "power_price": "J"},
+        **{
+            "requests": "TKRJ",
+            "clock": "R",
+            "seconds": "TR",
+            "probability": "J",
+            "speed": "JH",
+            "late": "JH",
+            "power_price": "J",
+        },
     },
     "policy": {"supplier_share": "TV", "carbon_kg": "T", "budget_usd": "T", "api_rate": "TA", "api_usd": "TA"},
-    "money": {"system_cash": "TH", "block_cash": "TB", "upkeep_cash": "H", "rent_cash": "B", "open_cash": "S"},
+    "money": {
+        "system_cash": "TH",
+        "option_cash": "TH",
+        "battery_cash": "S",
+        "block_cash": "TB",
+        "upkeep_cash": "H",
+        "rent_cash": "B",
+        "open_cash": "S",
+    },
 }
 
 
@@ -48,7 +66,7 @@ def check_axes(instance: Instance) -> None:
     assert pieces.shape == (size["T"], size["R"], size["B"], pieces.shape[3], 2)
     assert instance.decided.shape == (size["T"], size["J"])
     assert len(instance.years) == len(instance.discount) == size["T"]
-    known = {name for part in AXES for name in AXES[part]} | {"model_of", "pieces"}
+    known = {name for part in AXES for name in AXES[part]} | {"model_of", "pieces", "firm"}
     assert {field.name for part in AXES for field in fields(getattr(instance, part))} - known == {
         *("carbon_usd_per_kg", "aversion", "tail"),
     }
@@ -60,7 +78,7 @@ def test_whole(hours: int, scenarios: int) -> None:
     instance = tiny_instance(hours, scenarios)
     check_axes(instance)
     assert instance.demand.probability.sum() == pytest.approx(1.0)
-    assert np.allclose(instance.demand.seconds.sum(axis=1), 0.25 * 365.25 * 86400)
+    assert np.allclose(instance.demand.seconds.sum(axis=1), 0.25 * 365 * 86400)
     assert np.isnan(instance.demand.clock[-1])
 
 
