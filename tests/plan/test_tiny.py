@@ -37,15 +37,15 @@ AXES = {
             "seconds": "TR",
             "probability": "J",
             "speed": "JH",
-            "late": "JH",
             "power_price": "J",
+            "late": "JH",
         },
     },
     "policy": {"supplier_share": "TV", "carbon_kg": "T", "budget_usd": "T", "api_rate": "TA", "api_usd": "TA"},
     "money": {
-        "system_cash": "TH",
         "option_cash": "TH",
         "battery_cash": "S",
+        "system_cash": "TH",
         "block_cash": "TB",
         "upkeep_cash": "H",
         "rent_cash": "B",
@@ -66,9 +66,9 @@ def check_axes(instance: Instance) -> None:
     assert pieces.shape == (size["T"], size["R"], size["B"], pieces.shape[3], 2)
     assert instance.decided.shape == (size["T"], size["J"])
     assert len(instance.years) == len(instance.discount) == size["T"]
-    known = {name for part in AXES for name in AXES[part]} | {"model_of", "pieces", "firm"}
+    known = {name for part in AXES for name in AXES[part]} | {"model_of", "pieces"}
     assert {field.name for part in AXES for field in fields(getattr(instance, part))} - known == {
-        *("carbon_usd_per_kg", "aversion", "tail"),
+        *("carbon_usd_per_kg", "aversion", "tail", "firm"),
     }
 
 
@@ -78,7 +78,7 @@ def test_whole(hours: int, scenarios: int) -> None:
     instance = tiny_instance(hours, scenarios)
     check_axes(instance)
     assert instance.demand.probability.sum() == pytest.approx(1.0)
-    assert np.allclose(instance.demand.seconds.sum(axis=1), 0.25 * 365 * 86400)
+    assert np.allclose(instance.demand.seconds.sum(axis=1), 0.25 * 365.25 * 86400)
     assert np.isnan(instance.demand.clock[-1])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from meritorder.plan.instance import Demand, Ground, Instance, Money, Names, Policy, Stock, Ways
 
-QUARTER_S = 0.25 * 365 * 86400
+QUARTER_S = 0.25 * 365.25 * 86400
 NEVER = np.inf
 SYSTEMS = ("wafer", "node", "rack")
 WAFER, NODE, RACK = range(3)
@@ -105,8 +105,8 @@ def tiny_instance(hours: int = 25, scenarios: int = 1, **changes: dict[str, Any]
             lot=np.array([1, 1, 1]),
             supply=np.tile([60.0, 300.0, 20.0], (periods, 1)) * np.array([[1.0, 1.0, 0.0], [1, 1, 1], [1, 1, 1]]),
             option=np.zeros((periods, systems)),
-            option_all=np.zeros(systems),
-            replica=np.array([[1.0, 0.0], [0.25, 1.0], [0.025, 0.1]]),
+            option_all=np.full(systems, NEVER),
+            replica=np.array([[1.0, 0.0], [0.5, 1.0], [0.25, 0.5]]),
             take=np.zeros((periods, systems)),
             take_usd=0.2 * price,
             standing=np.zeros((periods, 2, systems)),
@@ -162,11 +162,11 @@ def tiny_instance(hours: int = 25, scenarios: int = 1, **changes: dict[str, Any]
         money=Money(
             system_cash=np.tile(price, (periods, 1)),
             option_cash=np.tile(1.2 * price, (periods, 1)),
-            battery_cash=np.full(2, 250 / 3.6e6),
             block_cash=np.tile([12e6, 10e6, 18e6], (periods, 1)),
             upkeep_cash=np.zeros(systems),
             rent_cash=np.zeros(count),
             open_cash=np.array([0.0, 1e6]),
+            battery_cash=np.full(2, 250 / 3.6e6),
         ),
         decided=decided,
     )
