@@ -66,7 +66,7 @@ def planning_instance(scenarios: int = 5, *, models: int = 1, seed: int = 0) -> 
     cls, site, system = np.array(triples).T
     own = rate[system, cls]
     none = np.full(len(cls), -1)
-    discount = 0.98**periods
+    discount = np.asarray(0.98**periods, float)
     usd = price_mw * 1e6 * megawatts * capex
     factors = np.linspace(0.6, 1.5, scenarios) if scenarios > 1 else np.ones(1)
     likely = {1: [1.0], 3: [0.25, 0.5, 0.25], 5: [0.1, 0.2, 0.4, 0.2, 0.1]}[scenarios]
@@ -202,7 +202,7 @@ def with_site_losses(instance: Instance, share: float) -> Instance:
             kind="site",
             site=np.arange(SITES) == s,
             systems=np.zeros(SYSTEMS, bool),
-            depth=0.0,
+            depth=np.zeros(SITES),
             share=np.full(SERVICES, share),
             periods=periods,
         )

@@ -36,7 +36,14 @@ AXES: dict[str, dict[str, str]] = {
         **{"requests": "TKRJ", "clock": "R", "seconds": "TR", "probability": "J", "speed": "JH", "power_price": "J"},
         "late": "JH",
     },
-    "policy": {"supplier_share": "TV", "carbon_kg": "T", "budget_usd": "T", "api_rate": "TA", "api_usd": "TA"},
+    "policy": {
+        "supplier_share": "TV",
+        "carbon_kg": "T",
+        "budget_usd": "T",
+        "api_rate": "TA",
+        "api_usd": "TA",
+        "year": "T",
+    },
     "money": {
         **dict.fromkeys(("system_cash", "option_cash"), "TH"),
         **{"block_cash": "TB", "upkeep_cash": "H", "rent_cash": "B", "open_cash": "S", "battery_cash": "S"},
@@ -47,9 +54,7 @@ AXES: dict[str, dict[str, str]] = {
 def select(instance: Instance, **chosen: npt.ArrayLike) -> Instance:
     """The instance at some indices of some axes: `select(instance, T=[3], J=[0, 2])`. Axes T, R and J only."""
     indices = {axis: np.asarray(index, np.int64) for axis, index in chosen.items()}
-    parts: dict[str, Any] = {
-        name: _part(getattr(instance, name), axes, indices) for name, axes in AXES.items()
-    }
+    parts: dict[str, Any] = {name: _part(getattr(instance, name), axes, indices) for name, axes in AXES.items()}
     names = {
         field: tuple(getattr(instance.names, field)[i] for i in indices[axis])
         for field, axis in NAMES.items()
