@@ -57,3 +57,23 @@ def least(instance: Instance) -> tuple[float, np.ndarray] | None:
             if found is not None and (best is None or found[0] + dispatch.built < best[0]):
                 best = (found[0] + dispatch.built, blocks)
     return best
+
+
+def least_whole(instance: Instance) -> float:
+    """Least cost with whole systems: every way to deliver them, blocks as they stand."""
+    best, size, supply = np.inf, instance.shape, instance.stock.supply
+    cells = [
+        (t, s, h)
+        for t, s, h in product(range(size["T"]), range(size["S"]), range(size["H"]))
+        if supply[t, h] > 0 and instance.stock.block[s, h] >= 0
+    ]
+    blocks, opened = instance.ground.block_standing, np.zeros(size["S"], int)
+    for counts in product(*(range(int(supply[t, h]) + 1) for t, _, h in cells)):
+        dispatch = Dispatch(instance, blocks, opened)
+        words = dispatch.write()
+        for cell, count in zip(cells, counts, strict=True):
+            words.upper["delivered", *cell] = float(count)
+            words.row({("delivered", *cell): -1.0}, -float(count))
+        found = words.solve()
+        best = min(best, found[0] + dispatch.built if found else np.inf)
+    return best

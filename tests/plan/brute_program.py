@@ -66,6 +66,7 @@ class Dispatch:
         stock, words = self.one.stock, self.words
         for h in range(self.size["H"]):
             so_far: Row = {}
+            words.row({("option", t, h): 1.0 for t in range(self.size["T"])}, stock.option_all[h])
             for t in range(self.size["T"]):
                 come = {("delivered", t, s, h): 1.0 for s in range(self.size["S"])}
                 words.row({**come, ("option", t, h): -1.0}, stock.supply[t, h])
@@ -104,6 +105,8 @@ class Dispatch:
                 for s in range(self.size["S"])
                 for h in range(self.size["H"])
             }
+            for h in range(self.size["H"]):
+                cash[("option", t, h)] = one.money.option_cash[t, h] - one.money.system_cash[t, h]
             words.row(cash, policy.budget_usd[t] - paid)
 
     def _hour(self, t: int, r: int, j: int, lost: Contingency | None) -> None:
