@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float64]
 class Observation:
     """One run at one rate. Shares are of the judged requests that arrived within the window."""
 
-    rate: float  # requests/s offered to all replicas
+    rate: float  # requests/s that arrived within the window, to all replicas
     kept: float  # share that kept its targets
     low: float  # 95 % interval of it
     high: float
@@ -49,7 +49,7 @@ class Observation:
 STEADY = 0.01
 
 
-def observe(result: Result, rate: float) -> Observation:
+def observe(result: Result) -> Observation:
     """Judge a run of a fleet with one service."""
     slo = next(iter(result.fleet.services.values())).slo
     verdicts = judge(columns(result), [Target(slo.ttft, slo.token_rate)])
@@ -57,13 +57,14 @@ def observe(result: Result, rate: float) -> Observation:
     begin, end = WINDOW[0] * span, WINDOW[1] * span
     inside = (result.arrival_s >= begin) & (result.arrival_s < end) & (verdicts != Verdict.NOT_JUDGED)
     judged = verdicts[inside]
+    arrived = int(((result.arrival_s >= begin) & (result.arrival_s < end)).sum())
     met = judged == Verdict.MET
     kept = float(met.mean()) if len(met) else 0.0
     low, high = interval(met)
     ended = result.status == Status.COMPLETED
     gone = np.where(np.isnan(result.finish_s), result.arrival_s, result.finish_s)
     return Observation(
-        rate=rate,
+        rate=arrived / (end - begin),
         kept=kept,
         low=low,
         high=high,

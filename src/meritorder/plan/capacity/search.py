@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from meritorder.plan.capacity.observe import Observation
-from meritorder.plan.capacity.runs import GRID, rate_at
+from meritorder.plan.capacity.runs import GRID
 
 # Steps of the grid from the guess to the next rate, at first and at most.
 STRIDES = (4, 64)
@@ -21,7 +21,7 @@ Look = Callable[[int, int], Observation]
 
 @dataclass(frozen=True)
 class Found:
-    """Requests/s of one replica; `error`: relative half width of its 95 % interval."""
+    """Requests/s of all replicas; `error`: relative half width of its 95 % interval."""
 
     rate: float
     error: float
@@ -31,7 +31,8 @@ class Found:
 def largest(look: Look, guess: int, percentile: float, stride: int = STRIDES[0]) -> Found:
     """The rate at which the score passes 0, near `guess`; `look(step, effort)` simulates.
 
-    Quick looks until it is bracketed, ordinary runs to narrow it down, long ones where chance may have decided.
+    Quick looks until it is bracketed, ordinary runs to narrow it down, long ones where chance may have decided. What
+    counts as the rate is what really arrived, so that chance in the number of arrivals cancels out.
     """
     seen: dict[int, Observation] = {}
 
@@ -59,15 +60,15 @@ def largest(look: Look, guess: int, percentile: float, stride: int = STRIDES[0])
             high = middle
     for step in (low, high):  # both ends by runs of the same length
         ask(step, 2)
-    return _between(seen, low, high, percentile)
+    return _between(seen[low], seen[high], low, high, percentile)
 
 
-def _between(seen: dict[int, Observation], low: int, high: int, percentile: float) -> Found:
-    below, above = seen[low], seen[high]
+def _between(below: Observation, above: Observation, low: int, high: int, percentile: float) -> Found:
     good, bad = below.score(percentile), above.score(percentile)
     share = good / (good - bad) if good >= 0 > bad else 0.5  # a longer run may have turned the verdict
-    half = 0.25 * (below.high - below.low + above.high - above.low)
+    rate = below.rate + share * (above.rate - below.rate)
     fall = (below.kept - above.kept) / ((high - low) * math.log(GRID))
-    by_chance = half / fall if fall > 0 else 0.0
-    error = min(by_chance, 0.5) if below.kept - percentile < 0.02 else 0.0
-    return Found(rate_at(low + share * (high - low)), max(error, 0.5 * (GRID - 1.0)), low)
+    half = 0.25 * (below.high - below.low + above.high - above.low)
+    # where the queue decides, its own wandering is what is not known: that of arrivals and departures
+    by_chance = half / fall if above.kept < percentile and fall > 0 else 1.96 * math.sqrt(2.0 / above.requests)
+    return Found(rate, min(by_chance, 0.5) + 0.25 * (GRID - 1.0), low)
