@@ -6,7 +6,7 @@ from meritorder.catalog.accelerator import Accelerator
 from meritorder.catalog.load import accelerators
 from meritorder.catalog.ranges import ends, leans_on_ranges
 from meritorder.plan.capacity.alone import alone
-from meritorder.plan.capacity.runs import Runs
+from meritorder.plan.capacity.runs import Runs, step_of
 from meritorder.plan.capacity.search import Found, largest
 from meritorder.problems import InputError
 
@@ -29,7 +29,10 @@ def _rate(runs: Runs, pools: int, machines: dict[str, Accelerator], base: Found)
         other = Runs(runs.fleet, runs.case, runs.source, runs.seed, machines, runs.pair)
     except InputError:
         return 0.0  # the model doesn't fit at this end
-    if alone(other).hopeless():
+    each = alone(other)
+    if each.hopeless():
         return 0.0
-    found = largest(lambda step, effort: other.at(pools, 0.0, step, effort), base.step, runs.slo.percentile, 8)
-    return found.rate / (pools * runs.pair[0])
+    full = other.most(pools, each.stay_s)
+    look = lambda step, effort: other.at(pools, 0.0, step, effort)  # noqa: E731
+    found = largest(look, min(base.step, step_of(full)), runs.slo.percentile, 8, step_of(full))
+    return min(found.rate / (pools * runs.pair[0]), full)

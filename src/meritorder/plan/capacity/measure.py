@@ -13,7 +13,7 @@ from meritorder.plan.capacity.capacity import Capacity
 from meritorder.plan.capacity.case import Case
 from meritorder.plan.capacity.draw import Source
 from meritorder.plan.capacity.ends import at_ends
-from meritorder.plan.capacity.runs import GRID, Runs
+from meritorder.plan.capacity.runs import GRID, Runs, step_of
 from meritorder.plan.capacity.search import Found, largest
 from meritorder.problems import InputError
 
@@ -26,6 +26,8 @@ REFERENCE = 4
 METERED = 16
 # The longest round trip, parts of it, and how far from a straight line makes one of them worth its runs.
 RTT_S, PARTS, BENT = 0.4, (0.5, 0.25), 0.02
+# Relative error of what is done at most: of the mean work of as many requests as are looked at.
+FULL_ERROR = 0.01
 # A part of the TTFT target by which it is loosened.
 LOOSER = 0.1
 
@@ -41,8 +43,9 @@ def measure(fleet: Fleet, case: Case, source: Source, seed: int) -> Capacity:
     known = _known(runs, each)
     if each.hopeless():
         return replace(known, reason=f"even alone only {each.kept():.1%} of the requests keep the targets: {each.why}")
-    search = Search(runs, each)
-    first = search.at(REFERENCE, 0.0, round(math.log(1.0 / each.stay_s) / math.log(GRID)), 32)
+    full = runs.most(REFERENCE, each.stay_s)
+    search = Search(runs, each, full)
+    first = search.at(REFERENCE, 0.0, step_of(full), 8)
     if first.rate == 0.0:
         return replace(known, reason="no load keeps the service level, however low")
     return _filled(known, search, first)
@@ -54,14 +57,18 @@ class Search:
 
     runs: Runs
     alone: Alone
+    full: float  # what is done at most
 
     def at(self, pools: int, rtt_s: float, guess: int, stride: int = 4) -> Found:
         """In a pool, at a round trip, near a place of the grid."""
         if self.alone.hopeless(rtt_s):
             return Found(0.0, 0.0, guess)
-        slo = self.runs.slo
-        found = largest(lambda step, effort: self.runs.at(pools, rtt_s, step, effort), guess, slo.percentile, stride)
-        return replace(found, rate=found.rate / (pools * self.runs.pair[0]))
+        slo, limit = self.runs.slo, step_of(self.full)
+        look = lambda step, effort: self.runs.at(pools, rtt_s, step, effort)  # noqa: E731
+        found = largest(look, min(guess, limit), slo.percentile, stride, limit)
+        if found.step >= limit:  # machines are full before targets are missed
+            return Found(self.full, FULL_ERROR, limit)
+        return replace(found, rate=min(found.rate / (pools * self.runs.pair[0]), self.full))
 
 
 def _filled(known: Capacity, search: Search, first: Found) -> Capacity:
