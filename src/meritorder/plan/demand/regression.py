@@ -107,7 +107,7 @@ def draws(posterior: Posterior, count: int, seed: int) -> Floats:
     normal = rng.standard_normal((count, past.shape[1]))
     beta = posterior.beta[point, shape] + sigma[:, None] * np.einsum("dij,dj->di", posterior.roots[point], normal)
     error = posterior.y[-1] - beta @ past[-1] - shapes[shape, -1]
-    result = beta @ future.T + later[shape]
+    result: Floats = beta @ future.T + later[shape]
     shocks = sigma[:, None] * rng.standard_normal(result.shape)
     for month in range(result.shape[1]):
         error = _RHO[point] * error + shocks[:, month]

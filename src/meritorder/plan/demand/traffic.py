@@ -26,6 +26,7 @@ class Sizes:
     output_tokens: float
     requests: int  # in the sample
     source: str
+    warnings: tuple[str, ...]  # what a careful reader should know of it
 
 
 def sizes(name: str) -> Sizes:
@@ -36,7 +37,9 @@ def sizes(name: str) -> Sizes:
 @lru_cache(maxsize=256)
 def _sizes(name: str, stamp: tuple[int, int]) -> Sizes:
     trace = sample(name)
-    return Sizes(float(trace.prompt_tokens.mean()), float(trace.output_tokens.mean()), len(trace), trace.source)
+    return Sizes(
+        float(trace.prompt_tokens.mean()), float(trace.output_tokens.mean()), len(trace), trace.source, trace.warnings
+    )
 
 
 def sample(name: str) -> Trace:
