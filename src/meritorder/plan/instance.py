@@ -63,10 +63,12 @@ class Stock:
     usd: Floats  # [T,H] charged within the horizon for one delivered in t, discounted: capital, upkeep, term
     option_usd: Floats  # [T,H] the same for those of the option
     life: Ints  # [H] periods in service
-    lead: Ints  # [H] periods from order to delivery
+    lead: Ints  # [H] periods from order to delivery; `supply` and `option` are 0 where it can't have come yet
     lot: Ints  # [H] systems are delivered in multiples of this
     supply: Floats  # [T,H] most deliveries, all sites together
     option: Floats  # [T,H] most deliveries beyond that, at `option_usd`
+    option_all: Floats  # [H] most of them, all periods together
+    replica: Floats  # [H,M] systems that one replica of a model takes, may be below 1; 0: it doesn't run there
     take: Floats  # [T,H] at least so many delivered up to and with t, or paid for all the same (`take_usd` each)
     take_usd: Floats  # [H] discounted price of one that was not taken
     standing: Floats  # [T,S,H] in service undecided: from before the horizon, and from their arrival those under way
@@ -113,6 +115,8 @@ class Demand:
     probability: Floats  # [J]
     speed: Floats  # [J,H] factor on the rates of a system
     power_price: Floats  # [J] factor on the price of energy
+    late: Ints  # [J,H] periods that the deliveries of an offer come later
+    firm: Floats | None = None  # [K] share of the design hour's demand that can't be put off; None: seen in the hours
 
 
 @dataclass(frozen=True)
@@ -158,10 +162,12 @@ class Money:
     """What cash is paid when, not discounted: for budgets and the cash flow."""
 
     system_cash: Floats  # [T,H] price of one delivered in t
+    option_cash: Floats  # [T,H] the same of one of the option
     block_cash: Floats  # [T,B]
     upkeep_cash: Floats  # [H] a period and system in service
     rent_cash: Floats  # [B] a period and block
     open_cash: Floats  # [S]
+    battery_cash: Floats  # [S] per joule
 
 
 @dataclass(frozen=True)
@@ -170,7 +176,7 @@ class Instance:
 
     names: Names
     years: Floats  # [T] length of a period
-    discount: Floats  # [T] factor on what is paid in t
+    discount: Floats  # [T] factor on what is paid in t: energy, carbon, metered, unmet; the rest is given discounted
     ways: Ways
     stock: Stock
     ground: Ground

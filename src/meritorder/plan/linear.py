@@ -54,6 +54,7 @@ class Program:
     entries: list[tuple[Index, Index, Floats]] = field(default_factory=list)  # row, column, coefficient
     columns: int = 0
     rows: int = 0
+    charges: list[tuple[Index, Floats]] = field(default_factory=list)  # columns, what is added to their cost
     families: dict[str, Index] = field(default_factory=dict)  # name of a family of rows -> their indices, in shape
 
     def variables(
@@ -111,6 +112,17 @@ class Program:
         self.families[family] = index if family not in self.families else _both(self.families[family], index)
         return index
 
+    def put(self, rows: Index, coefficients: npt.ArrayLike, columns: Index) -> None:
+        """More terms of rows that stand: coefficient x column in each row; all three broadcast, -1 is none."""
+        row, value, column = np.broadcast_arrays(rows, np.asarray(coefficients, float), columns)
+        kept = (row >= 0) & (column >= 0) & (value != 0.0)
+        self.entries.append((row[kept], column[kept], value[kept]))
+
+    def charge(self, columns: Index, cost: npt.ArrayLike) -> None:
+        """Add to the cost of columns; both broadcast."""
+        column, value = np.broadcast_arrays(columns, np.asarray(cost, float))
+        self.charges.append((column[column >= 0], value[column >= 0]))
+
     def arrays(self) -> Arrays:
         """The whole program; entries that name a place twice are added up."""
         row, column, value = (
@@ -126,7 +138,7 @@ class Program:
         return Arrays(
             lower=_joined(self.lower),
             upper=_joined(self.upper),
-            cost=_joined(self.cost),
+            cost=self._costs(),
             integer=np.concatenate(self.integer) if self.integer else np.zeros(0, bool),
             row_lower=_joined(self.row_lower),
             row_upper=_joined(self.row_upper),
@@ -134,6 +146,13 @@ class Program:
             indices=column[start].astype(np.int32),
             values=total,
         )
+
+
+    def _costs(self) -> Floats:
+        cost = _joined(self.cost).copy()
+        for columns, more in self.charges:
+            np.add.at(cost, columns, more)
+        return cost
 
 
 @dataclass

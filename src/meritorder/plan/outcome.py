@@ -34,28 +34,34 @@ class Operation:
 
 @dataclass(frozen=True)
 class Costs:
-    """USD by scenario, discounted, of the whole horizon unless an axis says otherwise."""
+    """USD by scenario, discounted, of the whole horizon."""
 
-    systems: Floats  # [T]
-    blocks: Floats  # [T]
-    batteries: Floats  # [T]
-    untaken: float
-    opening: Floats  # [T]
+    systems: Floats  # [T,J]
+    blocks: Floats  # [T,J]
+    batteries: Floats  # [T,J]
+    opening: Floats  # [T,J]
+    untaken: Floats  # [J]
     energy: Floats  # [T,J]
     carbon: Floats  # [T,J] at the policy's price
-    metered: Floats  # [T,J]
-    unmet: Floats  # [T,J] the penalty, which nobody pays
+    metered: Floats  # [T,J] APIs and egress
+    unmet: Floats  # [T,J] the penalty, which nobody pays; services that must be served are not in it
 
     @property
-    def built(self) -> float:
-        """What is decided beforehand, in every scenario."""
-        parts = (self.systems, self.blocks, self.batteries, self.opening)
-        return float(sum(part.sum() for part in parts)) + self.untaken
+    def built(self) -> Floats:
+        """[J] what is decided beforehand."""
+        total: Floats = (self.systems + self.blocks + self.batteries + self.opening).sum(axis=0) + self.untaken
+        return total
+
+    @property
+    def paid(self) -> Floats:
+        """[J] all but the penalty."""
+        total: Floats = self.built + (self.energy + self.carbon + self.metered).sum(axis=0)
+        return total
 
     @property
     def by_scenario(self) -> Floats:
         """[J] all of it, penalty included."""
-        total: Floats = self.built + (self.energy + self.carbon + self.metered + self.unmet).sum(axis=0)
+        total: Floats = self.paid + self.unmet.sum(axis=0)
         return total
 
 
