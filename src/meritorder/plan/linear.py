@@ -147,7 +147,6 @@ class Program:
             values=total,
         )
 
-
     def _costs(self) -> Floats:
         cost = _joined(self.cost).copy()
         for columns, more in self.charges:

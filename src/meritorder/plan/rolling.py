@@ -84,7 +84,8 @@ def _stock(horizon: Horizon, full: Instance, done: State, first: int) -> Stock:
         full.stock,
         standing=standing,
         supply=np.where(early, 0.0, np.maximum(full.stock.supply - arrived, 0.0)),
-        option=np.where(early, 0.0, np.maximum(full.stock.option - optional, 0.0)),
+        option=np.where(early, 0.0, full.stock.option),
+        option_all=np.maximum(full.stock.option_all - optional, 0.0),
         take=np.maximum(full.stock.take - ordered, 0.0),
     )
     return _cut(stock, first, "usd", "option_usd", "supply", "option", "take", "standing")

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from meritorder.fleet.plan.offers import Offer
-from meritorder.fleet.plan.plan import Plan as Asked
 from meritorder.plan.instance import Floats, Instance
-from meritorder.plan.outcome import Costs, Plan
-from meritorder.plan.outputs.orders import battery_price
+from meritorder.plan.outcome import Build, Costs, Plan
 
 # The column of each cause, in the order of a waterfall.
 CAUSES = (
@@ -17,43 +14,45 @@ CAUSES = (
 )
 
 
-def cash_flow(asked: Asked, instance: Instance, plan: Plan) -> dict[str, Floats]:
+def cash_flow(instance: Instance, plan: Plan) -> dict[str, Floats]:
     """USD [T] by cause (`CAUSES`), and apart from them `unmet`: the penalty for demand not served, which nobody pays.
 
-    Systems, blocks and batteries when they come; systems not taken at the end. What standing systems cost to keep is
-    in it; what was paid for them is not.
+    Systems, blocks and batteries when they come; systems not taken when they were due. What standing systems cost to
+    keep is in it; what was paid for them is not.
     """
-    money, ground = instance.money, instance.ground
     probability = instance.demand.probability
-    paid = dict.fromkeys((*CAUSES, "unmet"), np.zeros(len(instance.years)))
+    paid = {name: np.zeros(len(instance.years)) for name in (*CAUSES, "unmet")}
     for weight, build in zip(probability, plan.builds, strict=True):
-        bought = build.blocks - ground.block_standing
-        new = np.diff(bought, axis=0, prepend=np.zeros((1, bought.shape[1])))
-        opened = np.diff(build.open.astype(float), axis=0, prepend=np.zeros((1, build.open.shape[1])))
-        energy = np.diff(build.battery_j, axis=0, prepend=np.zeros((1, build.battery_j.shape[1])))
-        premium = np.array([offer.option.premium if offer.option else 1.0 for offer in offers_of(asked, instance)])
-        systems = build.delivered.sum(axis=1) + (premium - 1.0) * build.option
-        untaken = np.zeros(len(instance.years))
-        untaken[-1] = (build.untaken * money.system_cash[-1]).sum()
-        parts = {
-            "systems": (systems * money.system_cash).sum(axis=1),
-            "upkeep": (build.systems * money.upkeep_cash).sum(axis=(1, 2)),
-            "blocks": (new * money.block_cash).sum(axis=1),
-            "rent": (build.blocks * money.rent_cash).sum(axis=1),
-            "opening": (np.maximum(opened, 0.0) * money.open_cash).sum(axis=1),
-            "batteries": energy @ np.array([battery_price(asked, site) for site in instance.names.sites]),
-            "untaken": untaken,
-        }
-        for name, value in parts.items():
+        for name, value in _built(instance, build).items():
             paid[name] = paid[name] + weight * value
     for name, value in running(plan.costs).items():
         paid[name] = (value @ probability) / instance.discount
     return paid
 
 
-def offers_of(asked: Asked, instance: Instance) -> list[Offer]:
-    """The offers in the order of the instance's systems."""
-    return [asked.offers[name] for name in instance.names.systems]
+def _built(instance: Instance, build: Build) -> dict[str, Floats]:
+    """What a build costs in each period [T], USD not discounted."""
+    money = instance.money
+    new = grown(build.blocks - instance.ground.block_standing)
+    due = np.argmax(instance.stock.take >= instance.stock.take.max(axis=0), axis=0)  # [H] when the last was due
+    untaken = np.zeros(len(instance.years))
+    np.add.at(untaken, due, build.untaken * instance.stock.take_usd / instance.discount[due])
+    bought = build.delivered.sum(axis=1) - build.option
+    return {
+        "systems": (bought * money.system_cash + build.option * money.option_cash).sum(axis=1),
+        "upkeep": (build.systems * money.upkeep_cash).sum(axis=(1, 2)),
+        "blocks": (new * money.block_cash).sum(axis=1),
+        "rent": (build.blocks * money.rent_cash).sum(axis=1),
+        "opening": (np.maximum(grown(build.open), 0.0) * money.open_cash).sum(axis=1),
+        "batteries": (grown(build.battery_j) * money.battery_cash).sum(axis=1),
+        "untaken": untaken,
+    }
+
+
+def grown(stock: np.ndarray) -> Floats:
+    """What came in each period, from what stands [T, ...]; nothing stands before the first."""
+    values = stock.astype(np.float64)
+    return np.diff(values, axis=0, prepend=np.zeros((1, *values.shape[1:])))
 
 
 def running(costs: Costs) -> dict[str, Floats]:
@@ -64,11 +63,11 @@ def running(costs: Costs) -> dict[str, Floats]:
 def expected_costs(instance: Instance, costs: Costs) -> dict[str, float]:
     """USD over the horizon, discounted, expected over the scenarios, by cause; `unmet` is the penalty."""
     built = {
-        "systems": float(costs.systems.sum()),
-        "blocks": float(costs.blocks.sum()),
-        "opening": float(costs.opening.sum()),
-        "batteries": float(costs.batteries.sum()),
-        "untaken": costs.untaken,
+        "systems": costs.systems,
+        "blocks": costs.blocks,
+        "opening": costs.opening,
+        "batteries": costs.batteries,
+        "untaken": costs.untaken[None, :],
     }
-    run = {name: float((value @ instance.demand.probability).sum()) for name, value in running(costs).items()}
-    return {**built, **run}
+    probability = instance.demand.probability
+    return {name: float((value @ probability).sum()) for name, value in (built | running(costs)).items()}

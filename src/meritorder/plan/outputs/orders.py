@@ -65,7 +65,7 @@ def _orders(asked: Asked, horizon: Horizon, instance: Instance, build: Build) ->
             energy = build.battery_j[t, s] - (build.battery_j[t - 1, s] if t else 0.0)
             if energy > _LEAST_J:
                 power = energy / 3600.0 / instance.ground.battery_hours[s]
-                cash = energy * battery_price(asked, site)
+                cash = energy * float(instance.money.battery_cash[s])
                 yield _order(
                     "battery", site, site, "", months[0], months[0], period, power=power, energy=energy, cash=cash
                 )
@@ -74,7 +74,6 @@ def _orders(asked: Asked, horizon: Horizon, instance: Instance, build: Build) ->
 def _systems(asked: Asked, instance: Instance, build: Build, t: int, period: str, month: str) -> Iterator[Order]:
     stock, names = instance.stock, instance.names
     for h, offer in enumerate(names.systems):
-        spec = asked.offers[offer]
         by_site = build.delivered[t, :, h]
         left = float(build.option[t, h])  # the option isn't a site's: its systems are told where most are delivered
         for s in np.argsort(-by_site, kind="stable").tolist():
@@ -83,20 +82,20 @@ def _systems(asked: Asked, instance: Instance, build: Build, t: int, period: str
                 continue
             optional = min(left, count)
             left -= optional
-            premium = spec.option.premium if spec.option else 1.0
-            cash = (count + (premium - 1.0) * optional) * float(instance.money.system_cash[t, h])
+            money = instance.money
+            cash = (count - optional) * money.system_cash[t, h] + optional * money.option_cash[t, h]
             yield _order(
                 "systems",
                 names.sites[s],
                 offer,
                 names.suppliers[stock.supplier[h]],
-                later(month, -round(spec.lead)),
+                later(month, -round(asked.offers[offer].lead)),
                 month,
                 period,
                 count=count,
                 option=optional,
                 power=count * float(stock.nameplate_w[h]),
-                cash=cash,
+                cash=float(cash),
             )
 
 
@@ -122,12 +121,6 @@ def _blocks(asked: Asked, instance: Instance, build: Build, t: int, period: str,
             power=count * float(ground.block_w[b]),
             cash=count * float(instance.money.block_cash[t, b]),
         )
-
-
-def battery_price(asked: Asked, site: str) -> float:
-    """USD per joule of a battery that may be bought; 0 where none may."""
-    battery = asked.sites[site].battery if site in asked.sites else None
-    return battery.price / 3.6e6 if battery else 0.0
 
 
 def _order(
