@@ -1,4 +1,4 @@
-"""What the studies find, ready for tables. Money: USD, discounted to the horizon's start unless a field says otherwise."""
+"""What the studies find, ready for tables. Money is USD, discounted to the start unless a field says otherwise."""
 
 from __future__ import annotations
 
