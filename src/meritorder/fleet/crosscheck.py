@@ -12,6 +12,8 @@ from meritorder.catalog.load import incomplete
 from meritorder.fleet.document import KeyPath
 from meritorder.fleet.fault import Fault
 from meritorder.fleet.fault_names import fault_names
+from meritorder.fleet.plan.months import plan_months
+from meritorder.fleet.plan.names import plan_names, served
 from meritorder.fleet.roles import role_faults
 from meritorder.problems import did_you_mean
 
@@ -29,12 +31,15 @@ def cross_check(data: dict[str, Any], models: Collection[str], accelerators: Col
                 yield from _known(("pools", name, key), pool.get(key), key, known)
     for name, service in services.items():
         yield from _known(("services", name, "model"), service.get("model"), "model", models)
-        yield from _served(name, service, pools, models)
+        if not served(str(service.get("model")), data):
+            yield from _served(name, service, pools, models)
     for name, pool in pools.items():
         yield from _one_address_each(name, pool)
     yield from _shares(services)
     yield from role_faults(data, pools, services, sites)
     yield from fault_names(data, pools, sites)
+    yield from plan_names(data, models, accelerators)
+    yield from plan_months(data)
 
 
 def _known(path: KeyPath, value: object, kind: str, known: Collection[str]) -> Iterator[Fault]:

@@ -14,6 +14,8 @@ from meritorder.fleet.configs import with_configs
 from meritorder.fleet.crosscheck import cross_check
 from meritorder.fleet.document import Document, read_document
 from meritorder.fleet.extend import extend, read_file
+from meritorder.fleet.plan.files import with_plan_files
+from meritorder.fleet.plan.stands import stand_faults
 from meritorder.fleet.profile import with_profiles
 from meritorder.fleet.schema import Fleet
 from meritorder.fleet.surroundings import with_series
@@ -42,7 +44,7 @@ def loads(text: str, name: str = "fleet") -> Fleet:
 
 def _resolve(document: Document, name: str) -> Fleet:
     """Fill in what catalog and profiles know, check everything, keep the models and accelerators that are used."""
-    document = with_series(with_profiles(document))
+    document = with_plan_files(with_series(with_profiles(document)))
     models = {**catalog_models(), **with_configs(document)}
     data = {"name": name, **document.data}
     problems = list(document.problems)
@@ -63,6 +65,9 @@ def _resolve(document: Document, name: str) -> Fleet:
         fleet = Fleet.model_validate(data, context=FROM_FILE)
     except ValidationError as error:
         problems += in_words(error, document, data, Fleet)
+    if not problems and fleet.plan is not None:
+        faults = stand_faults(fleet.plan, fleet.accelerators)
+        problems += [document.problem(fault.path, fault.what, fault.fix) for fault in faults]
     if problems:
         raise InputError(sorted(dict.fromkeys(problems), key=_place))
     return _without_unused(fleet)
@@ -110,9 +115,12 @@ def _laid_on(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 
 def _used(data: Mapping[str, Any], kind: str) -> list[str]:
-    """Names of models (or accelerators) that pools and services use, in order of first use."""
+    """Names of models (or accelerators) that pools, services and offers use, in order of first use."""
     key = {"models": "model", "accelerators": "accelerator"}[kind]
-    entries = [entry for part in ("pools", "services") for entry in _values(data.get(part)) if isinstance(entry, dict)]
+    plan = data.get("plan")
+    offers = _values(plan.get("offers")) if isinstance(plan, dict) else []
+    parts = [*_values(data.get("pools")), *_values(data.get("services")), *offers]
+    entries = [entry for entry in parts if isinstance(entry, dict)]
     return list(dict.fromkeys(entry[key] for entry in entries if isinstance(entry.get(key), str)))
 
 
@@ -122,7 +130,8 @@ def _values(part: object) -> list[Any]:
 
 def _without_unused(fleet: Fleet) -> Fleet:
     models = {pool.model for pool in fleet.pools.values()} | {service.model for service in fleet.services.values()}
-    machines = {pool.accelerator for pool in fleet.pools.values()}
+    offers = fleet.plan.offers if fleet.plan is not None else {}
+    machines = {pool.accelerator for pool in fleet.pools.values()} | {offer.accelerator for offer in offers.values()}
     return fleet.model_copy(
         update={
             "models": {name: model for name, model in fleet.models.items() if name in models},

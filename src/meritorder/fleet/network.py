@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from meritorder.fleet.part import Part
+from meritorder.fleet.part import Number, Part
 from meritorder.units import BytesPerSecond
 
 TOKEN_BYTES = 4.0  # of plain text; an answer streamed as server-sent events takes EVENT_BYTES a token
@@ -16,6 +16,9 @@ class Region(Part):
 
     bandwidth: BytesPerSecond | None = Field(
         default=None, gt=0, description="Of one client towards the sites, for its prompt; absent: no limit."
+    )
+    utc_offset: Number = Field(
+        default=0.0, ge=-12, le=14, description="Hours that its clock is ahead of UTC, for `day` of `plan.demand`."
     )
 
 

@@ -79,6 +79,8 @@ def _misspelled(path: KeyPath, value: object, pattern: str) -> Fault:
         return Fault(path, f"{_shown(value)} is no address", "write it as http://10.0.0.1:8000")
     if "[0-9A-Fa-f:.]" in pattern:
         return Fault(path, f"{_shown(value)} is no address", "write HOST:PORT, for example 127.0.0.1:8000")
+    if r"20\d\d" in pattern:
+        return Fault(path, f"{_shown(value)} is no month", "write it as 2026-07")
     fix = "use letters, digits, spaces and _ . + / : -, up to 80, beginning with a letter or digit"
     return Fault(path, f"{_shown(value)} can't be a name", fix)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from meritorder.fleet.cooling import Coolant
 from meritorder.fleet.part import Name, Number, Part, Positive
@@ -24,6 +26,14 @@ class Block(Part):
     price: UsdPerWatt = Field(default=0.0, description="Of a new one.")
     life: Months = Field(default=180.0, gt=0, description="Its price is written off over it.")
     rent: UsdPerKwMonth = Field(default=0.0, description="Per kW of IT power and month, from then on, used or not.")
+
+    @model_validator(mode="after")
+    def _has_room(self) -> Self:
+        if self.standing > self.most:
+            raise ValueError(
+                f"has {self.standing} standing of {self.most} at most; give `most` with those of the start"
+            )
+        return self
 
 
 class Curtailment(Part):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from meritorder.fleet.part import Name, Number, Part
 from meritorder.fleet.plan.span import Month
@@ -18,14 +18,22 @@ Shares = dict[Name, Share]
 class Contract(Part):
     """Power that must stand by a date."""
 
-    supplier: str = Field(default="", max_length=80, description="Of this supplier's systems; or `offers`.")
-    offers: tuple[Name, ...] = Field(default=(), description="Of these.")
+    supplier: str = Field(
+        default="", max_length=80, description="Of this supplier's systems; absent, and no `offers`: of all."
+    )
+    offers: tuple[Name, ...] | None = Field(default=None, min_length=1, description="Of these, instead.")
     power: dict[Month, Watts] = Field(min_length=1, description="By date, each holds until the next.")
     measure: Literal["it", "facility"] = Field(
         default="it",
         description="Nameplate of the machines, or with the building's losses and cooling in its design hour.",
     )
     sense: Literal["at-least", "exactly", "at-most"] = Field(default="at-least", description="How it is meant.")
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> Self:
+        if self.supplier and self.offers:
+            raise ValueError("has `supplier` and `offers`; keep one of them")
+        return self
 
 
 class Survive(Part):

@@ -43,13 +43,13 @@ def arrivals(client: Client, factor: float, start_s: float, end_s: float, rng: n
 
 def mean_rate(client: Client, start_s: float, end_s: float) -> float:
     """Expected arrivals per second of one client over this span (drift and bursts have mean 1)."""
-    curve = _planned(client, start_s, end_s)
+    curve = planned(client, start_s, end_s)
     return float((curve.per_s * np.diff(curve.edges)).sum() / (end_s - start_s))
 
 
 def rate_curve(client: Client, factor: float, start_s: float, end_s: float, rng: np.random.Generator) -> RateCurve:
     """The client's rate over the span, with its random parts drawn."""
-    curve = _planned(client, start_s, end_s)
+    curve = planned(client, start_s, end_s)
     for drift in client.drift:
         curve = curve.times(_drift(drift, start_s, end_s, rng))
     if client.on_off is not None:
@@ -118,7 +118,8 @@ def _unmap(operational: Floats, integrated: Floats, edges: Floats) -> Floats:
     return edges[index] + share * (edges[index + 1] - edges[index])
 
 
-def _planned(client: Client, start_s: float, end_s: float) -> RateCurve:
+def planned(client: Client, start_s: float, end_s: float) -> RateCurve:
+    """The client's rate over the span without its random parts."""
     if client.per_s is not None:
         return RateCurve(np.array([start_s, end_s]), np.array([client.per_s]))
     if client.windows is not None:

@@ -1,0 +1,85 @@
+"""Mean demand of a service in each month of the horizon: by growth, a forecast, or what its past tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from meritorder.fleet.plan.demand import ServiceDemand
+from meritorder.plan.demand.columns import Rows, month, number, read_rows
+from meritorder.plan.demand.growth import growth
+from meritorder.plan.horizon import Horizon
+from meritorder.plan.instance import Floats
+from meritorder.problems import InputError, Problem
+
+LEVELS = ("low", "best", "high")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Requests/s of one service, [months,3,regions]: low, best and high; as many regions as names."""
+
+    regions: tuple[str, ...]
+    requests: Floats
+
+
+def curve_of(asked: ServiceDemand, horizon: Horizon) -> Curve:
+    """The demand of one service. Raises InputError where a file doesn't say it."""
+    if asked.forecast:
+        return _forecast(asked, horizon)
+    if asked.history:
+        raise InputError(Problem("isn't read yet", key="history"))
+    return _shared(asked, _grown(asked, horizon))
+
+
+def _grown(asked: ServiceDemand, horizon: Horizon) -> Floats:
+    """[months,3] from the first month on."""
+    assert asked.requests_per_s is not None
+    months = np.arange(len(horizon.all_months), dtype=np.float64)
+    per_year, ceiling = asked.growth.per_year, asked.growth.ceiling
+    ends = [None if ceiling is None else getattr(ceiling, level) for level in LEVELS]
+    grown = [growth(months, getattr(per_year, k), end) for k, end in zip(LEVELS, ends, strict=True)]
+    return asked.requests_per_s * np.stack(grown, axis=1)
+
+
+def _shared(asked: ServiceDemand, requests: Floats) -> Curve:
+    """The same of each region, by its share."""
+    shares = np.array(list(asked.regions.values()))
+    return Curve(tuple(asked.regions), requests[:, :, None] * shares)
+
+
+def _forecast(asked: ServiceDemand, horizon: Horizon) -> Curve:
+    """What a file says of every month, and of every region where it has a column of that name."""
+    rows = read_rows(Path(asked.forecast), ("month", "requests_per_s"), ("month", "low", "best", "high"))
+    one = "requests_per_s" in rows.header
+    regional = "region" in rows.header
+    if regional and "regions" in asked.model_fields_set:
+        what = "has a column `region` beside `regions` of the fleet file"
+        raise InputError(Problem(what, rows.name, fix="drop the one"))
+    regions = tuple(dict.fromkeys(rows.text(row, "region") for row in range(len(rows)))) if regional else ("",)
+    place = {name: index for index, name in enumerate(horizon.all_months)}
+    table = np.full((len(place), 3, len(regions)), np.nan)
+    for row in range(len(rows)):
+        when = month(rows, row)
+        where = regions.index(rows.text(row, "region")) if regional else 0
+        values = [number(rows, row, "requests_per_s" if one else level) for level in LEVELS]
+        if not values[0] <= values[1] <= values[2]:
+            raise rows.fault(row, "best", "isn't between low and high", "give low <= best <= high")
+        if when in place:
+            if not np.isnan(table[place[when], 0, where]):
+                raise rows.fault(row, "month", f"gives {when} again", "give each month once")
+            table[place[when], :, where] = values
+    _complete(rows, table, horizon, regions)
+    return Curve(regions, table) if regional else _shared(asked, table[:, :, 0])
+
+
+def _complete(rows: Rows, table: Floats, horizon: Horizon, regions: tuple[str, ...]) -> None:
+    """Raises InputError where a month of the horizon is missing."""
+    gaps = np.argwhere(np.isnan(table[:, 0]))
+    if len(gaps):
+        when, where = horizon.all_months[gaps[0][0]], regions[gaps[0][1]]
+        of = f" of {where}" if where else ""
+        more = f" and {len(gaps) - 1} more" if len(gaps) > 1 else ""
+        raise InputError(Problem(f"lacks {when}{of}{more}", rows.name, "month", "give every month of the horizon"))
