@@ -69,8 +69,8 @@ def penalty_line(told: Told) -> str:
     if not penalty:
         return ""
     return (
-        f"Not in these costs: {usd(penalty)} of penalty for demand that is not served. It is a figure of the fleet file "
-        "that tells the optimisation what serving is worth; nobody pays it."
+        f"Not in these costs: {usd(penalty)} of penalty for demand that is not served. It is a figure of the fleet "
+        "file that tells the optimisation what serving is worth; nobody pays it."
     )
 
 

@@ -34,8 +34,8 @@ def render(told: Told, command: str = "", source: str = "") -> str:
 
 
 _ORDERS = (
-    "When each order must be placed and when it is delivered, with the price that falls due. Orders of one scenario only "
-    "are decided when it is known which scenario comes."
+    "When each order must be placed and when it is delivered, with the price that falls due. Orders of one scenario "
+    "only are decided when it is known which scenario comes."
 )
 
 
@@ -83,8 +83,8 @@ def _studies(body: Body, told: Told) -> None:
 
 
 _PRICES = (
-    "Shadow prices: what one more unit of a limit saves, everything else as planned. They hold for small changes; the two "
-    "columns at the right were solved anew with a unit more and a unit less."
+    "Shadow prices: what one more unit of a limit saves, everything else as planned. They hold for small changes; the "
+    "two columns at the right were solved anew with a unit more and a unit less."
 )
 _ALTERNATIVES = "Plans that cost little more and are better at something else. Money decides less than one thinks."
 

@@ -53,7 +53,7 @@ def _served(told: Told) -> str:
         return "All demand is served in every scenario."
     penalty = usd(told["cost"]["penalty_usd"])
     return (
-        f"Requests that stay unserved, expected: {listed(short)}; the penalty for them, {penalty}, is in no cost here."
+        f"Requests that stay unserved, expected: {listed(short)}; their penalty, {penalty}, is in no cost here."
     )
 
 
