@@ -15,9 +15,11 @@ AXES = {
         ("cls", "site", "system", "rate", "joules", "decoder", "decoder_rate", "decoder_joules", "api", "usd"), "F"
     ),
     "stock": {
-        **dict.fromkeys(("supplier", "nameplate_w", "idle_w", "availability", "life", "lead", "lot", "take_usd"), "H"),
+        **dict.fromkeys(
+            ("supplier", "nameplate_w", "idle_w", "availability", "life", "lead", "lot", "take_usd", "option_all"), "H"
+        ),
         **dict.fromkeys(("usd", "option_usd", "supply", "option", "take"), "TH"),
-        **{"block": "SH", "standing": "TSH"},
+        **{"block": "SH", "standing": "TSH", "replica": "HM"},
     },
     "ground": {
         **dict.fromkeys(("block_site", "block_w", "block_step"), "B"),
@@ -29,10 +31,26 @@ AXES = {
     },
     "demand": {
         **dict.fromkeys(("service", "model", "tokens", "unmet_usd", "shift_h"), "K"),
-        **{"requests": "TKRJ", "clock": "R", "seconds": "TR", "probability": "J", "speed": "JH", "power_price": "J"},
+        **{
+            "requests": "TKRJ",
+            "clock": "R",
+            "seconds": "TR",
+            "probability": "J",
+            "speed": "JH",
+            "power_price": "J",
+            "late": "JH",
+        },
     },
     "policy": {"supplier_share": "TV", "carbon_kg": "T", "budget_usd": "T", "api_rate": "TA", "api_usd": "TA"},
-    "money": {"system_cash": "TH", "block_cash": "TB", "upkeep_cash": "H", "rent_cash": "B", "open_cash": "S"},
+    "money": {
+        "option_cash": "TH",
+        "battery_cash": "S",
+        "system_cash": "TH",
+        "block_cash": "TB",
+        "upkeep_cash": "H",
+        "rent_cash": "B",
+        "open_cash": "S",
+    },
 }
 
 
@@ -50,7 +68,7 @@ def check_axes(instance: Instance) -> None:
     assert len(instance.years) == len(instance.discount) == size["T"]
     known = {name for part in AXES for name in AXES[part]} | {"model_of", "pieces"}
     assert {field.name for part in AXES for field in fields(getattr(instance, part))} - known == {
-        *("carbon_usd_per_kg", "aversion", "tail"),
+        *("carbon_usd_per_kg", "aversion", "tail", "firm"),
     }
 
 

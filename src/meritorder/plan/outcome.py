@@ -18,7 +18,7 @@ class Build:
     systems: Floats  # [T,S,H] in service, those that stood before among them
     placed: Floats  # [T,S,H,M] of them with a model loaded
     battery_j: Floats  # [T,S] bought up to and with t
-    untaken: Floats  # [H] paid for and not taken
+    untaken: Floats  # [H] systems paid for and not taken
 
 
 @dataclass(frozen=True)

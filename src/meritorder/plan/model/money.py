@@ -1,0 +1,102 @@
+"""What everything costs, and limits on cash and carbon.
+
+cost_j = sum_t [systems + blocks + batteries + opening] + untaken
+         + sum_{t,r} w_r [(price + carbon price) x grid power + usd_f x_f + penalty_k u_k]
+cash paid for what comes in t <= budget_t
+E[sum_r w_r kg_tsr x grid power] <= carbon_t
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from meritorder.plan.instance import Floats
+from meritorder.plan.linear import Index
+from meritorder.plan.model.draft import Draft
+from meritorder.plan.model.scenarios import speaks
+
+
+def costs(draft: Draft) -> None:
+    """Enter every column's cost into the ledger."""
+    investment_costs(draft)
+    operating_costs(draft)
+
+
+def investment_costs(draft: Draft) -> None:
+    """What is built. Blocks, openings and batteries stand from t on: their columns count all that stand."""
+    ledger, columns, stock, ground = draft.ledger, draft.columns, draft.instance.stock, draft.instance.ground
+    scenario = np.arange(draft.instance.shape["J"])
+    ledger.charge(columns.delivered, stock.usd[:, None, None, :], scenario[:, None, None])
+    ledger.charge(columns.option, (stock.option_usd - stock.usd)[:, None], scenario[:, None])
+    ledger.charge(columns.untaken, stock.take_usd, scenario[:, None])
+    ledger.charge(columns.blocks, _steps(ground.block_usd)[:, None], scenario[:, None])
+    ledger.charge(columns.opened, _steps(ground.open_usd)[:, None], scenario[:, None])
+    bought = _steps(ground.battery_usd_per_j * draft.scale.joules)
+    ledger.charge(columns.battery, bought[:, None], scenario[:, None])
+
+
+def operating_costs(draft: Draft) -> None:
+    """What runs: energy, carbon, metered requests, what is missed."""
+    ledger, columns, sit, scale = draft.ledger, draft.columns, draft.situations, draft.scale
+    instance = draft.instance
+    lasts = (sit.seconds * instance.discount[sit.period])[:, None]
+    scenario = sit.scenario[:, None]
+    power = energy_usd(draft) * lasts * scale.watts  # [E,S] per unit of power
+    ledger.charge(columns.facility, power[:, instance.ground.block_site], scenario)
+    ledger.charge(columns.charge, power, scenario)
+    ledger.charge(columns.discharge, -power, scenario)
+    ways = instance.ways
+    ledger.charge(columns.served, ways.usd * scale.requests[ways.cls] * lasts, scenario)
+    priced = np.where(np.isfinite(instance.demand.unmet_usd), instance.demand.unmet_usd, 0.0)
+    ledger.charge(columns.unmet, priced * scale.requests * lasts, scenario)
+
+
+def energy_usd(draft: Draft) -> Floats:
+    """[E,S] USD per joule, carbon's price in it."""
+    sit, ground, demand = draft.situations, draft.instance.ground, draft.instance.demand
+    price = ground.usd_per_j[sit.period, :, sit.hour] * demand.power_price[sit.scenario][:, None]
+    total: Floats = price + draft.instance.policy.carbon_usd_per_kg * ground.kg_per_j[sit.period, :, sit.hour]
+    return total
+
+
+def budget(draft: Draft) -> None:
+    """Rows `budget` [T,J]."""
+    columns, cash, limit, usd = draft.columns, draft.instance.money, draft.instance.policy.budget_usd, draft.scale.usd
+    flat = columns.delivered.reshape(*columns.delivered.shape[:2], -1)
+    terms: list[tuple[Floats, Index]] = [
+        (np.tile(cash.system_cash, (1, draft.instance.shape["S"]))[:, None], flat),
+        ((cash.option_cash - cash.system_cash)[:, None], columns.option),
+    ]
+    battery = np.broadcast_to(cash.battery_cash * draft.scale.joules, (len(limit), len(cash.battery_cash)))
+    opening = np.broadcast_to(cash.open_cash, battery.shape)
+    for each, block in ((cash.block_cash, columns.blocks), (opening, columns.opened), (battery, columns.battery)):
+        before = np.concatenate([np.full_like(block[:1], -1), block[:-1]])
+        terms += [(each[:, None], block), (-each[:, None], before)]
+    draft.units["budget"] = usd
+    draft.program.add(
+        "budget",
+        [(each / usd, block) for each, block in terms],
+        shape=columns.blocks.shape[:2],
+        upper=(limit / usd)[:, None],
+        where=np.isfinite(limit)[:, None] & speaks(draft.tree.choice),
+    )
+
+
+def carbon(draft: Draft) -> None:
+    """Rows `carbon` [T], in parts of the limit (or of a tonne where it is 0)."""
+    columns, sit, limit = draft.columns, draft.situations, draft.instance.policy.carbon_kg
+    unit = np.where(np.isfinite(limit) & (limit > 0), limit, 1e3)
+    draft.units["carbon"] = unit
+    rows = draft.program.add("carbon", [], shape=limit.shape, upper=limit / unit, where=np.isfinite(limit))
+    weight = sit.seconds * draft.instance.demand.probability[sit.scenario] * draft.scale.watts / unit[sit.period]
+    kg = draft.instance.ground.kg_per_j[sit.period, :, sit.hour] * weight[:, None]
+    here = rows[sit.period][:, None]
+    draft.program.put(here, kg[:, draft.instance.ground.block_site], columns.facility)
+    draft.program.put(here, kg, columns.charge)
+    draft.program.put(here, -kg, columns.discharge)
+
+
+def _steps(usd: Floats) -> Floats:
+    """Cost of a count that stands in t where each that is new in t costs usd_t: usd_t - usd_{t+1}."""
+    steps: Floats = usd - np.concatenate([usd[1:], np.zeros_like(usd[:1])])
+    return steps
