@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from meritorder.fleet.schema import Fleet
 from meritorder.plan.horizon import Horizon, of
 from meritorder.plan.instance import Instance
-from meritorder.plan.planned import NoPlan, Planned, Studies
+from meritorder.plan.outputs.orders import schedule
+from meritorder.plan.planned import Planned
 from meritorder.plan.rolling import continued, later_horizon, rest_of
 from meritorder.plan.state import State
 

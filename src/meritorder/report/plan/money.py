@@ -41,7 +41,7 @@ def waterfall_figure(told: Told) -> Figure:
     data = [
         step | {"name": "part", "y": names, "x": rounded(heights), "base": rounded(bases), "meta": {"slot": 0}},
         step
-        | {"name": "all that is paid", "y": ["all that is paid"], "x": rounded([total / size]), "meta": {"slot": 7}},
+        | {"name": "all that is paid", "y": ["all that is paid"], "x": rounded([total / size]), "meta": {"slot": -1}},
     ]
     layout = {
         "barmode": "overlay",

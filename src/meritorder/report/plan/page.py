@@ -86,7 +86,7 @@ _PRICES = (
     "Shadow prices: what one more unit of a limit saves, everything else as planned. They hold for small changes; the "
     "two columns at the right were solved anew with a unit more and a unit less."
 )
-_ALTERNATIVES = "Plans that cost little more and are better at something else. Money decides less than one thinks."
+_ALTERNATIVES = "Plans that cost little more and are better at something else."
 
 
 def _assumptions(body: Body, told: Told) -> None:

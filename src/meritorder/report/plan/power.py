@@ -68,11 +68,11 @@ def _line(name: str, periods: Sequence[str], values: Sequence[float | None], slo
 
 
 _LIMITS = {
-    "blocks_w": "IT power of the blocks",
-    "cooled_w": "carried away by the coolant, least hour",
-    "it_w": "IT power drawn, most",
+    "blocks_w": "power of the blocks",
+    "cooled_w": "cooled, least hour",
+    "it_w": "IT drawn, most",
     "grid_w": "grid limit",
-    "facility_w": "facility power, most",
+    "facility_w": "facility drawn, most",
 }
 
 

@@ -8,7 +8,7 @@ from meritorder.report.curves import rounded
 from meritorder.report.figures import Figure
 from meritorder.report.plan.words import Told, money_scale, usd
 from meritorder.report.tables import table
-from meritorder.report.text import NONE, number, safe, share
+from meritorder.report.text import NONE, count, number, safe, share
 
 _MOST_BARS = 14
 
@@ -96,7 +96,9 @@ def alternatives_table(told: Told) -> str:
 def _figure(name: str, value: float | None) -> str:
     if value is None:
         return NONE
-    return share(value) if name.startswith("share") else number(value)
+    if name.startswith("share"):
+        return share(value)
+    return count(value) if value == round(value) else number(value)
 
 
 def regret_table(told: Told) -> str:

@@ -10,17 +10,24 @@ from meritorder.report.verdict import Headline
 
 
 def headline(told: Told) -> Headline:
-    """The verdict. Good: proven where a proof was asked for, and nothing stays unserved."""
+    """The verdict. Good: the proof holds, or none was asked for."""
     end = told["horizon"]["periods"][-1]
     installed = told["ramp"]["installed_w"][-1]
     sites = [name for name, values in told["ramp"]["sites"].items() if values[-1] > 0]
     places = f"{len(sites)} sites" if len(sites) > 1 else f"{sites[0]}" if sites else "no site"
     proof = told["certificate"]
     sure = "" if proof is None else ", proven by simulation" if proof["holds"] else ", and its proof does not hold"
-    title = f"{watts(installed)} at {places} by {end} for {usd(told['cost']['expected_usd'])}{sure}"
+    title = f"{watts(installed)} at {places} by {end} for {usd(told['cost']['expected_usd'])}{_short(told)}{sure}"
     lines = [_built(told), _costs(told), _served(told), *_proof(told), *_binding(told)]
-    good = _unmet(told) <= 5e-5 and (proof is None or proof["holds"])
+    good = proof is None or bool(proof["holds"])
     return Headline(good, title, tuple(line for line in lines if line))
+
+
+def _short(told: Told) -> str:
+    """What the headline says of demand that stays unserved: a plan may not look cheap for leaving it."""
+    missed = {name: row["unmet_share_expected"] for name, row in told["services"].items()}
+    worst = max(missed, key=lambda name: missed[name], default="")
+    return f", {share(missed[worst])} of {worst} unserved" if worst and missed[worst] >= 0.005 else ""
 
 
 def _unmet(told: Told) -> float:
@@ -52,9 +59,7 @@ def _served(told: Told) -> str:
     if not short:
         return "All demand is served in every scenario."
     penalty = usd(told["cost"]["penalty_usd"])
-    return (
-        f"Requests that stay unserved, expected: {listed(short)}; their penalty, {penalty}, is in no cost here."
-    )
+    return f"Requests that stay unserved, expected: {listed(short)}; their penalty, {penalty}, is in no cost here."
 
 
 def _proof(told: Told) -> list[str]:
