@@ -77,10 +77,10 @@ def _systems(asked: Asked, instance: Instance, build: Build, t: int, period: str
         by_site = build.delivered[t, :, h]
         left = float(build.option[t, h])  # the option isn't a site's: its systems are told where most are delivered
         for s in np.argsort(-by_site, kind="stable").tolist():
-            count = float(by_site[s])
+            count = round(float(by_site[s]), 6)  # less is noise of the solver
             if count < 0.5 and count * stock.nameplate_w[h] < 1.0:
                 continue
-            optional = min(left, count)
+            optional = min(round(left, 6), count)
             left -= optional
             money = instance.money
             cash = (count - optional) * money.system_cash[t, h] + optional * money.option_cash[t, h]
