@@ -20,8 +20,8 @@ plan:
     batch: {traffic: azure-2023-code, requests_per_s: 60}
   offers:
     wafer:
-      {accelerator: cs-3, supplier: Wafers, runs: {llama-3.1-8b: {}}, price: {low: 600 kUSD, best: 900 kUSD, high: 2 MUSD},
-       supply: 60}
+      {accelerator: cs-3, supplier: Wafers, runs: {llama-3.1-8b: {}}, supply: 60,
+       price: {low: 600 kUSD, best: 900 kUSD, high: 2 MUSD}}
     node: {accelerator: h100, chips: 8, supplier: Chips, runs: {llama-3.1-8b: {}, llama-3.3-70b: {tensor: 4}},
       price: 300 kUSD, supply: 300, coolant: liquid-45c}
     rack: {accelerator: gb200, chips: 72, supplier: Chips, runs: {llama-3.1-8b: {}, llama-3.3-70b: {tensor: 4}},

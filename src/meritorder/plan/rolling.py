@@ -42,7 +42,7 @@ def continued(asked: Asked, horizon: Horizon, full: Instance, state: State, firs
     ground = _ground(asked, horizon, full, done, first)
     demand = _cut(full.demand, first, "requests", "seconds")
     policy = _cut(full.policy, first, "supplier_share", "carbon_kg", "budget_usd", "api_rate", "api_usd")
-    money = _cut(full.money, first, "system_cash", "block_cash")
+    money = _cut(full.money, first, "system_cash", "option_cash", "block_cash")
     return replace(
         full,
         names=replace(full.names, periods=full.names.periods[first:]),
@@ -97,14 +97,17 @@ def _ground(asked: Asked, horizon: Horizon, full: Instance, done: State, first: 
     standing = ground.block_standing.copy()
     battery_j, battery_w = ground.battery_j.copy(), ground.battery_w.copy()
     most_j, open_usd = ground.battery_most_j.copy(), ground.open_usd.copy()
-    for row in done.blocks:
-        standing[max(horizon.starts(row.delivered), 0) :, names.blocks.index(f"{row.site}/{row.block}")] += row.blocks
+    for block in done.blocks:
+        standing[max(horizon.starts(block.delivered), 0) :, names.blocks.index(f"{block.site}/{block.block}")] += (
+            block.blocks
+        )
     for bought in done.batteries:
         s = names.sites.index(bought.site)
         battery_j[s] += bought.energy
         battery_w[s] += bought.energy / 3600.0 / ground.battery_hours[s]
         most_j[s] = max(most_j[s] - bought.energy, 0.0)
-    for site in {row.site for rows in (done.systems, done.blocks, done.batteries) for row in rows}:  # type: ignore[attr-defined]
+    used = [row.site for row in done.systems] + [row.site for row in done.blocks]
+    for site in (*used, *(row.site for row in done.batteries)):
         open_usd[:, names.sites.index(site)] = 0.0
     length = months_between(horizon.months[0][0], horizon.months[1][0]) if periods > 1 else 1
     lead = np.array([_lead(asked, name) for name in names.blocks]) / length

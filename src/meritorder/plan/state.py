@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -153,13 +153,14 @@ def _misfits(state: State, document: Document, fleet: Fleet) -> list[Problem]:
     assert asked is not None
     problems: list[Problem] = []
 
-    def known(place: tuple[str | int, ...], name: str, names: object) -> None:
-        if name not in names:  # type: ignore[operator]
-            fix = did_you_mean(name, names)  # type: ignore[arg-type]
-            problems.append(document.problem(place, f'"{name}" is not in the plan', fix))
+    def known(place: tuple[str | int, ...], name: str, names: Iterable[str]) -> None:
+        if name not in names:
+            problems.append(document.problem(place, f'"{name}" is not in the plan', did_you_mean(name, names)))
 
-    for kind, rows in (("systems", state.systems), ("blocks", state.blocks), ("batteries", state.batteries)):
-        for index, row in enumerate(rows):  # type: ignore[var-annotated, arg-type]
+    kinds: dict[str, Sequence[Systems | Blocks | Batteries]]
+    kinds = {"systems": state.systems, "blocks": state.blocks, "batteries": state.batteries}
+    for kind, rows in kinds.items():
+        for index, row in enumerate(rows):
             place = (kind, index)
             known((*place, "site"), row.site, asked.sites)
             if isinstance(row, Systems):

@@ -103,7 +103,11 @@ def unit_cost_figure(told: Told) -> Figure:
     for slot, service in enumerate(told["services"]):
         average = {row["period"]: row["usd_per_mtok"] for row in told["unit_costs"] if _whole(row, service)}
         data.append(_curve(f"{service}, average", "lines+markers", periods, average, slot))
-        marginal = {row["period"]: row["usd_per_mtok"] for row in prices["marginal"] if row["service"] == service}
+        marginal = {
+            row["period"]: row["usd_per_mtok"]
+            for row in prices["marginal"]
+            if row["service"] == service and row["usd_per_mtok"] is not None
+        }
         if marginal:
             data.append(_curve(f"{service}, marginal", "lines", periods, marginal, slot))
     layout = {
@@ -119,7 +123,7 @@ def _whole(row: dict[str, Any], service: str) -> bool:
 
 
 def _curve(name: str, mode: str, periods: list[str], values: dict[str, float], slot: int) -> dict[str, Any]:
-    known = rounded([values.get(period) if values.get(period) is not None else float("nan") for period in periods])
+    known = rounded([values.get(period, float("nan")) for period in periods])
     return {"type": "scatter", "mode": mode, "name": name, "x": periods, "y": known, "meta": {"slot": slot}} | {
         "hovertemplate": "%{y:.3~g} USD"
     }
