@@ -6,6 +6,7 @@ Terms broadcast against the shape of their rows; axes of a term beyond those are
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -183,6 +184,7 @@ class Arrays:
         The same program and options give the same solution.
         """
         solver = self.passed(relax=relax)
+        _share_threads(threads)
         chosen = {"mip_rel_gap": gap, "time_limit": time_s, "threads": threads, "random_seed": 0, **(options or {})}
         for name, value in chosen.items():
             solver.setOptionValue(name, value)
@@ -215,6 +217,16 @@ class _Silent(highspy.Highs):
     def enableCallbacks(self) -> None:
         self.setOptionValue("output_flag", False)
         super().enableCallbacks()  # type: ignore[no-untyped-call]
+
+
+_known = threading.local()
+
+
+def _share_threads(count: int) -> None:
+    """HiGHS keeps its workers and refuses to run with another number of them."""
+    if getattr(_known, "threads", count) != count:
+        highspy.Highs.resetGlobalScheduler(True)
+    _known.threads = count
 
 
 def _found(solver: highspy.Highs, integers: bool) -> Solved:

@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from time import monotonic
 from typing import TypeAlias
-
-from meritorder.fleet.schema import Fleet
-from meritorder.plan.horizon import Horizon, of
-from meritorder.plan.instance import Instance
-from meritorder.plan.outputs.orders import schedule
-from meritorder.plan.planned import Planned
-from meritorder.plan.rolling import continued, later_horizon, rest_of
-from meritorder.plan.state import State
 
 # Opens a stage by its name; the function it gives is told how far the stage is, 0 to 1.
 Stage: TypeAlias = Callable[[str], AbstractContextManager[Callable[[float], None]]]

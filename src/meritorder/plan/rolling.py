@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import TypeVar
 
 import numpy as np
 
 from meritorder.fleet.plan.plan import Plan as Asked
+from meritorder.plan.axes import select
 from meritorder.plan.horizon import Horizon, months_between
 from meritorder.plan.instance import Ground, Instance, Stock
 from meritorder.plan.state import State
 from meritorder.problems import InputError, Problem
-
-Part = TypeVar("Part")
 
 
 def rest_of(horizon: Horizon, state: State, where: str) -> int:
@@ -38,30 +36,8 @@ def continued(asked: Asked, horizon: Horizon, full: Instance, state: State, firs
     new comes earlier than its lead time after `as_of`.
     """
     done = state.done
-    stock = _stock(horizon, full, done, first)
-    ground = _ground(asked, horizon, full, done, first)
-    demand = _cut(full.demand, first, "requests", "seconds")
-    policy = _cut(full.policy, first, "supplier_share", "carbon_kg", "budget_usd", "api_rate", "api_usd")
-    money = _cut(full.money, first, "system_cash", "option_cash", "block_cash")
-    return replace(
-        full,
-        names=replace(full.names, periods=full.names.periods[first:]),
-        years=full.years[first:],
-        discount=full.discount[first:],
-        stock=stock,
-        ground=ground,
-        demand=demand,
-        contracts=tuple(replace(contract, watts=contract.watts[first:]) for contract in full.contracts),
-        contingencies=tuple(replace(loss, periods=loss.periods[first:]) for loss in full.contingencies),
-        policy=policy,
-        money=money,
-        decided=full.decided[first:],
-    )
-
-
-def _cut(part: Part, first: int, *names: str) -> Part:
-    """The part with these arrays from a period on."""
-    return replace(part, **{name: getattr(part, name)[first:] for name in names})  # type: ignore[type-var]
+    stocked = replace(full, stock=_stock(horizon, full, done, first), ground=_ground(asked, horizon, full, done, first))
+    return select(stocked, T=np.arange(first, len(full.years)))
 
 
 def _stock(horizon: Horizon, full: Instance, done: State, first: int) -> Stock:
@@ -80,7 +56,7 @@ def _stock(horizon: Horizon, full: Instance, done: State, first: int) -> Stock:
         if 0 <= comes < periods:
             arrived[comes, h] += row.systems
     early = np.arange(periods)[:, None] - first < full.stock.lead  # can't be ordered any more
-    stock = replace(
+    return replace(
         full.stock,
         standing=standing,
         supply=np.where(early, 0.0, np.maximum(full.stock.supply - arrived, 0.0)),
@@ -88,7 +64,6 @@ def _stock(horizon: Horizon, full: Instance, done: State, first: int) -> Stock:
         option_all=np.maximum(full.stock.option_all - optional, 0.0),
         take=np.maximum(full.stock.take - ordered, 0.0),
     )
-    return _cut(stock, first, "usd", "option_usd", "supply", "option", "take", "standing")
 
 
 def _ground(asked: Asked, horizon: Horizon, full: Instance, done: State, first: int) -> Ground:
@@ -113,7 +88,7 @@ def _ground(asked: Asked, horizon: Horizon, full: Instance, done: State, first: 
     lead = np.array([_lead(asked, name) for name in names.blocks]) / length
     early = np.arange(periods)[:, None] - first < np.ceil(lead - 1e-9)
     most = np.maximum(np.where(early, standing, ground.block_most), standing)
-    changed = replace(
+    return replace(
         ground,
         block_standing=standing,
         block_most=most,
@@ -121,12 +96,6 @@ def _ground(asked: Asked, horizon: Horizon, full: Instance, done: State, first: 
         battery_j=battery_j,
         battery_w=battery_w,
         battery_most_j=most_j,
-    )
-    return _cut(
-        changed,
-        first,
-        *("block_standing", "block_most", "block_usd", "open_usd", "grid_w", "pieces", "cooled"),
-        *("usd_per_j", "kg_per_j", "battery_usd_per_j"),
     )
 
 
