@@ -206,10 +206,17 @@ class Arrays:
         if self.integer.any() and not relax:
             kinds = highspy.HighsVarType
             model.integrality_ = [kinds.kInteger if whole else kinds.kContinuous for whole in self.integer]
-        solver = highspy.Highs()  # type: ignore[no-untyped-call]
-        solver.setOptionValue("output_flag", False)
+        solver = _Silent()  # type: ignore[no-untyped-call]
         solver.passModel(model)
         return solver
+
+
+class _Silent(highspy.Highs):
+    """HiGHS without the banner that it prints to stdout, where results go, while it is made."""
+
+    def enableCallbacks(self) -> None:
+        self.setOptionValue("output_flag", False)
+        super().enableCallbacks()  # type: ignore[no-untyped-call]
 
 
 _known = threading.local()
