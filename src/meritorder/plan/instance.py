@@ -138,7 +138,7 @@ class Contingency:
     kind: Literal["site", "supplier", "late", "curtail"]
     site: Bools  # [S] lost; of `curtail` those whose grid wants less
     systems: Bools  # [H] lost; of `late` those whose deliveries of the period have not come
-    depth: float  # of `curtail`: part of the grid's limit that is gone
+    depth: Floats  # [S] of `curtail`: part of the grid's limit that is gone
     share: Floats  # [K]
     periods: Bools  # [T] where it is asked for
 
@@ -155,6 +155,7 @@ class Policy:
     api_usd: Floats  # [T,A] most paid in the period, expected; inf
     aversion: float  # lambda: weight of CVaR beside the expected cost
     tail: float  # worst share of the scenarios' probability that CVaR averages
+    year: Ints | None = None  # [T] periods of equal numbers share their budget and carbon; None: each has its own
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Terms broadcast against the shape of their rows; axes of a term beyond those are
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -183,6 +184,7 @@ class Arrays:
         The same program and options give the same solution.
         """
         solver = self.passed(relax=relax)
+        _share_threads(threads)
         chosen = {"mip_rel_gap": gap, "time_limit": time_s, "threads": threads, "random_seed": 0, **(options or {})}
         for name, value in chosen.items():
             solver.setOptionValue(name, value)
@@ -208,6 +210,16 @@ class Arrays:
         solver.setOptionValue("output_flag", False)
         solver.passModel(model)
         return solver
+
+
+_known = threading.local()
+
+
+def _share_threads(count: int) -> None:
+    """HiGHS keeps its workers and refuses to run with another number of them."""
+    if getattr(_known, "threads", count) != count:
+        highspy.Highs.resetGlobalScheduler(True)
+    _known.threads = count
 
 
 def _found(solver: highspy.Highs, integers: bool) -> Solved:

@@ -67,9 +67,7 @@ class Source:
             self.rings.append(_thinned(self.rings[-1], np.random.default_rng((self.seed, len(self.rings)))))
         return self.rings[level]
 
-    def _copy(
-        self, ring: _Ring, level: int, number: int, span_s: float, share: float
-    ) -> tuple[Floats, Longs, Longs]:
+    def _copy(self, ring: _Ring, level: int, number: int, span_s: float, share: float) -> tuple[Floats, Longs, Longs]:
         """Times, sessions and rows of one copy, as seen from a moment of its own for `span_s`."""
         rng = np.random.default_rng((self.seed, level, number, 7))
         offset = float(rng.uniform(0.0, ring.length_s))

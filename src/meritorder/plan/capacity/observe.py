@@ -1,4 +1,4 @@
-"""What one simulated run says of a rate: how many requests kept their targets, and whether the queue stood still."""
+"""What one simulated run says of a rate: how many requests kept their targets, and how many got done."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ WINDOW = (0.25, 0.9)
 BATCHES = 16
 # 97.5 % points of the normal and of Student's distribution with BATCHES - 1 degrees of freedom.
 _NORMAL, _STUDENT = 1.96, 2.13
-_MOMENTS = 24
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,30 +25,21 @@ Floats = npt.NDArray[np.float64]
 class Observation:
     """One run at one rate. Shares are of the judged requests that arrived within the window."""
 
-    rate: float  # requests/s offered to all replicas
+    rate: float  # requests/s that arrived within the window, to all replicas
     kept: float  # share that kept its targets
     low: float  # 95 % interval of it
     high: float
-    growth: float  # part of the window's arrivals by which the number of requests in the system grew
+    done: float  # requests/s that were completed within the window
     requests: int  # judged
-    stay_s: float  # mean time from arrival to end
     joules: float  # IT energy above idle of a request that ended
     misses: dict[str, float]  # share of each verdict that is a miss
 
-    def score(self, percentile: float) -> float:
-        """Above 0 where the rate is carried: what is to spare of the share, or of the growth that counts as none."""
-        return min(self.kept - percentile, STEADY - self.growth)
-
     def doubtful(self, percentile: float) -> bool:
         """Whether chance may have decided."""
-        return self.low < percentile <= self.high or abs(self.growth - STEADY) < 0.5 * STEADY
+        return self.low < percentile <= self.high
 
 
-# A queue that grows by less than this part of the arrivals counts as standing still.
-STEADY = 0.01
-
-
-def observe(result: Result, rate: float) -> Observation:
+def observe(result: Result) -> Observation:
     """Judge a run of a fleet with one service."""
     slo = next(iter(result.fleet.services.values())).slo
     verdicts = judge(columns(result), [Target(slo.ttft, slo.token_rate)])
@@ -57,19 +47,19 @@ def observe(result: Result, rate: float) -> Observation:
     begin, end = WINDOW[0] * span, WINDOW[1] * span
     inside = (result.arrival_s >= begin) & (result.arrival_s < end) & (verdicts != Verdict.NOT_JUDGED)
     judged = verdicts[inside]
+    arrived = int(((result.arrival_s >= begin) & (result.arrival_s < end)).sum())
     met = judged == Verdict.MET
     kept = float(met.mean()) if len(met) else 0.0
     low, high = interval(met)
     ended = result.status == Status.COMPLETED
-    gone = np.where(np.isnan(result.finish_s), result.arrival_s, result.finish_s)
+    finish = result.finish_s[ended]
     return Observation(
-        rate=rate,
+        rate=arrived / (end - begin),
         kept=kept,
         low=low,
         high=high,
-        growth=_growth(result.arrival_s, np.sort(gone), begin, end),
+        done=int(((finish >= begin) & (finish < end)).sum()) / (end - begin),
         requests=len(met),
-        stay_s=float((gone - result.arrival_s)[ended].mean()) if ended.any() else math.inf,
         joules=float(result.series["energy_j"].sum()) / max(int(ended.sum()), 1),
         misses={v.name: float((judged == v).mean()) for v in Verdict if v != Verdict.MET and (judged == v).any()},
     )
@@ -96,12 +86,3 @@ def wilson(share: float, n: float) -> tuple[float, float]:
     middle = (share + z2 / 2) / (1 + z2)
     half = _NORMAL / (1 + z2) * math.sqrt(share * (1 - share) / n + z2 / (4 * n))
     return max(middle - half, 0.0), min(middle + half, 1.0)
-
-
-def _growth(arrival: Floats, gone: Floats, begin: float, end: float) -> float:
-    """Slope of the number in the system over the window, in parts of its arrivals."""
-    moments = np.linspace(begin, end, _MOMENTS)
-    inside = np.searchsorted(arrival, moments, "right") - np.searchsorted(gone, moments, "right")
-    slope = float(np.polyfit(moments - begin, inside.astype(float), 1)[0])
-    arrived = int(np.searchsorted(arrival, end) - np.searchsorted(arrival, begin))
-    return slope * (end - begin) / max(arrived, 1)

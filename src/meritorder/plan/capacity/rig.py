@@ -7,6 +7,7 @@ from meritorder.catalog.load import accelerators
 from meritorder.fleet.plan.offers import Run
 from meritorder.fleet.schema import Fleet, Pool, Service, Site
 from meritorder.plan.capacity.case import Case
+from meritorder.plan.capacity.dispatch import spread
 
 # Replicas of one kind cost the same everywhere in a rig, so that prices decide nothing in it.
 _SITE = Site(usd_per_kwh=0.05, kg_per_kwh=0.3)
@@ -40,8 +41,7 @@ def rig(
         sites={"site": _SITE.model_copy(update={"rtt": {"default": max(rtt_s, 0.0)}})},
         pools=pools,
         services={case.service: alone(fleet.services[case.service], min(rtt_s, 0.0))},
-        dispatch=fleet.dispatch,
-        carbon_price_usd_per_kg=0.0,
+        dispatch=spread(fleet.dispatch),
     )
 
 

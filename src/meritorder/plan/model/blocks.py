@@ -1,6 +1,7 @@
 """Sites and their power blocks.
 
-0 <= b_t - b_{t-1} <= step                 b: new blocks that stand, integer, b_t <= most_t - standing_t
+b_t <= most_t - standing_t                 b: new blocks that stand, integer
+0 <= b_t - b_{t-1} <= step
 sum_{s,h in b} P_h N <= (1 + o) x block x (standing_t + b_t)       nameplate, o: oversubscription
 b_t <= (most_t - standing_t) z_t, z_{t-1} <= z_t                   z: the site is open, binary
 """
@@ -20,7 +21,14 @@ def blocks(draft: Draft) -> None:
     program, columns, tree, ground = draft.program, draft.columns, draft.tree, draft.instance.ground
     size = draft.instance.shape
     more = np.maximum(ground.block_most - ground.block_standing, 0)[:, None].astype(float)  # [T,1,B]
-    columns.blocks = shared(program, tree.past, (size["B"],), upper=more, where=more > 0, integer=True)
+    columns.blocks = shared(program, tree.past, (size["B"],), where=more > 0, integer=True)
+    program.add(
+        "most",
+        [(1.0, columns.blocks)],
+        shape=columns.blocks.shape,
+        upper=more,
+        where=(columns.blocks >= 0) & speaks(tree.past)[..., None],
+    )
     program.add(
         "step",
         [(1.0, columns.blocks), (-1.0, _before(columns.blocks))],

@@ -2,15 +2,15 @@
 
 cost_j = sum_t [systems + blocks + batteries + opening] + untaken
          + sum_{t,r} w_r [(price + carbon price) x grid power + usd_f x_f + penalty_k u_k]
-cash paid for what comes in t <= budget_t
-E[sum_r w_r kg_tsr x grid power] <= carbon_t
+sum_{t of y} cash paid for what comes in t <= sum_{t of y} budget_t               y: a year, or each period alone
+E[sum_{t of y} sum_r w_r kg_tsr x grid power] <= sum_{t of y} carbon_t
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from meritorder.plan.instance import Floats
+from meritorder.plan.instance import Floats, Ints
 from meritorder.plan.linear import Index
 from meritorder.plan.model.draft import Draft
 from meritorder.plan.model.scenarios import speaks
@@ -60,40 +60,56 @@ def energy_usd(draft: Draft) -> Floats:
 
 
 def budget(draft: Draft) -> None:
-    """Rows `budget` [T,J]."""
-    columns, cash, limit, usd = draft.columns, draft.instance.money, draft.instance.policy.budget_usd, draft.scale.usd
+    """Rows `budget` [Y,J]."""
+    columns, cash, usd = draft.columns, draft.instance.money, draft.scale.usd
+    year, limit = _yearly(draft, draft.instance.policy.budget_usd)
     flat = columns.delivered.reshape(*columns.delivered.shape[:2], -1)
     terms: list[tuple[Floats, Index]] = [
         (np.tile(cash.system_cash, (1, draft.instance.shape["S"]))[:, None], flat),
         ((cash.option_cash - cash.system_cash)[:, None], columns.option),
     ]
-    battery = np.broadcast_to(cash.battery_cash * draft.scale.joules, (len(limit), len(cash.battery_cash)))
+    battery = np.broadcast_to(cash.battery_cash * draft.scale.joules, (len(year), len(cash.battery_cash)))
     opening = np.broadcast_to(cash.open_cash, battery.shape)
     for each, block in ((cash.block_cash, columns.blocks), (opening, columns.opened), (battery, columns.battery)):
         before = np.concatenate([np.full_like(block[:1], -1), block[:-1]])
         terms += [(each[:, None], block), (-each[:, None], before)]
     draft.units["budget"] = usd
-    draft.program.add(
+    last = np.array([np.flatnonzero(year == y)[-1] for y in range(len(limit))])
+    shape = (len(limit), columns.blocks.shape[1])
+    rows = draft.program.add(
         "budget",
-        [(each / usd, block) for each, block in terms],
-        shape=columns.blocks.shape[:2],
+        [],
+        shape=shape,
         upper=(limit / usd)[:, None],
-        where=np.isfinite(limit)[:, None] & speaks(draft.tree.choice),
+        where=np.isfinite(limit)[:, None] & speaks(draft.tree.past)[last],
     )
+    for each, block in terms:
+        draft.program.put(rows[year][..., None], each / usd, block)
 
 
 def carbon(draft: Draft) -> None:
-    """Rows `carbon` [T], in parts of the limit (or of a tonne where it is 0)."""
-    columns, sit, limit = draft.columns, draft.situations, draft.instance.policy.carbon_kg
+    """Rows `carbon` [Y], in parts of the limit (or of a tonne where it is 0)."""
+    columns, sit = draft.columns, draft.situations
+    year, limit = _yearly(draft, draft.instance.policy.carbon_kg)
+    of = year[sit.period]
     unit = np.where(np.isfinite(limit) & (limit > 0), limit, 1e3)
     draft.units["carbon"] = unit
     rows = draft.program.add("carbon", [], shape=limit.shape, upper=limit / unit, where=np.isfinite(limit))
-    weight = sit.seconds * draft.instance.demand.probability[sit.scenario] * draft.scale.watts / unit[sit.period]
+    weight = sit.seconds * draft.instance.demand.probability[sit.scenario] * draft.scale.watts / unit[of]
     kg = draft.instance.ground.kg_per_j[sit.period, :, sit.hour] * weight[:, None]
-    here = rows[sit.period][:, None]
+    here = rows[of][:, None]
     draft.program.put(here, kg[:, draft.instance.ground.block_site], columns.facility)
     draft.program.put(here, kg, columns.charge)
     draft.program.put(here, -kg, columns.discharge)
+
+
+def _yearly(draft: Draft, limit: Floats) -> tuple[Ints, Floats]:
+    """The year of each period [T] and the limit of each year [Y]."""
+    year = draft.instance.policy.year
+    number = np.arange(len(limit)) if year is None else np.unique(year, return_inverse=True)[1].ravel()
+    total = np.zeros(int(number.max()) + 1)
+    np.add.at(total, number, limit)
+    return number, total
 
 
 def _steps(usd: Floats) -> Floats:

@@ -103,6 +103,6 @@ def situations_of(instance: Instance, cases: Iterable[Case]) -> Situations:
         elif lost.kind == "late":
             late[e][:, lost.systems] = True
         else:
-            grid[e, lost.site] *= 1.0 - lost.depth
+            grid[e, lost.site] *= 1.0 - lost.depth[lost.site]
     seconds = np.where(case < 0, demand.seconds[period, hour], 0.0)
     return Situations(period, hour, scenario, case, seconds, alive, late, asked, grid)

@@ -22,18 +22,15 @@ def stock(draft: Draft, whole: Bools) -> None:
     """Columns and rows of systems. `whole` [H]: offers of which lots are integers."""
     program, columns, tree, kinds = draft.program, draft.columns, draft.tree, draft.instance.stock
     size = draft.instance.shape
-    most = kinds.supply + kinds.option  # [T,H]
     room = np.where(kinds.block >= 0, draft.instance.ground.block_most[:, kinds.block] > 0, False)  # [T,S,H]
-    buyable = (room & (most > 0)[:, None, :])[:, None]
+    buyable = (room & (kinds.supply + kinds.option > 0)[:, None, :])[:, None]
     shape = (size["S"], size["H"])
     single = whole & (kinds.lot == 1)
     packed = whole & (kinds.lot > 1)
-    upper = most[:, None, None, :]
-    singles = shared(program, tree.choice, shape, where=buyable & single, upper=np.floor(upper), integer=True)
-    others = shared(program, tree.choice, shape, where=buyable & ~single, upper=upper)
+    singles = shared(program, tree.choice, shape, where=buyable & single, integer=True)
+    others = shared(program, tree.choice, shape, where=buyable & ~single)
     columns.delivered = np.maximum(singles, others)
-    lots = np.floor(upper / kinds.lot)
-    columns.lots = shared(program, tree.choice, shape, where=buyable & packed, upper=lots, integer=True)
+    columns.lots = shared(program, tree.choice, shape, where=buyable & packed, integer=True)
     columns.systems = shared(program, tree.state, shape, where=draft.possible[:, None])
     program.add(
         "lots",

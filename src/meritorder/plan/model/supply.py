@@ -19,12 +19,14 @@ def supply(draft: Draft) -> None:
     periods, scenarios = size["T"], size["J"]
     bought = np.moveaxis(columns.delivered, 2, 3)  # [T,J,H,S]
     exists = (bought >= 0).any(axis=3)
-    columns.option = shared(
-        program,
-        tree.choice,
-        (size["H"],),
+    open_then = ((stock.option > 0) & (stock.option_all > 0))[:, None] & exists
+    columns.option = shared(program, tree.choice, (size["H"],), where=open_then)
+    program.add(
+        "option",
+        [(1.0, columns.option)],
+        shape=exists.shape,
         upper=stock.option[:, None],
-        where=(stock.option * (stock.option_all > 0) > 0)[:, None] & exists,
+        where=open_then & speaks(tree.choice)[..., None],
     )
     program.add(
         "supply",
@@ -34,7 +36,7 @@ def supply(draft: Draft) -> None:
         where=exists & speaks(tree.choice)[..., None],
     )
     program.add(
-        "option",
+        "option in all",
         [(1.0, np.moveaxis(columns.option, 0, -1))],  # [J,H,T]
         shape=(scenarios, size["H"]),
         upper=stock.option_all,
