@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import highspy
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 from meritorder.plan.linear import Arrays, Floats, Index, Program
 
 TOLERANCE = 1e-6  # of a unit of `give`: less is no conflict
+EARLY = 1e-3  # more for what is given in the first period than in the last
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,19 @@ class Group:
     name: str
     rows: Index
     give: Floats  # [rows + columns] by how much a bound moves a unit, above 0: a typical size of the limit
-    shared: bool = True  # all move together; else each by itself
+    side: Literal["lower", "upper"] = "upper"  # the bound that gives
+    shared: bool = True  # all move together; else each by itself, later ones rather than earlier ones
     columns: Index = field(default_factory=lambda: np.zeros(0, np.int64))  # whose upper bound it is
+
+
+@dataclass(frozen=True)
+class Given:
+    """What has to give so that the held groups can hold."""
+
+    value: float  # all of it together; inf: the hard groups can't hold
+    groups: Floats  # [groups] units that each gives
+    involved: frozenset[int]  # held groups that matter: the others could be free, the rest would conflict as much
+    binding: Index  # rows that matter
 
 
 class Elastic:
@@ -38,6 +51,7 @@ class Elastic:
         self.groups = tuple(groups)
         self.relax = relax or not arrays.integer.any()
         self.solved = 0  # programs so far
+        self.slack: list[Floats] = []  # [groups] of the last one, by row
         bounds = [group.columns for group in self.groups]
         as_rows = np.concatenate(bounds) if bounds else np.zeros(0, np.int64)
         wide = _rows_for(arrays, as_rows)
@@ -51,55 +65,45 @@ class Elastic:
             rows = np.concatenate([group.rows, first + np.arange(len(group.columns))])
             first += len(group.columns)
             self._row_group[rows] = number
-            self._slack.append(self._add(wide, rows, group))
+            self._slack.append(self._add(group, rows))
 
-    def _add(self, wide: Arrays, rows: Index, group: Group) -> Index:
-        """Slack columns of a group: one, or one a row; rows with both bounds give both ways."""
-        columns: list[tuple[list[int], list[float]]] = []
-        together: tuple[list[int], list[float]] = ([], [])
-        for row, give in zip(rows.tolist(), group.give.tolist(), strict=True):
-            signs = [s for s, bound in ((1.0, wide.row_lower[row]), (-1.0, wide.row_upper[row])) if np.isfinite(bound)]
-            if len(signs) == 2:  # one slack can't go both ways: each way its own
-                columns += [([row], [sign * give]) for sign in signs]
-            elif group.shared:
-                together[0].append(row)
-                together[1].extend(sign * give for sign in signs)
-            else:
-                columns += [([row], [sign * give]) for sign in signs]
-        if together[0]:
-            columns.append(together)
+    def _add(self, group: Group, rows: Index) -> Index:
+        """Slack columns of a group: one, or one a row."""
+        sign = 1.0 if group.side == "lower" else -1.0
+        values = sign * group.give
         start = self._solver.getNumCol()
-        for where, values in columns:
-            self._solver.addCol(1.0, 0.0, highspy.kHighsInf, len(where), np.array(where, np.int32), np.array(values))
-        return start + np.arange(len(columns), dtype=np.int64)
+        if group.shared:
+            self._solver.addCol(1.0, 0.0, np.inf, len(rows), rows.astype(np.int32), values)
+            return np.array([start])
+        for row, value in zip(rows, values, strict=True):
+            self._solver.addCol(1.0, 0.0, np.inf, 1, np.array([row], np.int32), np.array([value]))
+        return start + np.arange(len(rows), dtype=np.int64)
 
-    def least(self, held: Iterable[int], hard: Iterable[int] = ()) -> tuple[float, Floats, frozenset[int]]:
-        """Least that the held groups must give together, what each group gives [groups], and the held ones involved.
-
-        inf where the hard groups can't hold. Those not involved could be free: the rest conflicts as much.
-        """
+    def least(self, held: Iterable[int], hard: Iterable[int] = ()) -> Given:
+        """Least that the held groups must give together, the hard ones giving nothing and the others at will."""
         held, hard = frozenset(held), frozenset(hard)
-        cost = np.concatenate([np.full(len(s), float(g in held)) for g, s in enumerate(self._slack)])
-        upper = np.concatenate([np.full(len(s), 0.0 if g in hard else np.inf) for g, s in enumerate(self._slack)])
+        cost = [float(g in held) * (1.0 + EARLY * np.linspace(1.0, 0.0, len(s))) for g, s in enumerate(self._slack)]
+        upper = [np.full(len(s), 0.0 if g in hard else np.inf) for g, s in enumerate(self._slack)]
         index = np.concatenate(self._slack).astype(np.int32)
-        self._solver.changeColsCost(len(index), index, cost)
-        self._solver.changeColsBounds(len(index), index, np.zeros(len(index)), upper)
+        self._solver.changeColsCost(len(index), index, np.concatenate(cost))
+        self._solver.changeColsBounds(len(index), index, np.zeros(len(index)), np.concatenate(upper))
         self._solver.run()
         self.solved += 1
         solution, info = self._solver.getSolution(), self._solver.getInfo()
         if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-            return np.inf, np.zeros(len(self.groups)), held
+            return Given(np.inf, np.full(len(self.groups), np.nan), held, np.zeros(0, np.int64))
         values = np.array(solution.col_value)
-        given = np.array([values[s].sum() for s in self._slack])
+        self.slack = [values[s] for s in self._slack]
+        given = np.array([slack.sum() for slack in self.slack])
         if not self.relax:
-            return float(info.mip_dual_bound), given, held
-        duals = np.abs(np.array(solution.row_dual))
-        involved = frozenset(self._row_group[duals > 1e-9].tolist()) & held
-        return float(info.objective_function_value), given, involved
+            return Given(float(info.mip_dual_bound), given, held, np.zeros(0, np.int64))
+        binding = np.flatnonzero(np.abs(np.array(solution.row_dual)) > 1e-9)
+        involved = frozenset(self._row_group[binding].tolist()) & held
+        return Given(float(info.objective_function_value), given, involved, binding)
 
     def conflicts(self, held: Iterable[int]) -> bool:
         """Whether these groups can't hold together, all others free."""
-        return self.least(held)[0] > TOLERANCE
+        return self.least(held).value > TOLERANCE
 
     def irreducible(self, held: Iterable[int]) -> tuple[int, ...]:
         """A part of `held` that conflicts and of which none can be left out; empty where there is no conflict.
@@ -107,16 +111,16 @@ class Elastic:
         Groups that come first in `held` are left out first.
         """
         order = list(held)
-        value, _, involved = self.least(order)
-        if value <= TOLERANCE:
+        whole = self.least(order)
+        if whole.value <= TOLERANCE:
             return ()
-        core = [group for group in order if group in involved] if self.relax else order
+        core = [group for group in order if group in whole.involved]
         for group in list(core):
             if group not in core:
                 continue
-            value, _, involved = self.least([other for other in core if other != group])
-            if value > TOLERANCE:
-                core = [other for other in core if other != group and other in involved]
+            rest = self.least([other for other in core if other != group])
+            if rest.value > TOLERANCE:
+                core = [other for other in core if other in rest.involved]
         return tuple(core)
 
     def smallest(self, held: Sequence[int], known: tuple[int, ...], *, most: int = 60) -> tuple[tuple[int, ...], bool]:
@@ -134,7 +138,7 @@ class Elastic:
     def _correction(self, held: Sequence[int], kept: Sequence[int]) -> frozenset[int]:
         """Groups of `held` whose freeing is enough while `kept` holds; none of them can be put back."""
         good, bad = set(kept), [group for group in held if group not in kept]
-        _, given, _ = self.least(held, hard=kept)
+        given = self.least(held, hard=kept).groups
         good |= {group for group in bad if given[group] <= TOLERANCE}
         broken = [group for group in bad if group not in good]
         for group in list(broken):
@@ -163,15 +167,13 @@ def _rows_for(arrays: Arrays, columns: Index) -> Arrays:
 
 
 def _hitting(groups: Sequence[int], sets: Sequence[frozenset[int]]) -> list[int]:
-    """Fewest groups that have one of each set; of those the first in order."""
+    """Fewest groups that have one of each set; of those the last in order."""
     if not sets:
         return []
     program = Program()
     position = {group: k for k, group in enumerate(groups)}
-    # a later group costs a little more, so that the choice is always the same
-    chosen = program.variables(
-        len(groups), upper=1.0, cost=1.0 + 1e-4 * np.arange(len(groups)) / max(len(groups), 1), integer=True
-    )
+    # a later group costs a little less, so that the choice is always the same
+    chosen = program.variables(len(groups), upper=1.0, cost=1.0 + np.linspace(1e-4, 0.0, len(groups)), integer=True)
     for one in sets:
         where = np.array([position[group] for group in one])
         program.add("hit", [(1.0, chosen[where][None, :])], shape=1, lower=1.0)

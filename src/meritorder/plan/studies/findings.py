@@ -81,33 +81,37 @@ class Alternatives:
 class Limit:
     """One of the limits that can't hold together."""
 
-    words: str  # "supply of cs-4: at most 100 systems until 2026-Q3"
+    words: str  # "supply of cs-4: 0 until 2026-Q2, then 100 systems a period"
     key: str  # in the fleet file: "plan.offers.cs-4.supply"
-    gives: str  # "38 MW more by 2027-Q1", if only this one gives; "": it alone can't help
+    gives: str  # "38 systems more by 2027-Q1": what would do if no other limit gave; "": it alone can't help
     amount: float  # the same as a number, in `unit`; NaN: it alone can't help
     unit: str
-    by: str  # first period that needs it
+    by: str  # the period that needs it
+    enough: bool  # there is a plan then; else it ends this conflict, and something else must give as well
 
 
 @dataclass(frozen=True)
 class Conflict:
-    """A smallest set of limits that can't hold together: without any one of them there is a plan."""
+    """A smallest set of limits that can't hold together: if any one of them gave enough, the others could."""
 
     limits: tuple[Limit, ...]
-    smallest: bool  # no set of fewer limits conflicts; else only none of these can be left out
+    smallest: bool  # no set of fewer limits conflicts there; else only none of these can be left out
     scenario: str  # where it happens; "": in several together
     seconds: float
+    further: tuple[Conflict, ...] = ()  # sets that conflict even if all of these limits give
 
     @property
     def words(self) -> str:
         """All of it as sentences."""
         if not self.limits:
             return "There is a plan: no limits conflict."
-        lines = [
-            f"- {limit.words} (`{limit.key}`)" + (f": {limit.gives}" if limit.gives else "") for limit in self.limits
-        ]
         where = f" in scenario {self.scenario}" if self.scenario else ""
-        return "\n".join([f"These limits can't hold together{where}; dropping any one of them would do:", *lines])
+        lines = [f"These limits can't hold together{where}; one of them at least must give:"]
+        if len(self.limits) == 1:
+            lines = [f"This limit can't hold{where}:"]
+        for limit in self.limits:
+            lines.append(f"- {limit.words} (`{limit.key}`)" + (f". It would do: {limit.gives}" if limit.gives else ""))
+        return "\n".join([*lines, *(other.words for other in self.further)])
 
 
 @dataclass(frozen=True)
@@ -122,10 +126,11 @@ class Account:
 
 @dataclass(frozen=True)
 class Stranded:
-    """Where built power and installed machines go in the design hour, mean over the scenarios."""
+    """Where built power and installed machines go in the design hour of one scenario."""
 
     periods: tuple[str, ...]
     sites: tuple[str, ...]
+    scenario: str
     power: Account  # of the IT power of the blocks that stand
     machines: Account  # of the nameplate of the systems that stand
     deployable: Floats  # [T,S] IT power that blocks, coolant and grid can feed at once in the design hour, W
