@@ -23,6 +23,7 @@ class Verb(NamedTuple):
 VERBS = {
     "check": Verb("meritorder.cli.check", "Say what a fleet file describes and what is wrong in it."),
     "facility": Verb("meritorder.cli.facility", "Say what the buildings of a fleet draw, lose and carry, by load."),
+    "plan": Verb("meritorder.cli.plan", "Plan what to install where and when, and prove it by simulation."),
     "simulate": Verb("meritorder.cli.simulate", "Run a fleet on traffic in virtual time and report on it."),
     "compare": Verb("meritorder.cli.compare", "Set several runs, or policies, side by side."),
     "traffic": Verb("meritorder.cli.traffic", "Fetch, describe, convert and synthesize traffic."),

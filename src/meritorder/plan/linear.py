@@ -184,7 +184,7 @@ class Arrays:
         The same program and options give the same solution.
         """
         solver = self.passed(relax=relax)
-        _share_threads(threads)
+        share_threads(threads)
         chosen = {"mip_rel_gap": gap, "time_limit": time_s, "threads": threads, "random_seed": 0, **(options or {})}
         for name, value in chosen.items():
             solver.setOptionValue(name, value)
@@ -206,16 +206,23 @@ class Arrays:
         if self.integer.any() and not relax:
             kinds = highspy.HighsVarType
             model.integrality_ = [kinds.kInteger if whole else kinds.kContinuous for whole in self.integer]
-        solver = highspy.Highs()  # type: ignore[no-untyped-call]
-        solver.setOptionValue("output_flag", False)
+        solver = _Silent()  # type: ignore[no-untyped-call]
         solver.passModel(model)
         return solver
+
+
+class _Silent(highspy.Highs):
+    """HiGHS without the banner that it prints to stdout, where results go, while it is made."""
+
+    def enableCallbacks(self) -> None:
+        self.setOptionValue("output_flag", False)
+        super().enableCallbacks()  # type: ignore[no-untyped-call]
 
 
 _known = threading.local()
 
 
-def _share_threads(count: int) -> None:
+def share_threads(count: int) -> None:
     """HiGHS keeps its workers and refuses to run with another number of them."""
     if getattr(_known, "threads", count) != count:
         highspy.Highs.resetGlobalScheduler(True)

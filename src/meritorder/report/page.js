@@ -31,6 +31,9 @@
       painted.marker = { color: colour, line: { width: 0 },
         pattern: { shape: step(patterns), fillmode: "overlay", solidity: 0.2, size: 7, fgcolor: css("--card") } };
       painted.textposition = "none";
+    } else if (trace.meta.edge) {
+      painted.line = { width: 0 };
+      if (trace.meta.band) Object.assign(painted, { fill: "tonexty", fillcolor: translucent(colour, 0.15) });
     } else if (trace.mode === "lines+markers") {
       // Over time curves are too ragged for dashes: a few markers tell them apart.
       painted.line = { color: colour, width: 1.6 };

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
-from string import Template
 from typing import Any
 
-from meritorder import __version__
 from meritorder.files import write_text
 from meritorder.problems import InputError, Problem
 from meritorder.report import contingency as losses
 from meritorder.report import figures, site_figures, site_tables, tables
-from meritorder.report.figures import Figure
+from meritorder.report.body import Body, tabs, whole_page
 from meritorder.report.halls import hall_section
 from meritorder.report.range_table import range_table
 from meritorder.report.text import count, energy, number, safe, seconds, share
@@ -21,7 +18,6 @@ from meritorder.report.verdict import best, headline
 from meritorder.simulate.compare import compare
 from meritorder.simulate.store import Run
 
-_FOLDER = Path(__file__).parent
 _ASSUMPTIONS = "assumptions"  # anchor of the section that the first screen points to
 
 
@@ -48,9 +44,7 @@ def render(
     contingency: dict[str, Any] | None = None,
 ) -> str:
     """The HTML of the report; `contingency`: what `simulate.contingency.study` found beside the base case's run."""
-    import orjson
-
-    body = _Body()
+    body = Body()
     first = runs[0]
     if contingency is not None:
         _contingencies(body, contingency)
@@ -58,7 +52,7 @@ def render(
     if len(runs) > 1:
         body.section("Service levels", tables.slo_matrix(runs))
         _policies(body, runs, comparison or compare(runs))
-        body.section("One run in detail", _tabs("run", [run.name for run in runs]), css="pick", nav=False)
+        body.section("One run in detail", tabs("run", [run.name for run in runs]), css="pick", nav=False)
     for i, run in enumerate(runs):
         if len(runs) > 1:
             body.open_panel(f"run-{i}", hidden=i > 0)
@@ -67,79 +61,7 @@ def render(
             body.close_panel()
     _assumptions(body, runs)
     _reproduction(body, runs, command)
-    # Inside a script element only "<" could end it or open a comment.
-    data = orjson.dumps(body.data).decode().replace("<", "\\u003c")
-    page = Template((_FOLDER / "page.html").read_text(encoding="utf-8"))
-    return page.substitute(
-        version=__version__,
-        title=safe(first.summary["fleet"] or first.name),
-        about=safe(_about(runs)),
-        css=(_FOLDER / "page.css").read_text(encoding="utf-8"),
-        js=(_FOLDER / "page.js").read_text(encoding="utf-8"),
-        plotly=_plotly(),
-        nav="".join(f'<a href="#{anchor}">{safe(title)}</a>' for anchor, title in body.anchors),
-        main="\n".join(body.parts),
-        figures=data,
-        hint=" Drag over a figure to zoom, double-click to go back.",
-    )
-
-
-def _plotly() -> str:
-    """Plotly's JavaScript out of its Python package, which is found without being imported (that takes long)."""
-    spec = find_spec("plotly")
-    if spec is None or spec.origin is None:
-        raise InputError(Problem("the package plotly is not installed", fix="install meritorder with its dependencies"))
-    return (Path(spec.origin).parent / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
-
-
-class _Body:
-    """The parts of the page in order, with the figures' data by id."""
-
-    def __init__(self) -> None:
-        self.parts: list[str] = []
-        self.anchors: list[tuple[str, str]] = []
-        self.data: dict[str, Any] = {}
-
-    def section(
-        self, title: str, *parts: str, lead: str = "", css: str = "", nav: bool = True, anchor: str = ""
-    ) -> None:
-        anchor = anchor or f"part-{len(self.parts)}"
-        if nav:
-            self.anchors.append((anchor, title))
-        text = f'<p class="lead">{safe(lead)}</p>' if lead else ""
-        self.parts.append(
-            f'<section id="{anchor}" class="{css}"><h2>{safe(title)}</h2>{text}{"".join(parts)}</section>'
-        )
-
-    def open_panel(self, name: str, hidden: bool) -> None:
-        self.parts.append(f'<div data-panel="{name}"{" hidden" if hidden else ""}>')
-
-    def close_panel(self) -> None:
-        self.parts.append("</div>")
-
-    def figures(self, made: Sequence[Figure], wide: bool = False) -> str:
-        return f'<div class="figures">{"".join(self._figure(f, wide) for f in made if f.data)}</div>'
-
-    def _figure(self, figure: Figure, wide: bool) -> str:
-        name = f"figure-{len(self.data)}"
-        self.data[name] = {"data": figure.data, "layout": figure.layout, "height": figure.height}
-        names = ", ".join(trace["name"] for trace in figure.data if "name" in trace)
-        spoken = f"{figure.title}. {figure.note} Shown: {names}." if names else f"{figure.title}. {figure.note}"
-        return (
-            f"<figure{' class=wide' if wide else ''}>"
-            f"<figcaption><h3>{safe(figure.title)}</h3><p>{safe(figure.note)}</p></figcaption>"
-            f'<div class="plot" id="{name}" role="img" aria-label="{safe(spoken)}" '
-            f'style="min-height:{figure.height}px"></div></figure>'
-        )
-
-
-def _tabs(kind: str, names: Sequence[str]) -> str:
-    buttons = "".join(
-        f'<button type="button" role="tab" data-for="{kind}-{i}" aria-selected="{"true" if i == 0 else "false"}" '
-        f'tabindex="{0 if i == 0 else -1}">{safe(name)}</button>'
-        for i, name in enumerate(names)
-    )
-    return f'<div class="tabs" role="tablist" aria-label="{safe(kind)}">{buttons}</div>'
+    return whole_page(body, first.summary["fleet"] or first.name, _about(runs))
 
 
 def _about(runs: list[Run]) -> str:
@@ -151,7 +73,7 @@ def _about(runs: list[Run]) -> str:
     return f"{len(runs)} runs side by side. {what}"
 
 
-def _verdict(body: _Body, runs: list[Run]) -> None:
+def _verdict(body: Body, runs: list[Run]) -> None:
     verdict = headline(runs)
     lines = "".join(f"<li>{safe(line)}</li>" for line in verdict.lines)
     sign = "✓" if verdict.good else "✗"
@@ -217,7 +139,7 @@ def _lost(s: dict[str, Any]) -> str:
     return ", ".join(lost) or "all requests"
 
 
-def _contingencies(body: _Body, told: dict[str, Any]) -> None:
+def _contingencies(body: Body, told: dict[str, Any]) -> None:
     title, good = losses.headline(told)
     parts = (body.figures([losses.contingency_figure(told)], wide=True), losses.contingency_table(told))
     css = "verdict" if good else "verdict missed"
@@ -225,7 +147,7 @@ def _contingencies(body: _Body, told: dict[str, Any]) -> None:
     body.section("Losses, one at a time", *parts, lead=losses.lead(told))
 
 
-def _policies(body: _Body, runs: list[Run], comparison: dict[str, Any]) -> None:
+def _policies(body: Body, runs: list[Run], comparison: dict[str, Any]) -> None:
     made = [figures.cost_attainment_figure(runs), figures.attainment_figure(runs)]
     parts = [body.figures(made)]
     parts.append(tables.comparison_table(comparison))
@@ -239,10 +161,10 @@ def _policies(body: _Body, runs: list[Run], comparison: dict[str, Any]) -> None:
     for i, service in enumerate(runs[0].services):
         made = figures.policy_latency_figures(runs, service)
         panels.append(f'<div data-panel="service-{i}"{" hidden" if i else ""}>{body.figures(made)}</div>')
-    body.section("Latency by run", _tabs("service", runs[0].services), *panels)
+    body.section("Latency by run", tabs("service", runs[0].services), *panels)
 
 
-def _details(body: _Body, run: Run, nav: bool, several: bool) -> None:
+def _details(body: Body, run: Run, nav: bool, several: bool) -> None:
     if several:
         body.section(f"Service levels, {run.name}", tables.slo_table(run), nav=False)
     if "ranges" in run.summary:
@@ -267,7 +189,7 @@ def _details(body: _Body, run: Run, nav: bool, several: bool) -> None:
     body.section("Pools and sites", tables.pool_table(run), tables.return_table(run), tables.site_table(run), nav=nav)
 
 
-def _sites(body: _Body, run: Run, nav: bool) -> None:
+def _sites(body: Body, run: Run, nav: bool) -> None:
     """Power, heat and limits of the sites, where there is a site model; else what services took, by constant PUE."""
     if not run.summary["sites"]:
         body.section("Footprint", site_tables.footprint_table(run), site_tables.lines_list(run), nav=nav)
@@ -286,7 +208,7 @@ def _sites(body: _Body, run: Run, nav: bool) -> None:
     )
 
 
-def _assumptions(body: _Body, runs: list[Run]) -> None:
+def _assumptions(body: Body, runs: list[Run]) -> None:
     notes: dict[str, list[str]] = {}
     for run in runs:
         for pool, lines in run.summary["notes"].items():
@@ -314,7 +236,7 @@ def _assumptions(body: _Body, runs: list[Run]) -> None:
     body.section("Warnings and assumptions", *parts, anchor=_ASSUMPTIONS)
 
 
-def _reproduction(body: _Body, runs: list[Run], command: str) -> None:
+def _reproduction(body: Body, runs: list[Run], command: str) -> None:
     import orjson
 
     parts = [f"<pre>{safe(command)}</pre>"] if command else []

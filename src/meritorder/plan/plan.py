@@ -1,0 +1,199 @@
+"""`plan`: from a fleet file's `plan` to a build that is optimised, studied and proven."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import TypeAlias
+
+import numpy as np
+
+from meritorder.fleet.schema import Fleet
+from meritorder.plan.assemble import assemble
+from meritorder.plan.capacity import Capacity, Key, capacities, cases_of
+from meritorder.plan.demand import demand_of
+from meritorder.plan.horizon import Horizon, of
+from meritorder.plan.hours import choose_hours
+from meritorder.plan.instance import Floats, Instance
+from meritorder.plan.model import Infeasible
+from meritorder.plan.optimise import Optimised, optimise
+from meritorder.plan.outcome import Build
+from meritorder.plan.outputs.orders import schedule
+from meritorder.plan.planned import NoPlan, Planned, Studies
+from meritorder.plan.proof import Certificate, prove
+from meritorder.plan.rolling import continued, later_horizon, rest_of
+from meritorder.plan.sites import SiteHours, site_hours
+from meritorder.plan.state import State
+from meritorder.plan.studies.conflict import explain
+from meritorder.plan.studies.stranded import stranded
+from meritorder.plan.studies.unit_costs import unit_costs
+from meritorder.plan.study import study
+
+# Opens a stage by its name; the function it gives is told how far the stage is, 0 to 1.
+Stage: TypeAlias = Callable[[str], AbstractContextManager[Callable[[float], None]]]
+
+POOL_ROUNDS = 2  # times that rates are set to the pools of the build
+RATE_CHANGE = 0.01  # less isn't worth another round
+PROOF_ROUNDS = 3  # simulations of a plan, with its capacities corrected in between
+PROOF_ERROR = 0.02  # of capacities against the simulation
+
+
+@contextmanager
+def silent(_: str) -> Iterator[Callable[[float], None]]:
+    """A stage that nobody watches."""
+    yield lambda _share: None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How to plan."""
+
+    prove: bool = True
+    studies: bool = True
+    hours: int | None = None  # that the optimisation looks at; None: as many as the file says
+    gap: float = 0.005
+    threads: int = 2
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the arrays are assembled from."""
+
+    horizon: Horizon  # of the whole plan
+    first: int  # first period that is planned
+    state: State | None
+    capacities: dict[Key, Capacity]
+    sites: SiteHours
+
+    def instance(self, fleet: Fleet, pools: Floats | None = None) -> Instance:
+        """The problem in every hour, from where it goes on; `pools`: replicas by site, offer and model."""
+        asked = fleet.plan
+        assert asked is not None
+        full = assemble(fleet, self.horizon, demand_of(fleet), self.capacities, self.sites, pools)
+        return full if self.state is None else continued(asked, self.horizon, full, self.state, self.first)
+
+
+def plan(fleet: Fleet, wanted: Wanted | None = None, *, state: State | None = None, stage: Stage = silent) -> Planned:
+    """Plan a fleet whose file has a `plan`; `state`: go on from what has been ordered.
+
+    Raises `NoPlan` where no plan keeps all limits, InputError where an input can't be used.
+    """
+    wanted = wanted or Wanted()
+    asked = fleet.plan
+    assert asked is not None
+    seconds: dict[str, float] = {}
+    staged = _timed(stage, seconds)
+    given = _given(fleet, wanted, state, staged)
+    hours = wanted.hours or asked.horizon.hours
+    full, optimised = _optimised(fleet, given, wanted, hours, staged)
+    certificate = None
+    if wanted.prove:
+        full, optimised, certificate = _proven(fleet, full, optimised, wanted, hours, staged)
+    found = Studies()
+    if wanted.studies:
+        found = study(fleet, optimised, lambda changed: choose_hours(given.instance(changed), hours), staged)
+    horizon = later_horizon(given.horizon, given.first)
+    return Planned(
+        fleet=fleet,
+        horizon=horizon,
+        instance=full,
+        plan=optimised.plan,
+        hours=len(optimised.chosen.demand.clock),
+        orders=tuple(schedule(asked, horizon, full, optimised.plan.builds)),
+        stranded=stranded(full, optimised.plan),
+        units=unit_costs(full, optimised.plan),
+        studies=found,
+        certificate=certificate,
+        before=state,
+        seed=wanted.seed,
+        seconds=seconds,
+    )
+
+
+def _timed(stage: Stage, seconds: dict[str, float]) -> Stage:
+    """The stage, with its time noted."""
+
+    @contextmanager
+    def opened(name: str) -> Iterator[Callable[[float], None]]:
+        begin = monotonic()
+        with stage(name) as advance:
+            yield advance
+        seconds[name] = seconds.get(name, 0.0) + monotonic() - begin
+
+    return opened
+
+
+def _given(fleet: Fleet, wanted: Wanted, state: State | None, stage: Stage) -> Given:
+    """Simulated capacities and the sites' hours."""
+    assert fleet.plan is not None
+    horizon = of(fleet.plan)
+    first = 0 if state is None else rest_of(horizon, state, "state")
+    with stage("capacities, simulated") as advance:
+        carried = capacities(
+            fleet,
+            cases_of(fleet),
+            seed=wanted.seed,
+            jobs=wanted.threads,
+            progress=lambda done, total, _what: advance(done / total),
+        )
+    with stage("sites by the hour"):
+        sites = site_hours(fleet, horizon)
+    return Given(horizon, first, state, carried, sites)
+
+
+def _optimised(fleet: Fleet, given: Given, wanted: Wanted, hours: int, stage: Stage) -> tuple[Instance, Optimised]:
+    """The best build, with rates of pools as large as it makes them."""
+    with stage("assembling"):
+        full = given.instance(fleet)
+    optimised = _solved(full, wanted, hours, stage)
+    for _ in range(POOL_ROUNDS):
+        with stage("assembling"):
+            again = given.instance(fleet, pools_of(full, optimised.plan.build))
+        if _moved(full.ways.rate, again.ways.rate) <= RATE_CHANGE:
+            break
+        full = again
+        optimised = _solved(full, wanted, hours, stage)
+    return full, optimised
+
+
+def _solved(full: Instance, wanted: Wanted, hours: int, stage: Stage) -> Optimised:
+    """The best build of an instance. Raises `NoPlan`."""
+    with stage("optimising") as advance:
+        try:
+            return optimise(full, hours=hours, gap=wanted.gap, threads=wanted.threads, progress=advance)
+        except Infeasible:
+            pass
+    with stage("looking for the limits that conflict"):
+        raise NoPlan(explain(choose_hours(full, hours)))
+
+
+def pools_of(instance: Instance, build: Build) -> Floats:
+    """Replicas of each (site, offer, model), mean over the periods in which there are any [S,H,M]."""
+    size = instance.stock.replica
+    replicas = np.divide(build.placed, size, out=np.zeros_like(build.placed), where=size > 0)
+    periods = np.maximum((build.placed > 0).sum(axis=0), 1)
+    pools: Floats = replicas.sum(axis=0) / periods
+    return pools
+
+
+def _moved(before: Floats, after: Floats) -> float:
+    """Largest relative change of a rate."""
+    there = before > 0
+    return float(np.abs(after[there] / before[there] - 1.0).max(initial=0.0)) if before.shape == after.shape else np.inf
+
+
+def _proven(
+    fleet: Fleet, full: Instance, optimised: Optimised, wanted: Wanted, hours: int, stage: Stage
+) -> tuple[Instance, Optimised, Certificate]:
+    """The plan with its certificate, its capacities corrected by what the simulation found until both agree."""
+    for left in reversed(range(PROOF_ROUNDS)):
+        with stage("proof, simulated") as advance:
+            certificate = prove(fleet, full, optimised, seed=wanted.seed, jobs=wanted.threads, progress=advance)
+        if certificate.error <= PROOF_ERROR or not left:
+            break
+        full = replace(full, ways=replace(full.ways, rate=full.ways.rate * certificate.corrections))
+        optimised = _solved(full, wanted, hours, stage)
+    return full, optimised, certificate

@@ -1,0 +1,105 @@
+"""Rolling horizon: the rest of a planning problem, after what a state says has been done."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import numpy as np
+
+from meritorder.fleet.plan.plan import Plan as Asked
+from meritorder.plan.axes import select
+from meritorder.plan.horizon import Horizon, months_between
+from meritorder.plan.instance import Ground, Instance, Stock
+from meritorder.plan.state import State
+from meritorder.problems import InputError, Problem
+
+
+def rest_of(horizon: Horizon, state: State, where: str) -> int:
+    """The first period that is still planned. Raises InputError where `as_of` begins none of the horizon's."""
+    starts = [months[0] for months in horizon.months]
+    if state.as_of not in starts:
+        fix = f"give one of {', '.join(starts[:4])}{' ...' if len(starts) > 4 else ''}"
+        raise InputError(Problem(f'"{state.as_of}" begins no period of the horizon', where, "as_of", fix))
+    return starts.index(state.as_of)
+
+
+def later_horizon(horizon: Horizon, first: int) -> Horizon:
+    """The horizon from a period on; discounts stay those to the start in the fleet file."""
+    names = {field.name for field in fields(horizon)} - {"rate"}
+    return replace(horizon, **{name: getattr(horizon, name)[first:] for name in names})
+
+
+def continued(asked: Asked, horizon: Horizon, full: Instance, state: State, first: int) -> Instance:
+    """The instance from period `first` on, with what was ordered before standing, or arriving, free of charge.
+
+    `horizon`, `full`: of the whole plan. Supply, options and take-or-pay are less what was ordered of them; nothing
+    new comes earlier than its lead time after `as_of`.
+    """
+    done = state.done
+    stocked = replace(full, stock=_stock(horizon, full, done, first), ground=_ground(asked, horizon, full, done, first))
+    return select(stocked, T=np.arange(first, len(full.years)))
+
+
+def _stock(horizon: Horizon, full: Instance, done: State, first: int) -> Stock:
+    """Systems: what was ordered arrives and grows old; what it took of supply, option and take-or-pay is gone."""
+    names, periods = full.names, len(full.years)
+    standing = full.stock.standing.copy()
+    ordered, optional = np.zeros(len(names.systems)), np.zeros(len(names.systems))
+    arrived = np.zeros_like(full.stock.supply)
+    for row in done.systems:
+        h, s = names.systems.index(row.offer), names.sites.index(row.site)
+        comes = horizon.starts(row.delivered)
+        alive = slice(max(comes, 0), max(comes + int(full.stock.life[h]), 0))
+        standing[alive, s, h] += row.systems
+        ordered[h] += row.systems
+        optional[h] += row.option
+        if 0 <= comes < periods:
+            arrived[comes, h] += row.systems
+    early = np.arange(periods)[:, None] - first < full.stock.lead  # can't be ordered any more
+    return replace(
+        full.stock,
+        standing=standing,
+        supply=np.where(early, 0.0, np.maximum(full.stock.supply - arrived, 0.0)),
+        option=np.where(early, 0.0, full.stock.option),
+        option_all=np.maximum(full.stock.option_all - optional, 0.0),
+        take=np.maximum(full.stock.take - ordered, 0.0),
+    )
+
+
+def _ground(asked: Asked, horizon: Horizon, full: Instance, done: State, first: int) -> Ground:
+    """Blocks, openings and batteries that have been bought."""
+    names, ground, periods = full.names, full.ground, len(full.years)
+    standing = ground.block_standing.copy()
+    battery_j, battery_w = ground.battery_j.copy(), ground.battery_w.copy()
+    most_j, open_usd = ground.battery_most_j.copy(), ground.open_usd.copy()
+    for block in done.blocks:
+        standing[max(horizon.starts(block.delivered), 0) :, names.blocks.index(f"{block.site}/{block.block}")] += (
+            block.blocks
+        )
+    for bought in done.batteries:
+        s = names.sites.index(bought.site)
+        battery_j[s] += bought.energy
+        battery_w[s] += bought.energy / 3600.0 / ground.battery_hours[s]
+        most_j[s] = max(most_j[s] - bought.energy, 0.0)
+    used = [row.site for row in done.systems] + [row.site for row in done.blocks]
+    for site in (*used, *(row.site for row in done.batteries)):
+        open_usd[:, names.sites.index(site)] = 0.0
+    length = months_between(horizon.months[0][0], horizon.months[1][0]) if periods > 1 else 1
+    lead = np.array([_lead(asked, name) for name in names.blocks]) / length
+    early = np.arange(periods)[:, None] - first < np.ceil(lead - 1e-9)
+    most = np.maximum(np.where(early, standing, ground.block_most), standing)
+    return replace(
+        ground,
+        block_standing=standing,
+        block_most=most,
+        open_usd=open_usd,
+        battery_j=battery_j,
+        battery_w=battery_w,
+        battery_most_j=most_j,
+    )
+
+
+def _lead(asked: Asked, name: str) -> float:
+    """Months until a block carries power."""
+    site, _, kind = name.partition("/")
+    return asked.sites[site].blocks[kind].lead

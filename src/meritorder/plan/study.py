@@ -1,0 +1,37 @@
+"""Every study of a plan, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from meritorder.fleet.schema import Fleet
+from meritorder.plan.instance import Instance
+from meritorder.plan.optimise import Optimised
+from meritorder.plan.planned import Studies
+from meritorder.plan.studies.alternatives import alternatives
+from meritorder.plan.studies.prices import shadow_prices
+from meritorder.plan.studies.regret import regret
+from meritorder.plan.studies.tornado import tornado
+from meritorder.plan.studies.waiting import value_of_waiting
+
+
+def study(
+    fleet: Fleet,
+    optimised: Optimised,
+    assembled: Callable[[Fleet], Instance],
+    stage: Callable[[str], AbstractContextManager[Callable[[float], None]]],
+) -> Studies:
+    """All of them. `assembled`: the chosen hours of a fleet file with other figures."""
+    chosen, plan = optimised.chosen, optimised.plan
+    with stage("shadow prices"):
+        prices = shadow_prices(chosen, plan)
+    with stage("alternatives"):
+        others = alternatives(chosen, plan)
+    with stage("regret"):
+        regrets = regret(chosen, plan)
+    with stage("value of waiting"):
+        values = value_of_waiting(chosen, plan)
+    with stage("sensitivities"):
+        bars = tornado(fleet, assembled)
+    return Studies(prices=prices, alternatives=others, regret=regrets, values=values, tornado=bars)

@@ -1,0 +1,1 @@
+"""The report on a plan: what a planning meeting needs, on one page."""
