@@ -38,7 +38,8 @@ def assemble(
     """The full instance, R = 25.
 
     `pools` [S,H,M]: replicas of each model that stand together, from `pools_of` an earlier plan; absent, and where it
-    has none: as expected from the demand. `recourse_from`: from this period on scenarios are decided on apart. Raises InputError.
+    has none: as expected from the demand. `recourse_from`: from this period on scenarios are decided on apart.
+    Raises InputError.
     """
     plan = fleet.plan
     assert plan is not None
