@@ -25,15 +25,20 @@ def command(
     """Say what a fleet file describes and what is wrong in it.
 
     Prints memory, KV cache, speed and cost of every pool, what each service may expect of them, and where racks stand:
-    places, power that is left, and power that can't be used any more, by cause.
+    places, power that is left, and power that can't be used any more, by cause. Of a plan, what is asked for.
     Exit code 2 when something is wrong, with every problem on a line of its own.
     """
     from meritorder.cli.check_halls import place
+    from meritorder.cli.check_plan import check_plan, plan_facts, print_plan
     from meritorder.cli.fleets import load_with_document
     from meritorder.cli.output import print_json
 
-    loaded, replicas, document = load_with_document(fleet)
-    facts = describe(loaded, replicas, place(loaded, replicas, document))
+    loaded, replicas, document = load_with_document(fleet, plans=True)
+    plan = {} if loaded.plan is None else plan_facts(loaded, document)
+    if not loaded.pools:
+        check_plan(loaded, plan, document, as_json=as_json, report=report)
+        return
+    facts = describe(loaded, replicas, place(loaded, replicas, document)) | ({"plan": plan} if plan else {})
     if report:
         from pathlib import Path
 
@@ -44,6 +49,8 @@ def command(
         print_json(facts)
     else:
         _print(facts)
+        if plan:
+            print_plan(plan)
 
 
 def describe(fleet: Fleet, replicas: Mapping[str, Replica], placing: Placement) -> dict[str, Any]:
@@ -200,7 +207,7 @@ def _warnings(fleet: Fleet, pools: Mapping[str, Any], services: Mapping[str, Any
     warnings = [f"pool {name} serves no service" for name in pools if name not in used]
     for name, facts in services.items():
         rates = [pools[pool]["token_rate_1"] for pool in facts["pools"] if pools[pool]["role"] != "prefill"]
-        if facts["token_rate"] is not None and max(rates) < facts["token_rate"]:
+        if rates and facts["token_rate"] is not None and max(rates) < facts["token_rate"]:
             best = max(rates)
             wanted = f"service {name} asks for {facts['token_rate']:g} tok/s"
             warnings.append(f"{wanted}, but its fastest pool gives a lone user {best:.0f}")

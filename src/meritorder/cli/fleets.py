@@ -17,13 +17,18 @@ def load_fleet(path: str) -> tuple[Fleet, dict[str, Replica]]:
     return fleet, replicas
 
 
-def load_with_document(path: str) -> tuple[Fleet, dict[str, Replica], Document]:
-    """`load_fleet`, and the document that knows on which line each key stands."""
+def load_with_document(path: str, *, plans: bool = False) -> tuple[Fleet, dict[str, Replica], Document]:
+    """`load_fleet`, and the document that knows on which line each key stands.
+
+    With `plans` also fleets that have only a plan yet, and services that only its offers serve.
+    """
     from meritorder.fleet.load import load_with_lines
     from meritorder.perf.compile import compile_replica
     from meritorder.problems import InputError
 
     fleet, document = load_with_lines(path)
+    if not plans:
+        refuse_plans(fleet, document)
     replicas: dict[str, Replica] = {}
     problems: list[Problem] = []
     for name in fleet.pools:
@@ -37,6 +42,22 @@ def load_with_document(path: str) -> tuple[Fleet, dict[str, Replica], Document]:
     if problems:
         raise InputError(problems)
     return fleet, replicas, document
+
+
+def refuse_plans(fleet: Fleet, document: Document) -> None:
+    """Raise InputError where there are no machines yet, or none for a service: the plan has to be made first."""
+    from meritorder.problems import InputError
+
+    first = "run `merit plan` first, which writes a fleet file a period"
+    if not fleet.pools:
+        raise InputError(document.problem((), "has no pools, only a plan", first))
+    served = {pool.model for pool in fleet.pools.values()}
+    without = {name: service.model for name, service in fleet.services.items() if service.model not in served}
+    if without:
+        raise InputError(
+            document.problem(("services", name, "model"), f"no pool serves {model}, only the plan's offers", first)
+            for name, model in without.items()
+        )
 
 
 def refuse_roles(fleet: Fleet, document: Document) -> None:

@@ -184,7 +184,7 @@ class Arrays:
         The same program and options give the same solution.
         """
         solver = self.passed(relax=relax)
-        _share_threads(threads)
+        share_threads(threads)
         chosen = {"mip_rel_gap": gap, "time_limit": time_s, "threads": threads, "random_seed": 0, **(options or {})}
         for name, value in chosen.items():
             solver.setOptionValue(name, value)
@@ -222,7 +222,7 @@ class _Silent(highspy.Highs):
 _known = threading.local()
 
 
-def _share_threads(count: int) -> None:
+def share_threads(count: int) -> None:
     """HiGHS keeps its workers and refuses to run with another number of them."""
     if getattr(_known, "threads", count) != count:
         highspy.Highs.resetGlobalScheduler(True)

@@ -66,3 +66,13 @@ class Ground(Part):
     oversubscription: Number = Field(default=1.0, ge=1, le=2, description="Nameplate per IT power of its blocks.")
     curtailment: Curtailment | None = Field(default=None, description="What the grid may ask for.")
     battery: Battery | None = Field(default=None, description="That may be bought, beside the one of its `facility`.")
+
+    @model_validator(mode="after")
+    def _one_kind_per_coolant(self) -> Self:
+        kinds: dict[str, str] = {}
+        for name, block in self.blocks.items():
+            if block.coolant in kinds:
+                both = f"{kinds[block.coolant]} and {name}"
+                raise ValueError(f"has two kinds of block for {block.coolant}, {both}; give one per coolant")
+            kinds[block.coolant] = name
+        return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,8 @@ import numpy as np
 from meritorder.fleet.plan.demand import ServiceDemand
 from meritorder.plan.demand.columns import Rows, month, number, read_rows
 from meritorder.plan.demand.growth import growth
-from meritorder.plan.horizon import Horizon
+from meritorder.plan.demand.history import Fit, fitted
+from meritorder.plan.horizon import Horizon, months_between
 from meritorder.plan.instance import Floats
 from meritorder.problems import InputError, Problem
 
@@ -23,6 +24,7 @@ class Curve:
 
     regions: tuple[str, ...]
     requests: Floats
+    fit: Fit | None = None  # where it comes from the past
 
 
 def curve_of(asked: ServiceDemand, horizon: Horizon) -> Curve:
@@ -30,7 +32,8 @@ def curve_of(asked: ServiceDemand, horizon: Horizon) -> Curve:
     if asked.forecast:
         return _forecast(asked, horizon)
     if asked.history:
-        raise InputError(Problem("isn't read yet", key="history"))
+        fit = fitted(Path(asked.history), horizon.all_months[-1])
+        return replace(_shared(asked, _told(fit, horizon, asked.history)), fit=fit)
     return _shared(asked, _grown(asked, horizon))
 
 
@@ -42,6 +45,17 @@ def _grown(asked: ServiceDemand, horizon: Horizon) -> Floats:
     ends = [None if ceiling is None else getattr(ceiling, level) for level in LEVELS]
     grown = [growth(months, getattr(per_year, k), end) for k, end in zip(LEVELS, ends, strict=True)]
     return asked.requests_per_s * np.stack(grown, axis=1)
+
+
+def _told(fit: Fit, horizon: Horizon, name: str) -> Floats:
+    """[months,3] what was, in months of the horizon that have been, then what may be."""
+    months = horizon.all_months
+    if months[0] < fit.first:
+        what = f"begins with {fit.first}, after the horizon's start {months[0]}"
+        raise InputError(Problem(what, name, "month", "give earlier months, or a later `horizon.start`"))
+    known = np.concatenate([np.repeat(fit.past[:, None], 3, axis=1), fit.interval])
+    start = months_between(fit.first, months[0])
+    return known[start : start + len(months)]
 
 
 def _shared(asked: ServiceDemand, requests: Floats) -> Curve:

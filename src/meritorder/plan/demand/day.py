@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from meritorder.plan.demand.columns import Rows, number, read_rows
-from meritorder.plan.demand.traffic import span_s
+from meritorder.plan.demand.traffic import span_s, specified
 from meritorder.plan.instance import Floats
 from meritorder.problems import InputError, Problem, did_you_mean
 from meritorder.workload.synthesis import presets
 from meritorder.workload.synthesis.arrivals import planned
+from meritorder.workload.synthesis.spec import TrafficSpec
 
 _HOUR = 3600.0
 _DAY = 24 * _HOUR
@@ -22,7 +22,8 @@ _DAY = 24 * _HOUR
 def day_curve(day: tuple[float, ...] | str) -> Floats:
     """[24] demand by the hour of the day over its mean. Raises InputError where a file or preset has no such curve."""
     if isinstance(day, str):
-        curve = _of_preset(day) if day in presets.names() and not Path(day).exists() else _of_file(day)
+        spec = specified(day)
+        curve = _of_file(day) if spec is None else _of_spec(spec)
     else:
         curve = np.asarray(day or (1.0,) * 24, np.float64)
     normed: Floats = curve / curve.mean()
@@ -40,15 +41,15 @@ def at_utc(curve: Floats, utc_offset: float) -> Floats:
     return shifted
 
 
-@lru_cache(maxsize=64)
-def _of_preset(name: str) -> Floats:
-    """Mean rate in each hour of the day, over as many whole days as the preset's rate curves have."""
-    spec = presets.load(name)
+def _of_spec(spec: TrafficSpec) -> Floats:
+    """Mean rate in each hour of the day, over the whole days of a workload's rate curves."""
     span = span_s(spec)
     varying = [client for client in spec.clients.values() if client.per_s is None]
     if not varying or span % _DAY:
         what = f"has rate curves of {span / _HOUR:g} h" if varying else "has no rate curve, only constant rates"
-        raise InputError(Problem(f'"{name}" {what}, so it has no typical day', fix="give 24 numbers or a CSV file"))
+        raise InputError(
+            Problem(f'"{spec.name}" {what}, so it has no typical day', fix="give 24 numbers or a CSV file")
+        )
     edges = np.arange(0.0, span + 1.0, _HOUR)
     requests = np.zeros(len(edges) - 1)
     for client in spec.clients.values():

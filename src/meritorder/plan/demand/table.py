@@ -12,6 +12,7 @@ from meritorder.fleet.plan.demand import Future
 from meritorder.fleet.schema import Fleet
 from meritorder.plan.demand.curves import LEVELS, Curve, curve_of
 from meritorder.plan.demand.day import at_utc, day_curve
+from meritorder.plan.demand.history import Fit
 from meritorder.plan.demand.traffic import Sizes, sizes
 from meritorder.plan.horizon import Horizon, of
 from meritorder.plan.instance import Floats
@@ -34,6 +35,7 @@ class DemandTable:
     months: tuple[str, ...]  # [months of the horizon]
     monthly: Floats  # [months,K,J] mean requests/s of the month
     sizes: dict[str, Sizes]  # by service: what its tokens were taken from
+    fits: dict[str, Fit]  # by service with a `history`
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -79,6 +81,7 @@ def demand_of(fleet: Fleet) -> DemandTable:
         months=horizon.all_months,
         monthly=monthly,
         sizes=lengths,
+        fits={name: curve.fit for name, curve in curves.items() if curve.fit is not None},
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from meritorder.workload.fetch import TRACES
 from meritorder.workload.find import find
 from meritorder.workload.synthesis import presets
-from meritorder.workload.synthesis.spec import TrafficSpec
+from meritorder.workload.synthesis.spec import TrafficSpec, load_spec
 from meritorder.workload.synthesis.synthesize import synthesize
 from meritorder.workload.trace import Trace
 
@@ -26,6 +26,7 @@ class Sizes:
     output_tokens: float
     requests: int  # in the sample
     source: str
+    warnings: tuple[str, ...]  # what a careful reader should know of it
 
 
 def sizes(name: str) -> Sizes:
@@ -36,16 +37,27 @@ def sizes(name: str) -> Sizes:
 @lru_cache(maxsize=256)
 def _sizes(name: str, stamp: tuple[int, int]) -> Sizes:
     trace = sample(name)
-    return Sizes(float(trace.prompt_tokens.mean()), float(trace.output_tokens.mean()), len(trace), trace.source)
+    return Sizes(
+        float(trace.prompt_tokens.mean()), float(trace.output_tokens.mean()), len(trace), trace.source, trace.warnings
+    )
 
 
 def sample(name: str) -> Trace:
-    """A few thousand requests drawn from all hours of a preset, or the requests of a file."""
-    if not Path(name).exists() and name not in TRACES and name in presets.names():
-        spec = presets.load(name)
-        span = span_s(spec)
-        return synthesize(spec, _SEED, duration_s=span, rate_per_s=SAMPLE / span)
-    return find(name, limit=MOST)
+    """A few thousand requests drawn from all hours of a preset or specification, or the requests of a recording."""
+    spec = None if name in TRACES else specified(name)
+    if spec is None:
+        return find(name, limit=MOST)
+    span = span_s(spec)
+    trace = synthesize(spec, _SEED, duration_s=span, rate_per_s=SAMPLE / span)
+    return replace(trace, source=f"{spec.name}, seed {_SEED}")
+
+
+def specified(name: str) -> TrafficSpec | None:
+    """The workload that a preset or a YAML file specifies; None: `name` is neither. Raises InputError."""
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml") and path.is_file():
+        return load_spec(path)
+    return presets.load(name) if name in presets.names() and not path.exists() else None
 
 
 def span_s(spec: TrafficSpec) -> float:

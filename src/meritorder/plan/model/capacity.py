@@ -13,16 +13,17 @@ from __future__ import annotations
 import numpy as np
 
 from meritorder.plan.instance import Bools, Floats, Ints
-from meritorder.plan.linear import Index
 from meritorder.plan.model.draft import Draft
 from meritorder.plan.model.scenarios import shared, speaks
 
 
-def capacity(draft: Draft, whole: Bools) -> None:
-    """Column `placed`; rows of capacity, placement and late deliveries."""
+def capacity(draft: Draft) -> None:
+    """Rows of capacity and of late deliveries."""
     pools, sit, stock = draft.pools, draft.situations, draft.instance.stock
-    holder = _place(draft, whole)  # [T,J,P]
-    exists = (holder[sit.period, sit.scenario] >= 0) & sit.alive[:, pools.site, pools.system]
+    placed = draft.columns.placed
+    there = draft.columns.systems[:, :, pools.site, pools.system]
+    holder = np.where((placed >= 0) | ~pools.alone, placed, there)  # [T,J,P]
+    exists = (draft.possible[sit.period] & sit.alive)[:, pools.site, pools.system]
     rows = draft.program.add(
         "capacity",
         [(-stock.availability[pools.system], draft.at(holder))],
@@ -36,8 +37,8 @@ def capacity(draft: Draft, whole: Bools) -> None:
     _late(draft)
 
 
-def _place(draft: Draft, whole: Bools) -> Index:
-    """Which column counts the systems of a pool [T,J,P]: its own, or that of all systems there."""
+def place(draft: Draft, whole: Bools) -> None:
+    """Column `placed`, where it isn't all systems that are there; rows of placement and of whole replicas."""
     program, columns, pools, stock = draft.program, draft.columns, draft.pools, draft.instance.stock
     there = columns.systems[:, :, pools.site, pools.system]  # [T,J,P]
     size = stock.replica[pools.system, pools.model]
@@ -71,7 +72,6 @@ def _place(draft: Draft, whole: Bools) -> Index:
         where=cells & (columns.systems >= 0) & speaks(draft.tree.state)[..., None, None],
     )
     program.put(rows[:, :, pools.site, pools.system], 1.0, np.where(own, columns.placed, -1))
-    return np.where(own, columns.placed, there)
 
 
 def _loads(draft: Draft) -> list[tuple[Ints, Ints, Floats]]:
@@ -103,7 +103,7 @@ def _late(draft: Draft) -> None:
         return
     systems = draft.columns.systems
     before = np.concatenate([np.full_like(systems[:1], -1), systems[:-1]])
-    known = np.where(sit.period[:, None, None] == 0, stock.standing[0], 0.0)
+    known = np.where(sit.period[:, None, None] == 0, draft.before, 0.0)
     rows = draft.program.add(
         "late",
         [(-stock.availability, draft.at(before))],

@@ -33,6 +33,7 @@ class Columns:
     battery: Index = field(default_factory=lambda: NONE)  # [T,J,S] energy bought up to and with t
     served: Index = field(default_factory=lambda: NONE)  # [E,F]
     unmet: Index = field(default_factory=lambda: NONE)  # [E,K]
+    short: Index = field(default_factory=lambda: NONE)  # [E,K] missed though it must be served; 0 unless `soft`
     it: Index = field(default_factory=lambda: NONE)  # [E,B]
     facility: Index = field(default_factory=lambda: NONE)  # [E,B]
     charge: Index = field(default_factory=lambda: NONE)  # [E,S]
@@ -56,6 +57,7 @@ class Draft:
     situations: Situations
     ledger: Ledger
     columns: Columns
+    before: Floats  # [S,H] systems that stood before the first period
     units: dict[str, Floats | float] = field(default_factory=dict)  # family of rows -> SI per unit of its rows
 
     def at(self, block: Index) -> Index:

@@ -66,7 +66,8 @@ def formulate(instance: Instance, *, cases: Sequence[Case] | None = None, whole:
     battery.buy_batteries(draft)
     diversify.supplier_shares(draft)
     diversify.contracts(draft)
-    operate(draft, lots)
+    capacity.place(draft, lots)
+    operate(draft)
     money.budget(draft)
     money.investment_costs(draft)
     money.operating_costs(draft)
@@ -87,13 +88,14 @@ def begin(instance: Instance, cases: Sequence[Case]) -> Draft:
         situations=situations_of(instance, cases),
         ledger=Ledger(program, instance.demand.probability, scale.usd),
         columns=Columns(),
+        before=instance.stock.standing[0],
     )
 
 
-def operate(draft: Draft, whole: Bools) -> None:
-    """Traffic, power, batteries, carbon: all that happens in hours."""
-    demand.demand(draft)
-    capacity.capacity(draft, whole)
+def operate(draft: Draft, *, soft: bool = False) -> None:
+    """Traffic, power, batteries, carbon: all that happens in hours. `soft`: see `demand`."""
+    demand.demand(draft, soft=soft)
+    capacity.capacity(draft)
     power.power(draft)
     battery.batteries(draft)
     power.grid(draft)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from meritorder.plan.costs import costs_of
+from meritorder.plan.held import Held, dive
 from meritorder.plan.instance import Bools, Instance
 from meritorder.plan.linear import Solved
 from meritorder.plan.model.formulate import Formulated, formulate
 from meritorder.plan.model.read import builds_of, operation_of
 from meritorder.plan.model.situations import Case, median_scenario
 from meritorder.plan.outcome import Plan
+
+SHORT = "no plan in {:g} s; allow more time, or fewer hours or scenarios"
 
 
 class Infeasible(Exception):
@@ -40,12 +46,34 @@ def solve(
 
 
 def solved(formulated: Formulated, *, gap: float = 0.005, time_s: float = 600.0, threads: int = 2) -> Solved:
-    """The solution of a program, or the reason why there is none as an exception."""
-    found = formulated.arrays().solve(gap=gap, time_s=time_s, threads=threads)
+    """The solution of a program, or the reason why there is none as an exception.
+
+    First the relaxation and a dive from it, which is mostly near enough; else branch and bound, from that point.
+    """
+    arrays = formulated.arrays()
+    if not arrays.integer.any():
+        return _point(formulated, arrays.solve(time_s=time_s, threads=threads), time_s)
+    held = Held(arrays, time_s)
+    if not held.run():
+        if held.infeasible:
+            raise Infeasible(formulated)
+        raise Unsolved(SHORT.format(time_s))
+    bound = held.objective
+    dived = held.solved(bound) if dive(held, np.flatnonzero(arrays.integer)) else None
+    if dived is not None and dived.gap <= gap:
+        return dived
+    start = None if dived is None else dived.values
+    found = arrays.solve(gap=gap, time_s=max(time_s - held.seconds, 1.0), threads=threads, start=start)
+    if not len(found.values) and dived is not None:
+        return dived
+    return replace(_point(formulated, found, time_s), seconds=found.seconds + held.seconds)
+
+
+def _point(formulated: Formulated, found: Solved, time_s: float) -> Solved:
     if found.status == "infeasible":
         raise Infeasible(formulated)
     if not len(found.values):
-        raise Unsolved(f"no plan in {time_s:g} s; allow more time, or fewer hours or scenarios")
+        raise Unsolved(SHORT.format(time_s))
     return found
 
 
