@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.chromium import chromium
 from tests.report.test_browser import FAINT, STICKING_OUT, WIDTHS, show
-from tests.report.told_plan import told_plan
+from tests.report.told_plan import told_plan, told_proof
 
 from meritorder.report.plan.page import render
 
@@ -27,8 +27,9 @@ def browser() -> Iterator[Chrome]:
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    told = told_plan("a fleet with a rather long name of its own", told_proof())
     file = tmp_path_factory.mktemp("plan") / "plan.html"
-    file.write_text(render(told_plan("a fleet with a rather long name of its own"), "merit plan fleet.yaml", "name: x"))
+    file.write_text(render(told, "merit plan fleet.yaml", "name: x"))
     return file
 
 

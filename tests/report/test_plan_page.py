@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.report.test_page import Elements, figures
-from tests.report.told_plan import OFFERS, SERVICES, SITES, told_plan
+from tests.report.told_plan import OFFERS, SERVICES, SITES, told_plan, told_proof
 
 from meritorder.report.plan import money, power, studies
 from meritorder.report.plan.demand import fan_figures
@@ -54,7 +54,7 @@ def test_names_are_no_markup() -> None:
 
 
 def test_the_verdict_follows_the_proof_and_says_what_is_unserved() -> None:
-    told = told_plan(proof={"holds": True, "lines": ["All promises hold."]})
+    told = told_plan(proof=told_proof() | {"holds": True, "lines": ["All promises hold."]})
     assert headline(told).good
     assert "proven" in headline(told).title
     assert "All promises hold." in headline(told).lines
@@ -101,6 +101,18 @@ def test_the_fan_holds_every_scenario() -> None:
     row = alone["services"]["chat"]
     row["demand_tok_s"] = {"expected": row["demand_tok_s"]["expected"]}
     assert len(fan_figures(alone)[1].data) == 2
+
+
+def test_the_proof_says_every_promise_losses_apart() -> None:
+    page = render(told_plan(proof=told_proof()))
+    said = " ".join(Elements(page).text)
+    proof, losses = said.split("Losses ")[-2:] if said.count("Losses ") > 1 else said.split("Losses ")
+    assert "✗ does not hold" in losses
+    assert "✓ holds" in proof
+    assert "can't say" in proof
+    for words in ("loss of dallas", "+1.0%", "+6.1%", "one of 8", "cloud is an API", "its proof does not hold"):
+        assert words in said, words
+    assert Elements(page).unbalanced == []
 
 
 def test_ends_without_a_plan_are_said() -> None:
