@@ -13,6 +13,7 @@ FAMILIES = (
     *("plain", "supply", "blocks", "share", "contract", "budget", "unmet", "risk", "site", "supplier", "carbon"),
     *("option", "take", "ramp", "grid", "life", "api", "pair", "speed", "open"),
 )
+TIGHT = ("supply", "carbon", "ramp", "grid", "budget")
 
 
 def drawn(family: str, seed: int) -> Instance:
@@ -33,7 +34,12 @@ def drawn(family: str, seed: int) -> Instance:
             open_usd=ground.open_usd * (family in ("open", "budget")),
             usd_per_j=ground.usd_per_j * rng.uniform(0.5, 3.0, size=ground.usd_per_j.shape),
         ),
-        demand=replace(demand, requests=demand.requests * rng.uniform(0.6, 1.0)),
+        demand=replace(
+            demand,
+            requests=demand.requests * rng.uniform(0.6, 1.0),
+            # what binds must leave a plan
+            unmet_usd=np.array([1e-2, 5e-2]) if family in TIGHT else demand.unmet_usd,
+        ),
         money=replace(base.money, option_cash=1.2 * base.money.system_cash),
     )
     return _with(instance, family, rng)
@@ -44,7 +50,7 @@ def _with(one: Instance, family: str, rng: np.random.Generator) -> Instance:
     stock, demand = one.stock, one.demand
     never, always = np.zeros(2, bool), np.array([False, True, True])
     if family == "supply":
-        return replace(one, stock=replace(stock, supply=stock.supply * rng.uniform(0.7, 1.0, size=stock.supply.shape)))
+        return replace(one, stock=replace(stock, supply=stock.supply * rng.uniform(0.3, 0.7, size=stock.supply.shape)))
     if family == "blocks":
         return replace(one, demand=replace(demand, requests=demand.requests * 1.4))
     if family == "share":
@@ -54,7 +60,7 @@ def _with(one: Instance, family: str, rng: np.random.Generator) -> Instance:
         sense = ("at-least", "exactly", "at-most")[int(rng.integers(3))]
         return replace(one, contracts=(Contract("deal", np.array([True, False, False]), watts, "it", sense),))
     if family == "budget":
-        return _policy(one, budget_usd=np.array([70e6, 60e6, 60e6]) * rng.uniform(0.8, 1.4))
+        return _policy(one, budget_usd=np.array([70e6, 60e6, 60e6]) * rng.uniform(0.5, 0.8))
     if family == "unmet":
         usd = np.array([rng.uniform(0.2, 2.0) * 1e-3, np.inf])
         return replace(one, demand=replace(demand, unmet_usd=usd))
@@ -79,7 +85,7 @@ def _with(one: Instance, family: str, rng: np.random.Generator) -> Instance:
 def _more(one: Instance, family: str, rng: np.random.Generator) -> Instance:
     stock, ground, demand, ways = one.stock, one.ground, one.demand, one.ways
     if family == "carbon":
-        return replace(_policy(one, carbon_usd_per_kg=0.1, carbon_kg=np.full(3, rng.uniform(4e6, 1e7))))
+        return replace(_policy(one, carbon_usd_per_kg=0.1, carbon_kg=np.full(3, rng.uniform(1.0e6, 1.8e6))))
     if family == "option":
         few = stock.supply * 0.5
         return replace(one, stock=replace(stock, supply=few, option=few, option_all=few.sum(axis=0) * 0.4))
@@ -88,9 +94,9 @@ def _more(one: Instance, family: str, rng: np.random.Generator) -> Instance:
         take[1:, 0] = np.array([0.5, 1.0]) * rng.integers(40, 150)
         return replace(one, stock=replace(stock, take=take))
     if family == "ramp":
-        return replace(one, ground=replace(ground, ramp_w=np.array([2.2e6, 1e6]) * rng.uniform(0.9, 1.6)))
+        return replace(one, ground=replace(ground, ramp_w=np.array([2.2e6, 1e6]) * rng.uniform(0.4, 0.7)))
     if family == "grid":
-        return replace(one, ground=replace(ground, grid_w=np.full((3, 2), rng.uniform(2.5e6, 5e6))))
+        return replace(one, ground=replace(ground, grid_w=np.full((3, 2), rng.uniform(1.5e6, 2.4e6))))
     if family == "life":
         standing = np.zeros((3, 2, 3))
         standing[:2, 0, 1] = 60

@@ -74,6 +74,9 @@ class TestWays:
         assert alone.rate[alone.system == RACK] == pytest.approx(10.0 * 72 / 8)  # nine replicas in a rack
         pools[SOUTH, RACK, 1] = 256
         together = assemble(fleet, horizon, demand, capacities, sites, pools).ways
+        pools[:] = 0.0
+        expected = assemble(fleet, horizon, demand, capacities, sites).ways
+        assert assemble(fleet, horizon, demand, capacities, sites, pools).ways.rate == pytest.approx(expected.rate)
         grown = together.rate / alone.rate
         assert grown == pytest.approx(np.where((alone.system == RACK) & (alone.site == SOUTH), 2.0, 1.0))
 
@@ -380,6 +383,6 @@ class TestPools:
         placed[4:, SOUTH, NODE, 1] = [2.0, 4.0, 4.0, 6.0]
         nothing = np.zeros(1)
         build = Build(nothing, nothing > 0, nothing, nothing, nothing, placed, nothing, nothing)
-        pools = pools_of(instance, build, np.full((2, 3, 2), 7.0))
+        pools = pools_of(instance, build)
         assert pools[SOUTH, NODE, 1] == pytest.approx(8.0)  # four systems of two replicas
-        assert pools[NORTH, NODE, 1] == 7.0
+        assert pools[NORTH, NODE, 1] == 0.0

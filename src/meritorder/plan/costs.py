@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from meritorder.plan.instance import Floats, Instance
-from meritorder.plan.model.risk import cvar
 from meritorder.plan.outcome import Build, Costs, Operation
 
 
@@ -40,6 +39,13 @@ def objective_of(instance: Instance, costs: Costs) -> float:
     totals, policy, probability = costs.by_scenario, instance.policy, instance.demand.probability
     expected = float(totals @ probability)
     return expected + (policy.aversion * cvar(totals, probability, policy.tail) if policy.aversion > 0 else 0.0)
+
+
+def cvar(costs: Floats, probability: Floats, tail: float) -> float:
+    """Mean of the worst `tail` of the probability, USD."""
+    order = np.argsort(-costs, kind="stable")
+    weight = np.clip(tail - np.concatenate([[0.0], np.cumsum(probability[order])[:-1]]), 0.0, probability[order])
+    return float(weight @ costs[order] / tail)
 
 
 def _new(standing: Floats) -> Floats:

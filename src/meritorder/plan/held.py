@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 import highspy
 import numpy as np
 
@@ -26,8 +28,9 @@ class Held:
         share_threads(1)
         for name, value in {"threads": 1, "random_seed": 0, "time_limit": self._time_s}.items():
             self.solver.setOptionValue(name, value)
+        begun = monotonic()
         self.solver.run()
-        self.seconds = float(self.solver.getRunTime())
+        self.seconds += monotonic() - begun
         return bool(self.solver.getModelStatus() == highspy.HighsModelStatus.kOptimal)
 
     @property

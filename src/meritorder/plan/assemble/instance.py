@@ -37,13 +37,15 @@ def assemble(
 ) -> Instance:
     """The full instance, R = 25.
 
-    `pools` [S,H,M]: replicas of each model that stand together, from `pools_of` an earlier plan; absent: as expected
-    from the demand. `recourse_from`: from this period on scenarios are decided on apart. Raises InputError.
+    `pools` [S,H,M]: replicas of each model that stand together, from `pools_of` an earlier plan; absent, and where it
+    has none: as expected from the demand. `recourse_from`: from this period on scenarios are decided on apart.
+    Raises InputError.
     """
     plan = fleet.plan
     assert plan is not None
     systems, models = systems_of(fleet), models_of(fleet)
-    pools = expected_pools(fleet, demand, capacities) if pools is None else pools
+    expected = expected_pools(fleet, demand, capacities)
+    pools = expected if pools is None else np.where(pools > 0.0, pools, expected)
     services = [service for service, _ in demand.classes]
     money = system_cash(fleet, horizon, ground_cash(fleet, horizon))
     names = Names(

@@ -45,13 +45,13 @@ def expected_pools(fleet: Fleet, demand: DemandTable, capacities: Mapping[Key, C
     return np.tile(shared, (len(sites), 1, 1))
 
 
-def pools_of(instance: Instance, build: Build, before: Floats) -> Floats:
-    """[S,H,M] replicas of a plan, mean of the periods in which there are any; where there are none, as `before`."""
+def pools_of(instance: Instance, build: Build) -> Floats:
+    """[S,H,M] replicas of a plan, mean of the periods in which there are any, at least 1; 0 where there are none."""
     systems = instance.stock.replica
     replicas = np.divide(build.placed, systems, out=np.zeros_like(build.placed), where=systems > 0.0)
     there = replicas > 0.0
     mean = replicas.sum(axis=0) / np.maximum(1, there.sum(axis=0))
-    return np.where(there.any(axis=0), np.maximum(LEAST, mean), before)
+    return np.where(there.any(axis=0), np.maximum(LEAST, mean), 0.0)
 
 
 def replica_systems(fleet: Fleet, models: Sequence[str]) -> Floats:

@@ -2,7 +2,7 @@
 
 from meritorder.plan.model.formulate import Formulated, formulate
 from meritorder.plan.model.situations import Case, all_cases, design_hour, first_cases, median_scenario
-from meritorder.plan.model.solve import Infeasible, Unsolved, plan_of, solve, solved
+from meritorder.plan.model.solve import Infeasible, Unsolved, plan_of, settled, solve, solved
 
 __all__ = [
     "Case",
@@ -15,6 +15,7 @@ __all__ = [
     "formulate",
     "median_scenario",
     "plan_of",
+    "settled",
     "solve",
     "solved",
 ]

@@ -9,15 +9,17 @@ from meritorder.plan.linear import Index, Solved
 from meritorder.plan.model.draft import Draft
 from meritorder.plan.outcome import Build, Operation
 
+DUST = 1e-6
+
 
 def builds_of(draft: Draft, solved: Solved) -> tuple[Build, ...]:
     """[J] what each scenario builds."""
     columns, ground, size = draft.columns, draft.instance.ground, draft.instance.shape
     new = np.round(_value(solved, columns.blocks))
     opened = _value(solved, columns.opened) > 0.5
-    delivered = _value(solved, columns.delivered)
-    option = _value(solved, columns.option)
-    systems = _value(solved, columns.systems)
+    delivered = _counted(solved, columns.delivered)
+    option = _counted(solved, columns.option)
+    systems = _counted(solved, columns.systems)
     battery = _value(solved, columns.battery) * draft.scale.joules
     untaken = _value(solved, columns.untaken)
     pools = draft.pools
@@ -72,6 +74,13 @@ def facility_w(draft: Draft, it: Floats, builds: tuple[Build, ...]) -> Floats:
     for block, site in enumerate(ground.block_site):
         total[..., site] += np.maximum(power[..., block, :].max(axis=3), 0.0)
     return total
+
+
+def _counted(solved: Solved, block: Index) -> Floats:
+    """Counts: what is whole but for the solver's tolerance is whole."""
+    values, nearest = _value(solved, block), np.round(_value(solved, block))
+    counts: Floats = np.where(np.abs(values - nearest) < DUST, nearest, values)
+    return counts
 
 
 def _value(solved: Solved, block: Index) -> Floats:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from meritorder.plan.instance import Floats
 from meritorder.plan.model.draft import Draft
 
 
@@ -24,10 +23,3 @@ def risk(draft: Draft) -> None:
     rows = program.add("tail", [(1.0, draft.columns.tail), (1.0, eta)], shape=scenarios, lower=0.0)
     for scenario, columns, usd in draft.ledger.entries:
         program.put(rows[scenario], -usd, columns)
-
-
-def cvar(costs: Floats, probability: Floats, tail: float) -> float:
-    """Mean of the worst `tail` of the probability, USD."""
-    order = np.argsort(-costs, kind="stable")
-    weight = np.clip(tail - np.concatenate([[0.0], np.cumsum(probability[order])[:-1]]), 0.0, probability[order])
-    return float(weight @ costs[order] / tail)

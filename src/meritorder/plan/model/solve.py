@@ -46,27 +46,37 @@ def solve(
 
 
 def solved(formulated: Formulated, *, gap: float = 0.005, time_s: float = 600.0, threads: int = 2) -> Solved:
-    """The solution of a program, or the reason why there is none as an exception.
+    """The solution of a program, or the reason why there is none as an exception."""
+    return settled(formulated, gap=gap, time_s=time_s, threads=threads)[0]
+
+
+def settled(
+    formulated: Formulated, *, gap: float = 0.005, time_s: float = 600.0, threads: int = 2
+) -> tuple[Solved, Held]:
+    """The solution, and the relaxation with its whole numbers kept, to go on from.
 
     First the relaxation and a dive from it, which is mostly near enough; else branch and bound, from that point.
     """
     arrays = formulated.arrays()
-    if not arrays.integer.any():
-        return _point(formulated, arrays.solve(time_s=time_s, threads=threads), time_s)
     held = Held(arrays, time_s)
     if not held.run():
         if held.infeasible:
             raise Infeasible(formulated)
         raise Unsolved(SHORT.format(time_s))
-    bound = held.objective
-    dived = held.solved(bound) if dive(held, np.flatnonzero(arrays.integer)) else None
+    bound, whole = held.objective, np.flatnonzero(arrays.integer)
+    dived = held.solved(bound) if dive(held, whole) else None
     if dived is not None and dived.gap <= gap:
-        return dived
+        return dived, held
     start = None if dived is None else dived.values
-    found = arrays.solve(gap=gap, time_s=max(time_s - held.seconds, 1.0), threads=threads, start=start)
+    left = max(time_s - held.seconds, 1.0)
+    found = arrays.solve(gap=gap, time_s=left, threads=threads, start=start)
     if not len(found.values) and dived is not None:
-        return dived
-    return replace(_point(formulated, found, time_s), seconds=found.seconds + held.seconds)
+        return dived, held
+    found = replace(_point(formulated, found, time_s), seconds=found.seconds + held.seconds)
+    fixed = np.round(found.values[whole])
+    held.bound(whole, fixed, fixed)
+    held.run()
+    return found, held
 
 
 def _point(formulated: Formulated, found: Solved, time_s: float) -> Solved:
