@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from time import monotonic
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -21,15 +21,15 @@ from meritorder.plan.model import Infeasible
 from meritorder.plan.optimise import Optimised, optimise
 from meritorder.plan.outputs.orders import schedule
 from meritorder.plan.planned import NoPlan, Planned, Studies
-from meritorder.plan.proof.certificate import Certificate
-from meritorder.plan.proof.prove import prove_until
 from meritorder.plan.rolling import continued, later_horizon, rest_of
 from meritorder.plan.sites import SiteHours, site_hours
 from meritorder.plan.state import State
 from meritorder.plan.studies.conflict import explain
 from meritorder.plan.studies.stranded import stranded
 from meritorder.plan.studies.unit_costs import unit_costs
-from meritorder.plan.study import study
+
+if TYPE_CHECKING:
+    from meritorder.plan.proof.certificate import Certificate
 
 # Opens a stage by its name; the function it gives is told how far the stage is, 0 to 1.
 Stage: TypeAlias = Callable[[str], AbstractContextManager[Callable[[float], None]]]
@@ -97,6 +97,8 @@ def plan(fleet: Fleet, wanted: Wanted | None = None, *, state: State | None = No
         full, optimised, certificate = _proven(fleet, full, optimised, wanted, hours, staged)
     found = Studies()
     if wanted.studies:
+        from meritorder.plan.study import study
+
         found = study(fleet, optimised, lambda changed: choose_hours(given.instance(changed), hours), staged)
     horizon = later_horizon(given.horizon, given.first)
     return Planned(
@@ -185,6 +187,8 @@ def _proven(
     fleet: Fleet, full: Instance, optimised: Optimised, wanted: Wanted, hours: int, stage: Stage
 ) -> tuple[Instance, Optimised, Certificate]:
     """The plan with its certificate, its capacities corrected by what the simulation found until both agree."""
+    from meritorder.plan.proof.prove import prove_until
+
     with stage("proof, simulated") as advance:
         return prove_until(
             fleet,
