@@ -36,6 +36,7 @@ Stage: TypeAlias = Callable[[str], AbstractContextManager[Callable[[float], None
 
 POOL_ROUNDS = 2  # times that rates are set to the pools of the build
 RATE_CHANGE = 0.01  # less isn't worth another round
+PROOF_ROUNDS = 4  # corrections of capacities by what the plan's fleets carry in simulation
 PROOF_ERROR = 0.02  # of capacities against the simulation
 
 
@@ -193,9 +194,10 @@ def _proven(
         return prove_until(
             fleet,
             full,
-            lambda corrected: _solved(corrected, wanted, hours, silent),
+            lambda changed: _solved(changed, wanted, hours, silent),
             first=optimised,
             error=PROOF_ERROR,
+            rounds=PROOF_ROUNDS,
             seed=wanted.seed,
             jobs=wanted.threads,
             progress=advance,
