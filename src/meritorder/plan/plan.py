@@ -158,7 +158,7 @@ def _optimised(fleet: Fleet, given: Given, wanted: Wanted, hours: int, stage: St
     optimised = _solved(full, wanted, hours, stage)
     for _ in range(POOL_ROUNDS):
         with stage("assembling"):
-            pools = pools_of(full, optimised.plan.build, pools)
+            pools = pools_of(full, optimised.plan.build)
             again = given.instance(fleet, pools)
         if _moved(full.ways.rate, again.ways.rate) <= RATE_CHANGE:
             break
