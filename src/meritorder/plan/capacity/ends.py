@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from meritorder.catalog.accelerator import Accelerator
-from meritorder.catalog.load import accelerators
 from meritorder.catalog.ranges import ends, leans_on_ranges
 from meritorder.plan.capacity.alone import alone
 from meritorder.plan.capacity.runs import Runs, step_of
@@ -16,7 +15,7 @@ def at_ends(runs: Runs, pools: int, base: Found) -> tuple[float, float]:
     plan = runs.fleet.plan
     assert plan is not None
     names = [plan.offers[offer].accelerator for offer in (runs.case.offer, runs.case.decode) if offer]
-    known = {**accelerators(), **runs.fleet.accelerators}
+    known = runs.fleet.accelerators
     uncertain = {name: ends(known[name]) for name in names if leans_on_ranges(known[name])}
     if not uncertain:
         return 1.0, 1.0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -13,12 +13,14 @@ from meritorder.plan.capacity.capacity import Capacity
 from meritorder.plan.capacity.case import Case
 from meritorder.plan.capacity.draw import Source
 from meritorder.plan.capacity.ends import at_ends
-from meritorder.plan.capacity.runs import GRID, Runs, step_of
+from meritorder.plan.capacity.pairs import paired
+from meritorder.plan.capacity.runs import Runs, step_of
 from meritorder.plan.capacity.search import Found, largest
 from meritorder.problems import InputError
 
 # Pools that are simulated; the last one only where many replicas fit into a system.
 SIZES = (1, 2, 4, 16, 64, 256)
+MOST_REPLICAS = 256
 TINY = 0.125  # of a system
 # The pool where round trips are tried first.
 REFERENCE = 4
@@ -35,7 +37,7 @@ LOOSER = 0.1
 def measure(fleet: Fleet, case: Case, source: Source, seed: int) -> Capacity:
     """The case's capacity by simulation. The same arguments give the same bits."""
     try:
-        runs = Runs(fleet, case, source, seed)
+        runs = paired(fleet, case, source, seed) if case.decode else Runs(fleet, case, source, seed)
     except InputError as error:
         words = "; ".join(" ".join(f"{p.what}; {p.fix}".split()) for p in error.problems)
         return Capacity(key=case.key, model=case.model, reason=f"the model doesn't run so: {words}")
@@ -89,20 +91,31 @@ def _filled(known: Capacity, search: Search, first: Found) -> Capacity:
         steps[size] = here.step
         errors += [here.error, there.error]
         table[size] = [_like(row[rtt].rate, first.rate, row[longest].rate, here.rate, there.rate) for rtt in rtts]
-    size = max(size for size in table if size <= METERED)
+    size = max(size for size in table if size * sum(runs.pair) <= max(METERED, REFERENCE * sum(runs.pair)))
     full = runs.at(size, 0.0, steps[size], 1)
-    half = runs.at(size, 0.0, steps[size] - round(math.log(2.0) / math.log(GRID)), 1)
+    half = runs.at(size, 0.0, steps[size] - step_of(2.0), 1)
     beyond = () if ttft_s is None else (ttft_s,)  # a round trip as long as the target leaves no time at all
-    return replace(
+    found = replace(
         known,
-        sizes=tuple(table),
         rtts=(*rtts, *beyond),
-        simulated=tuple((*rates, *(0.0 for _ in beyond)) for rates in table.values()),
         error=max(errors),
-        joules=full.joules,
-        joules_half=half.joules,
         ends=at_ends(runs, REFERENCE, first),
     )
+    sides = [
+        replace(
+            found,
+            sizes=tuple(pools * replicas for pools in table),
+            simulated=tuple(
+                (*(rate * runs.pair[0] / replicas for rate in rates), *(0.0 for _ in beyond))
+                for rates in table.values()
+            ),
+            joules=full.joules[side],
+            joules_half=half.joules[side],
+        )
+        for side, replicas in enumerate(runs.pair)
+        if replicas
+    ]
+    return sides[0] if len(sides) == 1 else replace(sides[0], decode=replace(sides[1], **_machine(runs, 1)))
 
 
 def _like(rate: float, near: float, far: float, here: float, there: float) -> float:
@@ -131,24 +144,33 @@ def _round_trips(search: Search, first: Found, ttft_s: float | None) -> dict[flo
 def _sizes(runs: Runs, first: Found, systems: float) -> list[int]:
     """Pools to simulate, as far as a run may be long enough."""
     wanted = [size for size in SIZES if size != SIZES[-1] or systems <= TINY]
+    wanted = [size for size in wanted if size <= REFERENCE or size * sum(runs.pair) <= MOST_REPLICAS]
     return [size for size in wanted if size <= REFERENCE or runs.fits(size, first.rate)]
 
 
 def _known(runs: Runs, each: Alone) -> Capacity:
     """What is known without any load."""
-    case, replica, base, plan = runs.case, runs.replicas[0], runs.source.base, runs.fleet.plan
-    assert plan is not None
-    return Capacity(
-        key=case.key,
-        model=case.model,
+    base = runs.source.base
+    known = Capacity(
+        key=runs.case.key,
+        model=runs.case.model,
         ttft_s=runs.slo.ttft,
         token_rate=runs.slo.token_rate,
         percentile=runs.slo.percentile,
         alone=each.kept(),
-        replica_systems=replica.accelerators / plan.offers[case.offer].chips,
-        idle_w=replica.table.idle_w,
-        max_w=replica.max_w,
         prompt_tokens=float(base.prompt_tokens.mean()),
         output_tokens=float(base.output_tokens.mean()),
-        notes=(*base.warnings, *replica.notes),
     )
+    return replace(known, **_machine(runs, 0))
+
+
+def _machine(runs: Runs, side: int) -> dict[str, Any]:
+    """What is known of one replica; `side` 1: of a decoder."""
+    plan, replica = runs.fleet.plan, runs.replicas[side]
+    assert plan is not None
+    return {
+        "replica_systems": replica.accelerators / plan.offers[(runs.case.offer, runs.case.decode)[side]].chips,
+        "idle_w": replica.table.idle_w,
+        "max_w": replica.max_w,
+        "notes": (*runs.source.base.warnings, *replica.notes),
+    }

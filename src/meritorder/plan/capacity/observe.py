@@ -31,7 +31,7 @@ class Observation:
     high: float
     done: float  # requests/s that were completed within the window
     requests: int  # judged
-    joules: float  # IT energy above idle of a request that ended
+    joules: tuple[float, ...]  # [pools] IT energy above idle of a request that ended
     misses: dict[str, float]  # share of each verdict that is a miss
 
     def doubtful(self, percentile: float) -> bool:
@@ -60,7 +60,7 @@ def observe(result: Result) -> Observation:
         high=high,
         done=int(((finish >= begin) & (finish < end)).sum()) / (end - begin),
         requests=len(met),
-        joules=float(result.series["energy_j"].sum()) / max(int(ended.sum()), 1),
+        joules=tuple((result.series["energy_j"].sum(axis=1) / max(int(ended.sum()), 1)).tolist()),
         misses={v.name: float((judged == v).mean()) for v in Verdict if v != Verdict.MET and (judged == v).any()},
     )
 

@@ -11,6 +11,8 @@ Floats = npt.NDArray[np.float64]
 
 # Exponents that are tried: 1/2 is square-root staffing, 1 a pool whose waste is a fixed part of one replica.
 EXPONENTS = (0.5, 0.75, 1.0)
+# A law that misses a simulated pool by more than this says nothing of larger ones.
+TRUSTED = 0.05
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,12 @@ def rising(values: Floats) -> Floats:
 def between(replicas: float, sizes: Floats, rates: Floats, law: Pooling) -> float:
     """Rate of a replica in a pool of `replicas`: straight in 1/sqrt(N) between the simulated sizes.
 
-    Beyond the largest it follows the law on from there; a pool below the smallest has the rate of the smallest.
+    Beyond the largest it follows the law on from there, where that is met within `TRUSTED`, else nothing is gained
+    beyond; a pool below the smallest has the rate of the smallest.
     """
     largest = float(sizes[-1])
     if replicas > largest:
         reached = law.rate(largest)
-        return float(rates[-1] * (law.rate(replicas) / reached if reached > 0 else 1.0))
+        return float(rates[-1] * (law.rate(replicas) / reached if reached > 0 and law.error <= TRUSTED else 1.0))
     place = max(replicas, float(sizes[0])) ** -0.5
     return float(np.interp(-place, -(sizes**-0.5), rates))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from meritorder.catalog.accelerator import Accelerator
-from meritorder.catalog.load import accelerators
 from meritorder.fleet.plan.offers import Run
 from meritorder.fleet.schema import Fleet, Pool, Service, Site
 from meritorder.plan.capacity.case import Case
@@ -34,7 +33,7 @@ def rig(
     if case.decode and case.decode_run is not None:
         used.append(plan.offers[case.decode].accelerator)
         pools["decoders"] = _pool(case.model, used[1], case.decode_run, decoders, "decode")
-    known = {**accelerators(), **fleet.accelerators, **(machines or {})}
+    known = {**fleet.accelerators, **(machines or {})}
     return Fleet(
         models={case.model: fleet.models[case.model]},
         accelerators={name: known[name] for name in used},

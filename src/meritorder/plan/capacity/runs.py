@@ -27,7 +27,9 @@ EFFORTS = (3_000, 16_000, 64_000)
 # A run lasts so many times as long as a request stays at full load.
 STAYS = 10.0
 # Most requests, and prefix blocks of them, in one run.
-MOST, MOST_BLOCKS = 400_000, 12_000_000
+MOST, MOST_BLOCKS = 200_000, 3_000_000
+# A request with so many prefix blocks takes as long to simulate as two without; no run looks at fewer than `FEW`.
+HEAVY, FEW = 16.0, 1_500
 # Where less than this part of what comes is done, machines are full.
 OVERLOAD = 0.85
 # Requests that are looked at alone, and seconds between them.
@@ -46,14 +48,14 @@ def step_of(rate: float) -> int:
 
 @dataclass
 class Runs:
-    """A case on a rig with `decoders` per prefill replica (0: no pair)."""
+    """A case on rigs that are multiples of `pair`: replicas and, where prompts are computed apart, decoders."""
 
     fleet: Fleet
     case: Case
     source: Source
     seed: int
     machines: dict[str, Accelerator] = field(default_factory=dict)
-    pair: tuple[int, int] = (1, 0)  # replicas and decoders of the smallest pool
+    pair: tuple[int, int] = (1, 0)
     made: dict[tuple[int, float, int], tuple[int, Observation]] = field(default_factory=dict)
     count: int = 0
     requests: int = 0
@@ -74,6 +76,7 @@ class Runs:
             self.bound_s = (slo.ttft or 0.0) + float(base.output_tokens.mean()) / slo.token_rate
         blocks = len(base.blocks) / len(base)
         self.limit = int(min(MOST, MOST_BLOCKS / blocks)) if blocks else MOST
+        self.efforts = [max(round(effort / (1.0 + blocks / HEAVY)), FEW) for effort in EFFORTS]
 
     def at(self, pools: int, rtt_s: float, step: int, effort: int) -> Observation:
         """What happens at a rate in `pools` times the smallest pool; a run of as much effort is made once."""
@@ -108,7 +111,7 @@ class Runs:
 
     def _run(self, pools: int, rtt_s: float, step: int, effort: int) -> Observation:
         rate = rate_at(step) * pools * self.pair[0]
-        wanted = EFFORTS[effort] / (WINDOW[1] - WINDOW[0]) / rate
+        wanted = self.efforts[effort] / (WINDOW[1] - WINDOW[0]) / rate
         span = min(max(wanted, self._needed_s(rate_at(step))), self.limit / rate)
         trace = self.source.draw(rate, span)
         if len(trace) < 2:

@@ -11,7 +11,6 @@ from typing import Any
 
 import meritorder
 from meritorder import __version__
-from meritorder.catalog.load import accelerators
 from meritorder.files import write_text
 from meritorder.fleet.schema import Fleet
 from meritorder.plan.capacity.capacity import Capacity
@@ -37,12 +36,11 @@ def fingerprint(fleet: Fleet, case: Case, base: Trace, seed: int) -> str:
     """Hash of everything that the case's capacity depends on: machines, model, run, service, traffic, seed and code."""
     plan = fleet.plan
     assert plan is not None
-    known = {**accelerators(), **fleet.accelerators}
     offers = [plan.offers[name] for name in (case.offer, case.decode) if name]
     parts: dict[str, Any] = {
         "code": code(),
         "key": tuple(case.key),
-        "machines": [known[offer.accelerator].model_dump(mode="json") for offer in offers],
+        "machines": [fleet.accelerators[offer.accelerator].model_dump(mode="json") for offer in offers],
         "chips": [offer.chips for offer in offers],
         "model": fleet.models[case.model].model_dump(mode="json"),
         "runs": [run.model_dump(mode="json") for run in (case.run, case.decode_run) if run is not None],

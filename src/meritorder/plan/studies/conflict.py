@@ -18,7 +18,7 @@ from meritorder.plan.model import Case, first_cases
 from meritorder.plan.studies.elastic import Elastic
 from meritorder.plan.studies.findings import Conflict, Limit
 from meritorder.plan.studies.limits import Bounded, bounded
-from meritorder.plan.studies.parts import of_hours, of_scenarios
+from meritorder.plan.studies.parts import alone, cases_alone, of_hours
 
 
 @dataclass(frozen=True)
@@ -81,16 +81,7 @@ def _parts(instance: Instance, cases: tuple[Case, ...], whole: Bools | None) -> 
 
 def _one(instance: Instance, cases: tuple[Case, ...], j: int, whole: Bools | None) -> _Part:
     """One scenario."""
-    part = of_scenarios(instance, [j])
-    policy = instance.policy
-    if len(instance.names.scenarios) > 1:
-        policy = replace(
-            policy,
-            carbon_kg=np.full_like(policy.carbon_kg, np.inf),
-            api_usd=np.full_like(policy.api_usd, np.inf),
-        )
-    own = tuple(case._replace(scenario=0) for case in cases if case.scenario == j)
-    return _Part(replace(part, policy=policy), own, instance.names.scenarios[j], whole)
+    return _Part(alone(instance, j), cases_alone(cases, j), instance.names.scenarios[j], whole)
 
 
 def _limit(part: _Part, known: Bounded, elastic: Elastic, found: tuple[int, ...], group: int) -> Limit:

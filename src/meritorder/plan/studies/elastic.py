@@ -16,7 +16,7 @@ from typing import Literal
 import highspy
 import numpy as np
 
-from meritorder.plan.linear import Arrays, Floats, Index, Program
+from meritorder.plan.linear import Arrays, Floats, Index, Program, share_threads
 
 TOLERANCE = 1e-6  # of a unit of `give`: less is no conflict
 EARLY = 1e-3  # more for what is given in the first period than in the last
@@ -87,6 +87,7 @@ class Elastic:
         index = np.concatenate(self._slack).astype(np.int32)
         self._solver.changeColsCost(len(index), index, np.concatenate(cost))
         self._solver.changeColsBounds(len(index), index, np.zeros(len(index)), np.concatenate(upper))
+        share_threads(1)
         self._solver.run()
         self.solved += 1
         solution, info = self._solver.getSolution(), self._solver.getInfo()

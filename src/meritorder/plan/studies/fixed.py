@@ -12,7 +12,7 @@ import highspy
 import numpy as np
 
 from meritorder.plan.instance import Instance
-from meritorder.plan.linear import Arrays, Floats, Index
+from meritorder.plan.linear import Arrays, Floats, Index, share_threads
 from meritorder.plan.model import Case, Formulated, formulate
 from meritorder.plan.outcome import Build
 
@@ -36,6 +36,7 @@ class Fixed:
 
     def run(self) -> float:
         """The least cost as things are now; inf where there is no plan."""
+        share_threads(1)
         self.solver.run()
         info = self.solver.getInfo()
         feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible

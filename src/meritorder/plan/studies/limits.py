@@ -127,20 +127,23 @@ class _Collect:
         self._put(said(self.instance, family, name, x), group, when)
 
     def _years(self, family: str, unit: float) -> None:
-        """Families [T,...] that are one limit in a calendar year."""
-        rows = self._family(family).reshape(len(self.instance.years), -1) if self._family(family).size else None
-        if rows is None:
+        """Families [Y,...]: a group for each calendar year."""
+        known = self._family(family)
+        if not known.size:
             return
-        years = np.array([int(name[:4]) for name in self.instance.names.periods])
-        size = np.broadcast_to(np.asarray(self.formulated.unit(family), float), (len(years),))
-        for year in np.unique(years):
-            mine = rows[years == year]
-            there = mine >= 0
+        periods, year = self.instance.names.periods, self.instance.policy.year
+        number = np.arange(len(periods)) if year is None else np.unique(year, return_inverse=True)[1].ravel()
+        rows = known.reshape(len(known), -1)
+        first = np.array([int(np.flatnonzero(number == y)[0]) for y in range(len(rows))])
+        size = self._unit(family, (len(rows),))
+        for name in dict.fromkeys(periods[t][:4] for t in first):
+            mine = np.array([periods[t][:4] == name for t in first])
+            there = rows[mine] >= 0
             if there.any():
-                when = np.broadcast_to(np.flatnonzero(years == year)[:, None], mine.shape)[there]
-                give = np.broadcast_to((unit / size[years == year])[:, None], mine.shape)[there]
-                group = Group(f"{family} {year}", mine[there], give, shared=False)
-                self._put(said(self.instance, family, str(year), int(np.flatnonzero(years == year)[0])), group, when)
+                when = np.broadcast_to(first[mine][:, None], there.shape)[there]
+                give = np.broadcast_to((unit / size[mine])[:, None], there.shape)[there]
+                group = Group(f"{family} {name}", rows[mine][there], give, shared=False)
+                self._put(said(self.instance, family, name, 0), group, when)
 
     def _blocks(self) -> None:
         """The true land and lead times, as upper bounds of the columns."""

@@ -1,4 +1,4 @@
-"""Parts of an instance: some scenarios, some hours, the mean scenario."""
+"""Parts of an instance that studies look at: one scenario alone, the mean of all."""
 
 from __future__ import annotations
 
@@ -7,65 +7,47 @@ from dataclasses import replace
 
 import numpy as np
 
+from meritorder.plan.axes import select
 from meritorder.plan.instance import Instance
+from meritorder.plan.model import Case
+from meritorder.plan.model.flexible import firm
 
 
-def of_scenarios(instance: Instance, kept: Sequence[int]) -> Instance:
-    """Only some scenarios, their probabilities scaled to 1."""
-    which = np.asarray(kept, np.int64)
-    demand = instance.demand
-    chance = demand.probability[which]
-    return replace(
-        instance,
-        names=replace(instance.names, scenarios=tuple(instance.names.scenarios[j] for j in kept)),
-        demand=replace(
-            demand,
-            requests=demand.requests[..., which],
-            probability=chance / chance.sum(),
-            speed=demand.speed[which],
-            power_price=demand.power_price[which],
-            late=demand.late[which],
-        ),
-        decided=instance.decided[:, which],
-    )
+def of_hours(instance: Instance, hours: Sequence[int]) -> Instance:
+    """Only some hours, with the time that they have."""
+    return select(_steady(instance), R=hours)
+
+
+def alone(instance: Instance, scenario: int) -> Instance:
+    """One scenario. Limits on what is expected over several (carbon, money for APIs) don't bind it and are left out."""
+    part = select(_steady(instance), J=[scenario])
+    policy = instance.policy
+    if len(instance.names.scenarios) > 1:
+        policy = replace(
+            policy, carbon_kg=np.full_like(policy.carbon_kg, np.inf), api_usd=np.full_like(policy.api_usd, np.inf)
+        )
+    return replace(part, demand=replace(part.demand, probability=np.ones(1)), policy=policy)
+
+
+def cases_alone(cases: Sequence[Case], scenario: int) -> tuple[Case, ...]:
+    """The contingencies of a scenario, as those of the only one."""
+    return tuple(case._replace(scenario=0) for case in cases if case.scenario == scenario)
 
 
 def mean_scenario(instance: Instance) -> Instance:
-    """One scenario: everything that differs between them at its mean, deliveries as late as in most."""
-    demand = instance.demand
-    chance = demand.probability
-    usual = int(np.argmax(chance))
+    """One scenario: what differs between them at its mean, deliveries as late as in the likeliest."""
+    demand, chance = instance.demand, instance.demand.probability
+    part = select(_steady(instance), J=[int(np.argmax(chance))])
     mean = replace(
-        demand,
+        part.demand,
         requests=(demand.requests @ chance)[..., None],
         probability=np.ones(1),
         speed=(chance @ demand.speed)[None],
         power_price=np.array([chance @ demand.power_price]),
-        late=demand.late[usual][None],
     )
-    return replace(
-        instance,
-        names=replace(instance.names, scenarios=("mean",)),
-        demand=mean,
-        decided=np.zeros((len(instance.years), 1), np.int64),
-    )
+    return replace(part, names=replace(instance.names, scenarios=("mean",)), demand=mean)
 
 
-def of_hours(instance: Instance, kept: Sequence[int]) -> Instance:
-    """Only some hours; what is left of the time is scaled to the whole where there is any."""
-    which = np.asarray(kept, np.int64)
-    demand, ground = instance.demand, instance.ground
-    seconds, whole = demand.seconds[:, which], demand.seconds.sum(axis=1, keepdims=True)
-    total = seconds.sum(axis=1, keepdims=True)
-    scaled = np.where(total > 0, seconds * np.divide(whole, total, out=np.ones_like(total), where=total > 0), 0.0)
-    return replace(
-        instance,
-        demand=replace(demand, requests=demand.requests[:, :, which], clock=demand.clock[which], seconds=scaled),
-        ground=replace(
-            ground,
-            pieces=ground.pieces[:, which],
-            cooled=ground.cooled[:, which],
-            usd_per_j=ground.usd_per_j[:, :, which],
-            kg_per_j=ground.kg_per_j[:, :, which],
-        ),
-    )
+def _steady(instance: Instance) -> Instance:
+    """What can be put off in the design hour is told from all hours and scenarios, also in a part."""
+    return replace(instance, demand=replace(instance.demand, firm=firm(instance)))

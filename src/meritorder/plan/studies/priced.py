@@ -53,12 +53,17 @@ def limit_prices(fixed: Fixed) -> list[Priced]:
         _Kind("grid", "grid", "USD/MW-year", names.sites, 1e6, yearly=True, period=sit.period),
         _Kind("supply", "supply", "USD/system", names.systems, 1.0),
         _Kind("ramp", "ramp", "USD/MW", names.sites, 1e6),
-        _Kind("budget", "budget", "USD/USD", ("",), 1.0),
-        _Kind("carbon", "carbon", "USD/t", ("",), 1e3),
         _Kind("api rate", "api", "USD per request/s-year", names.apis, 1.0, yearly=True, period=sit.period),
     )
     found = [one for kind in kinds for one in _of_kind(fixed, kind)]
-    return [*found, *_blocks(fixed), *_shares(fixed), *_options(fixed)]
+    return [
+        *found,
+        *_yearly(fixed, "budget", "USD/USD", 1.0),
+        *_yearly(fixed, "carbon", "USD/t", 1e3),
+        *_blocks(fixed),
+        *_shares(fixed),
+        *_options(fixed),
+    ]
 
 
 def _of_kind(fixed: Fixed, kind: _Kind) -> Iterator[Priced]:
@@ -88,6 +93,25 @@ def _of_kind(fixed: Fixed, kind: _Kind) -> Iterator[Priced]:
             price = Price(kind.limit, name, instance.names.periods[t], kind.unit, usd, NAN, NAN)
             size = float(np.abs(fixed.arrays.row_upper[mine[there]] / each).max())
             yield Priced(price, mine[there], each, max(size, 1.0), shown)
+
+
+def _yearly(fixed: Fixed, family: str, unit: str, si: float) -> Iterator[Priced]:
+    """Limits of a year, or of a period where each has its own; a year's money is that of its mean discount."""
+    instance = fixed.formulated.instance
+    rows, periods, year = fixed.formulated.program.families[family], instance.names.periods, instance.policy.year
+    number = np.arange(len(periods)) if year is None else np.unique(year, return_inverse=True)[1].ravel()
+    sizes = np.broadcast_to(np.asarray(fixed.formulated.unit(family), float), (len(rows),))
+    for y, size in enumerate(sizes):
+        mine, here = rows[y][rows[y] >= 0].ravel(), np.flatnonzero(number == y)
+        if not len(mine):
+            continue
+        each = np.full(len(mine), si / size)
+        shown = float(1.0 / instance.discount[here].mean())
+        usd = -float(fixed.row_duals[mine] @ each) * fixed.usd * shown
+        if usd > LEAST:
+            name = periods[here[0]] if len(here) == 1 else periods[here[0]][:4]
+            limit = float(fixed.arrays.row_upper[mine].max() / each[0])
+            yield Priced(Price(family, "", name, unit, usd, NAN, NAN), mine, each, max(limit, 1.0), shown)
 
 
 def _blocks(fixed: Fixed) -> Iterator[Priced]:

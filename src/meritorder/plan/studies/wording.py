@@ -101,15 +101,12 @@ def _policy(instance: Instance, family: str, name: str, x: int) -> Said:
         words = f"supplier share of {name}: {share} of the installed power"
         return Said(words, f"plan.policy.supplier_share.{name}", "MW", "{amount} MW beyond it")
     if family in ("budget", "carbon"):
-        unit, values = (1e6, policy.budget_usd) if family == "budget" else (1e3, policy.carbon_kg)
+        unit, values, shown = (1e6, policy.budget_usd, "MUSD") if family == "budget" else (1e3, policy.carbon_kg, "t")
         year = [t for t, period in enumerate(periods) if period.startswith(name)]
-        most = steps(values[year] / unit, [periods[t] for t in year], "{:.4g}")
-    if family == "budget":
-        words = f"budget of {name}: {most} MUSD a period"
-        return Said(words, "plan.policy.budget", "MUSD", "{amount} MUSD more")
-    if family == "carbon":
-        words = f"carbon in {name}: {most} t a period"
-        return Said(words, "plan.policy.carbon", "t", "{amount} t more")
+        most = steps(values[year] / unit, [periods[t] for t in year], "{:.4g}") + f" {shown} a period"
+        if policy.year is not None:
+            most = f"{values[year].sum() / unit:.4g} {shown}"
+        return Said(f"{family} in {name}: {most}", f"plan.policy.{family}", shown, "{amount} " + shown + " more")
     if family == "api rate":
         words = f"requests to {name}: {policy.api_rate[0, x]:.4g} a second"
         return Said(words, f"plan.apis.{name}.most_requests_per_s", "%", "{amount} % more", 100.0)
