@@ -89,9 +89,8 @@ def _ground(asked: Asked, horizon: Horizon, full: Instance, done: State, first: 
     battery_j, battery_w = ground.battery_j.copy(), ground.battery_w.copy()
     most_j, open_usd = ground.battery_most_j.copy(), ground.open_usd.copy()
     for block in done.blocks:
-        standing[max(horizon.starts(block.delivered), 0) :, names.blocks.index(f"{block.site}/{block.block}")] += (
-            block.blocks
-        )
+        b = names.blocks.index(f"{block.site}/{block.block}")
+        standing[max(horizon.period_of(block.delivered), 0) :, b] += block.blocks
     for bought in done.batteries:
         s = names.sites.index(bought.site)
         battery_j[s] += bought.energy
