@@ -229,6 +229,11 @@ def test_a_forecast_is_taken_as_it_is(tmp_path: Path) -> None:
             "month,requests_per_s\n2026-01\n",
             "f.csv:2: plan.demand.chat.forecast: has 1 cells, the header 2",
         ),
+        (
+            "forecast",
+            "month,region,requests_per_s\n2026-01,uss,5\n",
+            'f.csv:2: plan.demand.chat.forecast: region: there is no region "uss"; did you mean "us"?',
+        ),
         ("forecast", "", "f.csv:1: plan.demand.chat.forecast: is empty; begin with"),
         (
             "history",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -40,9 +41,11 @@ class DemandTable:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """[K] "SERVICE", or "SERVICE@REGION" where a service has several regions."""
-        several = {service for service, _ in self.classes if sum(name == service for name, _ in self.classes) > 1}
-        return tuple(f"{service}@{region}" if service in several else service for service, region in self.classes)
+        """[K] "SERVICE@REGION"; "SERVICE" where nothing is said of regions."""
+        mine = Counter(service for service, _ in self.classes)
+        alone = [mine[service] == 1 and region == "default" for service, region in self.classes]
+        named = zip(self.classes, alone, strict=True)
+        return tuple(service if only else f"{service}@{region}" for (service, region), only in named)
 
 
 def demand_of(fleet: Fleet) -> DemandTable:
@@ -62,7 +65,7 @@ def demand_of(fleet: Fleet) -> DemandTable:
         with _noting(problems, f"{key}.day"):
             days[name] = day_curve(asked.day)
         with _noting(problems, f"{key}.{'history' if asked.history else 'forecast'}"):
-            curves[name] = curve_of(asked, horizon)
+            curves[name] = curve_of(asked, horizon, _regions(fleet))
     if problems:
         raise InputError(problems)
     classes = tuple((name, region) for name, curve in curves.items() for region in curve.regions)
@@ -86,6 +89,11 @@ def demand_of(fleet: Fleet) -> DemandTable:
         sizes=lengths,
         fits={name: curve.fit for name, curve in curves.items() if curve.fit is not None},
     )
+
+
+def _regions(fleet: Fleet) -> set[str]:
+    """Regions that something is known of."""
+    return {"default", *fleet.regions, *(region for site in fleet.sites.values() for region in site.rtt)}
 
 
 @contextmanager
