@@ -61,7 +61,7 @@ def demand_of(fleet: Fleet) -> DemandTable:
     for name, asked in plan.demand.items():
         key = f"plan.demand.{name}"
         with _noting(problems, f"{key}.traffic"):
-            lengths[name] = sizes(asked.traffic)
+            lengths[name] = sizes(fleet, name)
         with _noting(problems, f"{key}.day"):
             days[name] = day_curve(asked.day)
         with _noting(problems, f"{key}.{'history' if asked.history else 'forecast'}"):
@@ -102,7 +102,7 @@ def _noting(problems: list[Problem], key: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        problems += [replace(p, key=f"{key}: {p.key}" if p.key else key) for p in error.problems]
+        problems += [replace(p, key=f"{key}: {p.key}" if p.key not in ("", key) else key) for p in error.problems]
 
 
 def _by_scenario(name: str, curve: Curve, futures: dict[str, Future], horizon: Horizon) -> Floats:
