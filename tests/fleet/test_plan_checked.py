@@ -151,9 +151,9 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     assert len(refused.value.problems) == 3
 
 
-def test_offers_have_nowhere_to_stand_without_sites() -> None:
+def test_offers_need_sites_to_stand_at() -> None:
     text = bent(("  sites:\n    iowa: {blocks: {row: {power: 1 MW, coolant: air, most: 4}", "  x: {a: {b: {c: 1}"))
-    with pytest.raises(InputError, match=r"plan.offers.gpu: has nowhere to stand; give sites"):
+    with pytest.raises(InputError, match=r"plan.sites: is missing; sites of the fleet that may be"):
         loads(text)
 
 

@@ -27,10 +27,8 @@ plan:
     chat: {{traffic: servegen-m-small, {chat}}}
     code: {{traffic: servegen-mm-image, {code}}}
   scenarios: {scenarios}
-  apis:
-    cloud:
-      {{model: llama-3.1-8b, supplier: C, usd_per_mtok_prompt: 1, usd_per_mtok_output: 2, ttft: 1 s,
-        token_rate: 9 tok/s}}
+  offers: {{gpu: {{accelerator: h100, runs: {{llama-3.1-8b: {{}}}}, price: 30 kUSD, supply: 4}}}}
+  sites: {{iowa: {{blocks: {{row: {{power: 1 MW, coolant: air, most: 4}}}}}}}}
 """
 
 
