@@ -226,7 +226,7 @@ def test_yaml_parses(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         if block.marked("wrong file"):
             with pytest.raises(InputError):
                 loads(block.text, page.name)
-        elif isinstance(tree, dict) and {"sites", "pools", "services"} <= set(tree):
+        elif isinstance(tree, dict) and {"sites", "services"} <= set(tree) and {"pools", "plan"} & set(tree):
             loads(block.text, f"{page.name}:{block.line}")
 
 
@@ -234,6 +234,8 @@ def test_the_fleet_file_page_names_every_key() -> None:
     """Every key of the schema stands in docs/fleet-file.md, every parameter of a policy in docs/policies.md."""
     from meritorder.fleet import control, cooling, faults, gateway, halls, power_train, schema
     from meritorder.fleet.dispatch import POLICIES
+    from meritorder.fleet.network import Region
+    from meritorder.fleet.plan import demand, ground, offers, plan, promises
     from meritorder.fleet.speculation import Speculation
     from meritorder.fleet.surroundings import Scenario
 
@@ -247,9 +249,19 @@ def test_the_fleet_file_page_names_every_key() -> None:
     of_faults = (faults.Faults, faults.FaultRate, faults.FaultAt)
     of_power = (power_train.PowerTrain, power_train.LossCurve, power_train.Generators, power_train.Storage)
     of_buildings = (*of_power, *of_halls, *of_cooling, *of_control, Scenario)
-    for part in (schema.Site, *of_buildings, *of_faults, *of_pools, *of_services, *of_gateways):
+    of_networks = (Region,)
+    of_plans = (
+        *(demand.Stretch, demand.ServiceDemand, demand.Growth, demand.Future),
+        *(offers.Offer, offers.Run, offers.Option, offers.Take, offers.Pair, offers.Api),
+        *(ground.Ground, ground.Block, ground.Curtailment, ground.Battery),
+        *(promises.Contract, promises.Policy, promises.Survive, promises.Risk),
+    )
+    of_fleets = (schema.Site, *of_buildings, *of_networks, *of_faults, *of_pools, *of_services, *of_gateways)
+    for part in (*of_fleets, *of_plans):
         for key in part.model_fields:
             assert f"`{key}`" in fleet_page, f"{part.__name__}.{key} is not described"
+    for key in plan.Plan.model_fields:
+        assert f"`plan.{key}" in fleet_page, f"plan.{key} is not described"
     for key in schema.Fleet.model_fields:
         assert re.search(rf"`{key}\b", fleet_page), f"{key} is not described"
     policy_page = (ROOT / "docs" / "policies.md").read_text()

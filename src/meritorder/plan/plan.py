@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import monotonic
 from typing import TypeAlias
 
@@ -22,7 +22,7 @@ from meritorder.plan.optimise import Optimised, optimise
 from meritorder.plan.outcome import Build
 from meritorder.plan.outputs.orders import schedule
 from meritorder.plan.planned import NoPlan, Planned, Studies
-from meritorder.plan.proof import Certificate, prove
+from meritorder.plan.proof import Certificate, prove_until
 from meritorder.plan.rolling import continued, later_horizon, rest_of
 from meritorder.plan.sites import SiteHours, site_hours
 from meritorder.plan.state import State
@@ -36,7 +36,7 @@ Stage: TypeAlias = Callable[[str], AbstractContextManager[Callable[[float], None
 
 POOL_ROUNDS = 2  # times that rates are set to the pools of the build
 RATE_CHANGE = 0.01  # less isn't worth another round
-PROOF_ROUNDS = 3  # simulations of a plan, with its capacities corrected in between
+PROOF_ROUNDS = 4  # corrections of capacities by what the plan's fleets carry in simulation
 PROOF_ERROR = 0.02  # of capacities against the simulation
 
 
@@ -189,11 +189,15 @@ def _proven(
     fleet: Fleet, full: Instance, optimised: Optimised, wanted: Wanted, hours: int, stage: Stage
 ) -> tuple[Instance, Optimised, Certificate]:
     """The plan with its certificate, its capacities corrected by what the simulation found until both agree."""
-    for left in reversed(range(PROOF_ROUNDS)):
-        with stage("proof, simulated") as advance:
-            certificate = prove(fleet, full, optimised, seed=wanted.seed, jobs=wanted.threads, progress=advance)
-        if certificate.error <= PROOF_ERROR or not left:
-            break
-        full = replace(full, ways=replace(full.ways, rate=full.ways.rate * certificate.corrections))
-        optimised = _solved(full, wanted, hours, stage)
-    return full, optimised, certificate
+    with stage("proof, simulated") as advance:
+        return prove_until(
+            fleet,
+            full,
+            lambda changed: _solved(changed, wanted, hours, silent),
+            first=optimised,
+            error=PROOF_ERROR,
+            rounds=PROOF_ROUNDS,
+            seed=wanted.seed,
+            jobs=wanted.threads,
+            progress=advance,
+        )

@@ -6,15 +6,13 @@ from pathlib import Path
 
 from meritorder.fleet.document import Document
 from meritorder.fleet.surroundings import is_file
-from meritorder.problems import InputError, Problem
 
 
 def with_plan_files(document: Document) -> Document:
     """The document with the paths of traffic, past, forecast and day curves made absolute.
 
-    Names that are no paths (presets, public traces) stay. Raises InputError where there is no such file.
+    Names that are no paths (presets, public traces) stay; files that aren't there are told with the other problems.
     """
-    problems: list[Problem] = []
     plan = document.data.get("plan")
     demand = plan.get("demand") if isinstance(plan, dict) else None
     for name, asked in demand.items() if isinstance(demand, dict) else ():
@@ -29,7 +27,5 @@ def with_plan_files(document: Document) -> Document:
             asked[key] = str(path.absolute())
             if not path.exists():
                 what = f"there is no file {path.absolute()}"
-                problems.append(document.problem(place, what, "a path is seen from the file that names it"))
-    if problems:
-        raise InputError([*document.problems, *problems])
+                document.problems.append(document.problem(place, what, "a path is seen from the file that names it"))
     return document

@@ -19,5 +19,6 @@ def growth(months: Floats, per_year: float, ceiling: float | None) -> Floats:
     if ceiling is None:
         return np.exp(rate * months)
     logistic = rate / (1.0 - 1.0 / ceiling)
-    factor: Floats = ceiling / (1.0 + (ceiling - 1.0) * np.exp(-logistic * months))
+    with np.errstate(over="ignore"):  # what falls to nothing
+        factor: Floats = ceiling / (1.0 + (ceiling - 1.0) * np.exp(-logistic * months))
     return factor

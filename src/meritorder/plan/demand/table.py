@@ -18,6 +18,7 @@ from meritorder.plan.horizon import Horizon, of
 from meritorder.plan.instance import Floats
 from meritorder.problems import InputError, Problem
 
+MOST = 1e9  # requests/s
 DESIGN = 24  # index of the design hour behind the hours of a typical day
 
 
@@ -65,7 +66,9 @@ def demand_of(fleet: Fleet) -> DemandTable:
     if problems:
         raise InputError(problems)
     classes = tuple((name, region) for name, curve in curves.items() for region in curve.regions)
-    monthly = np.concatenate([_by_scenario(name, curve, futures, horizon) for name, curve in curves.items()], axis=1)
+    by_service = {name: _by_scenario(name, curve, futures, horizon) for name, curve in curves.items()}
+    _refuse_boundless(by_service, horizon)
+    monthly = np.concatenate(list(by_service.values()), axis=1)
     shape = np.stack([_clocked(fleet, days[name], region) for name, region in classes])
     prompts = np.array([lengths[name].prompt_tokens for name, _ in classes])
     outputs = np.array([lengths[name].output_tokens for name, _ in classes])
@@ -102,6 +105,19 @@ def _by_scenario(name: str, curve: Curve, futures: dict[str, Future], horizon: H
         factor = future.demand.get(name, future.demand.get("default", 1.0))
         parts.append(curve.requests[:, LEVELS.index(future.growth)] * (1.0 + (factor - 1.0) * coming)[:, None])
     return np.stack(parts, axis=2)
+
+
+def _refuse_boundless(monthly: dict[str, Floats], horizon: Horizon) -> None:
+    """Raises InputError where growth goes beyond anything that could be served."""
+    problems = []
+    for name, requests in monthly.items():
+        most = requests.sum(axis=1).max(axis=1)
+        if (most > MOST).any():
+            when = horizon.all_months[int(np.argmax(most > MOST))]
+            fix = "give slower growth, a `ceiling`, or a shorter horizon"
+            problems.append(Problem(f"is more than {MOST:g} requests/s by {when}", key=f"plan.demand.{name}", fix=fix))
+    if problems:
+        raise InputError(problems)
 
 
 def coming_on(horizon: Horizon) -> Floats:

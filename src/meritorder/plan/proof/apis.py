@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from meritorder.fleet.plan.offers import Api
-from meritorder.fleet.schema import Fleet
+from meritorder.fleet.schema import Fleet, Pool
 from meritorder.plan.instance import Instance
 
 SEATS = 256  # requests in one replica at most
@@ -18,7 +18,7 @@ _ROOM = 2.0  # seats for so many times what the busiest hour asks, where it has 
 SITE = {"usd_per_kwh": 0, "kg_per_kwh": 0, "pue": 1.0}
 
 
-def api_data(fleet: Fleet, instance: Instance, t: int, a: int, site: str, most: int = 1) -> dict[str, Any]:
+def api_data(fleet: Fleet, instance: Instance, t: int, a: int, site: str) -> dict[str, Any]:
     """The pool of an API: a constant iteration, so that it keeps its stated time to first token and token rate.
 
     Nothing is known of its machines: no power, no carbon, no owner cost. Its limit on requests per second is one on
@@ -32,7 +32,7 @@ def api_data(fleet: Fleet, instance: Instance, t: int, a: int, site: str, most: 
     asked = np.unique(instance.ways.cls[instance.ways.api == a])
     peak = _ROOM * float(instance.demand.requests[t][asked].sum(axis=0).max(initial=0.0))
     seats = max(1, ceil(stay_s * min(limit, peak)))
-    replicas = max(ceil(seats / SEATS), most)
+    replicas = ceil(seats / SEATS)
     each = ceil(seats / replicas)
     data: dict[str, Any] = {
         "site": site,
@@ -54,6 +54,17 @@ def api_data(fleet: Fleet, instance: Instance, t: int, a: int, site: str, most: 
     if np.isfinite(limit):
         data["max_in_flight"] = seats
     return data
+
+
+def in_parts(pool: Pool, k: int) -> Pool:
+    """The same seats in at least `k` replicas, so that a fleet simulated in part has one, too."""
+    assert pool.measured is not None
+    seats = pool.replicas * pool.engine.max_sequences
+    replicas = ceil(max(pool.replicas, k) / k) * k
+    each = max(1, round(seats / replicas))
+    measured = pool.measured.model_copy(update={"kv_tokens": each * _CONTEXT})
+    engine = pool.engine.model_copy(update={"max_sequences": each})
+    return pool.model_copy(update={"replicas": replicas, "measured": measured, "engine": engine})
 
 
 def _stay_s(instance: Instance, api: Api, a: int) -> float:

@@ -10,17 +10,19 @@ import numpy as np
 from meritorder.catalog.load import models
 from meritorder.fleet.load import loads
 from meritorder.fleet.schema import Fleet
+from meritorder.plan.capacity.dispatch import spread
+from meritorder.plan.horizon import of
 from meritorder.plan.instance import Bools, Instance
 from meritorder.plan.outcome import Build
 from meritorder.plan.proof.apis import SITE, api_data
-from meritorder.plan.proof.machines import machine_data, machine_of
+from meritorder.plan.proof.machines import machine_data
 from meritorder.plan.proof.owner_cost import usd_per_hour
 from meritorder.plan.proof.replicas import held, whole_replicas
 from meritorder.plan.proof.roles import Member, members_of
 from meritorder.plan.proof.sites import site_data
 from meritorder.problems import InputError, Problem
 
-_KEPT = ("regions", "dispatch", "carbon_price_usd_per_kg", "control", "gateway")
+_KEPT = ("regions", "carbon_price_usd_per_kg", "control", "gateway")
 _FAULTS = ("detection", "retries", "crew", "engine_start", "load_rate")
 
 
@@ -57,20 +59,19 @@ def fleet_at(fleet: Fleet, instance: Instance, build: Build, t: int, *, j: int =
     notes = [*_notes(instance, build, t, replicas), *more]
     data: dict[str, Any] = {"name": f"{fleet.name}, {instance.names.periods[t]}"}
     data |= fleet.model_dump(mode="json", include=set(_KEPT), exclude_unset=True)
-    data["start"] = f"{_month(fleet, instance, t)}-01T00:00:00Z"
+    data["dispatch"] = spread(fleet.dispatch).model_dump(mode="json")  # that for which capacities hold
+    data["start"] = f"{_first_month(fleet, instance, t)}-01T00:00:00Z"
     if faults := fleet.faults.model_dump(mode="json", include=set(_FAULTS), exclude_unset=True):
         data["faults"] = faults
     data |= {"accelerators": {}, "sites": {}, "pools": {}, "services": {}}
-    air_w = np.zeros(len(instance.names.sites))
     known: dict[str, Member] = {}
     for member in members:
-        name, pool, machine, entry, hot = _pool(fleet, instance, build, t, member)
+        name, pool, machine, entry = _pool(fleet, instance, build, t, member)
         known[name], data["pools"][name] = member, pool
-        air_w[member.site] += hot
         if entry is not None:
             data["accelerators"][machine] = entry
     for s in sorted({member.site for member in members}):
-        data["sites"][instance.names.sites[s]] = site_data(fleet, instance, build, t, s, float(air_w[s]))
+        data["sites"][instance.names.sites[s]] = site_data(fleet, instance, build, t, s)
     for a, api in enumerate(instance.names.apis):
         if (instance.ways.api == a).any() and instance.policy.api_rate[t, a] > 0.0:
             site = api if api not in fleet.sites else f"{api} (API)"
@@ -88,8 +89,8 @@ def fleet_at(fleet: Fleet, instance: Instance, build: Build, t: int, *, j: int =
 
 def _pool(
     fleet: Fleet, instance: Instance, build: Build, t: int, member: Member
-) -> tuple[str, dict[str, Any], str, dict[str, Any] | None, float]:
-    """Name and entry of a pool, name and entry of its machine, and the heat that it leaves in the air, W."""
+) -> tuple[str, dict[str, Any], str, dict[str, Any] | None]:
+    """Name and entry of a pool, name and entry of its machine."""
     assert fleet.plan is not None
     names = instance.names
     site, offer_name, model = names.sites[member.site], names.systems[member.system], names.models[member.model]
@@ -102,13 +103,9 @@ def _pool(
     pool |= {} if member.role == "both" else {"role": member.role}
     pool |= offer.runs[model].model_dump(mode="json", exclude_unset=True)
     pool["usd_per_hour"] = round(size * usd_per_hour(fleet, instance, build, t, member.system), 6)
-    chip = machine_of(fleet, offer)
-    hot = 0.0
-    if coolant != "air":
-        hot = chip.stands.air_share * member.replicas * size * float(instance.stock.nameplate_w[member.system])
     parts = [site, offer_name, *([model] if len(offer.runs) > 1 else [])]
     parts += [] if member.role == "both" else [member.role]
-    return " ".join(parts)[:80], pool, machine, entry, hot
+    return " ".join(parts)[:80], pool, machine, entry
 
 
 def _services(
@@ -169,10 +166,8 @@ def _notes(instance: Instance, build: Build, t: int, replicas: Any) -> list[str]
     ]
 
 
-def _month(fleet: Fleet, instance: Instance, t: int) -> str:
-    """First month of a period, "2026-07"."""
+def _first_month(fleet: Fleet, instance: Instance, t: int) -> str:
+    """Of a period, by its name: an instance may begin later than the plan's horizon."""
     assert fleet.plan is not None
-    horizon = fleet.plan.horizon
-    year, month = (int(part) for part in horizon.start.split("-"))
-    months = year * 12 + month - 1 + t * round(horizon.length)
-    return f"{months // 12}-{months % 12 + 1:02d}"
+    horizon = of(fleet.plan)
+    return horizon.months[horizon.names.index(instance.names.periods[t])][0]

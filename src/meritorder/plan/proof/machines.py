@@ -7,6 +7,7 @@ from typing import Any
 from meritorder.catalog.accelerator import Accelerator
 from meritorder.catalog.load import accelerators
 from meritorder.fleet.plan.offers import Offer
+from meritorder.fleet.plan.stands import supplier_of
 from meritorder.fleet.schema import Fleet
 from meritorder.units import show
 
@@ -29,8 +30,8 @@ def machine_data(fleet: Fleet, offer_name: str, coolant: str) -> tuple[str, dict
         most = offer.power / offer.chips
         changes |= {key: show(most, "W") for key in ("idle", "typical") if getattr(chip, key) > most}
         changes["max"] = show(most, "W")
-    if offer.supplier and offer.supplier != chip.vendor:
-        changes["vendor"] = offer.supplier
+    if (supplier := supplier_of(offer, chip)) != chip.vendor:
+        changes["vendor"] = supplier
     if offer.coolant is not None:
         changes["coolant"] = offer.coolant
     if coolant != chip.loop[0]:

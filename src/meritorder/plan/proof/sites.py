@@ -6,65 +6,57 @@ from typing import Any
 
 import numpy as np
 
-from meritorder.facility.sizes import capacity_w
-from meritorder.fleet.schema import Fleet, Site
+from meritorder.fleet.schema import Fleet
 from meritorder.fleet.site import Facility
 from meritorder.plan.instance import Instance
 from meritorder.plan.outcome import Build
+from meritorder.plan.sites.sizes import building_with
 from meritorder.units import show
 
-ROOM_HEAT = 0.05  # of IT power: losses of UPS and distribution, which the air plant carries (facility.build)
 
-
-def site_data(fleet: Fleet, instance: Instance, build: Build, t: int, s: int, air_w: float) -> dict[str, Any]:
-    """One site as in a fleet file. `air_w`: heat that its liquid-cooled machines may leave in the air.
+def site_data(fleet: Fleet, instance: Instance, build: Build, t: int, s: int) -> dict[str, Any]:
+    """One site as in a fleet file.
 
     What the file says of certain moments (`scenarios`, `demand_response`) is about another time and left out.
     """
     name = instance.names.sites[s]
     site = fleet.sites[name]
     data = site.model_dump(mode="json", exclude_unset=True, exclude={"scenarios", "demand_response", "facility"})
-    blocks = blocks_of(fleet, instance, build, t, s)
-    built_w = sum(blocks.values())
-    limit = built_w if site.power_limit is None else min(site.power_limit, built_w)
-    data["power_limit"] = show(limit, "W")
+    blocks = blocks_of(instance, build, t, s)
+    built_w = sum(count * watts for count, watts in blocks.values())
+    data["power_limit"] = show(built_w, "W")
     if site.facility is not None:
-        data["facility"] = _facility(site, instance, build, t, s, blocks, air_w)
+        building = building_with(fleet, name, {kind: count for kind, (count, _) in blocks.items()})
+        data["facility"] = _facility(site.facility, building, instance, build, t, s)
     return data
 
 
-def blocks_of(fleet: Fleet, instance: Instance, build: Build, t: int, s: int) -> dict[str, float]:
-    """IT power of the blocks that stand at a site by their class of coolant, W."""
-    assert fleet.plan is not None
-    found: dict[str, float] = {}
-    for b in np.flatnonzero(instance.ground.block_site == s):
-        site, _, kind = instance.names.blocks[b].partition("/")
-        coolant = fleet.plan.sites[site].blocks[kind].coolant
-        found[coolant] = found.get(coolant, 0.0) + float(build.blocks[t, b] * instance.ground.block_w[b])
-    return found
+def blocks_of(instance: Instance, build: Build, t: int, s: int) -> dict[str, tuple[float, float]]:
+    """Blocks that stand at a site by kind: how many, and the IT power of one, W."""
+    here = np.flatnonzero(instance.ground.block_site == s)
+    kinds = [instance.names.blocks[b].partition("/")[2] for b in here]
+    return {
+        kind: (float(build.blocks[t, b]), float(instance.ground.block_w[b]))
+        for kind, b in zip(kinds, here, strict=True)
+    }
 
 
-def _facility(
-    site: Site, instance: Instance, build: Build, t: int, s: int, blocks: dict[str, float], air_w: float
-) -> dict[str, Any]:
-    """The building: power path and cooling plants for the blocks, the grid's limit, batteries."""
-    assert site.facility is not None
-    data: dict[str, Any] = site.facility.model_dump(mode="json", exclude_unset=True, exclude={"halls", "grid"})
+def _facility(given: Facility, building: Facility, instance: Instance, build: Build, t: int, s: int) -> dict[str, Any]:
+    """The building in words: what the file says of it, with the sizes for its blocks, the grid's limit, batteries."""
+    data: dict[str, Any] = given.model_dump(mode="json", exclude_unset=True, exclude={"halls", "grid"})
     grid_w = float(instance.ground.grid_w[t, s])
     if np.isfinite(grid_w):
         data["grid"] = show(grid_w, "W")
-    built_w = sum(blocks.values())
-    power = site.facility.power.model_copy(update={"capacity": None, "oversubscription": 1.0})
-    path = dict(data.get("power", {}))
-    path.pop("oversubscription", None)
-    path["capacity"] = show(capacity_w(power, built_w), "W")
-    if storage := _storage(site.facility, instance, build, t, s):
-        path["storage"] = dict(path.get("storage", {})) | storage
+    path = {key: value for key, value in data.get("power", {}).items() if key != "oversubscription"}
+    assert building.power.capacity is not None
+    path["capacity"] = show(building.power.capacity, "W")
+    if storage := _storage(given, instance, build, t, s):
+        path["storage"] = path.get("storage", {}) | storage
     cooling = {name: dict(plant) for name, plant in data.get("cooling", {}).items()}
-    for coolant, watts in blocks.items():
-        if watts > 0.0:
-            heat = watts + ROOM_HEAT * built_w + air_w if coolant == "air" else watts
-            cooling.setdefault(coolant.replace("-", "_"), {})["design_load"] = show(heat, "W")
+    for name in type(building.cooling).model_fields:
+        heat_w = getattr(building.cooling, name).design_load
+        if heat_w is not None:
+            cooling.setdefault(name, {})["design_load"] = show(heat_w, "W")
     return data | {"power": path, "cooling": cooling}
 
 

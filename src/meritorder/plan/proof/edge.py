@@ -1,0 +1,242 @@
+"""The planner's capacity against the simulator's: how much more demand a period's fleet carries, by either.
+
+For services that share machines: the largest factor on their demand in the design hour at which every one of them keeps
+its level in simulation, against the factor that the plan's own rates say the same machines carry. All machines are up
+and buildings are left out on both sides, so that nothing but the rates is compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from meritorder.fleet.schema import Fleet, Site
+from meritorder.perf.compile import compile_replica
+from meritorder.perf.replica import Replica
+from meritorder.plan.instance import Floats, Instance, Ints
+from meritorder.plan.proof.fleets import FleetFile
+from meritorder.plan.proof.observe import kept
+from meritorder.plan.proof.roles import Member
+from meritorder.plan.proof.sampling import Part, part_of
+from meritorder.plan.proof.scale import largest
+from meritorder.plan.proof.traffic import Traffic
+from meritorder.plan.proof.weights import replica_rates
+from meritorder.simulate.result import Result
+from meritorder.simulate.run import simulate
+
+GRID = 1.005  # factors that are tried are whole powers of this
+STRIDE = 8  # steps to the next factor until it is bracketed, doubled each time
+FARTHEST = 420  # steps: a factor of 8 either way
+WINDOW = (0.25, 0.9)  # part of a run whose arrivals count, as where capacities were found
+REQUESTS = 6_000  # of the rarest service that a run should hold
+STAYS = 20.0  # a run lasts so many times as long as a request may stay
+SPAN_S = (300.0, 1800.0, 7200.0)  # shortest, longest by that rule, longest for rare requests
+MOST = 150_000  # requests in a run, where sampling can bring it down to that
+
+
+@dataclass(frozen=True)
+class Edge:
+    """How much of its design hour's demand a group of services' machines carry in a period, all of them up."""
+
+    period: int
+    scenario: int
+    services: tuple[str, ...]
+    planned: float  # factor on the demand, by the plan's rates
+    simulated: float
+    loads: dict[int, float]  # offer -> what its machines carried at the simulated factor, in parts of the plan's rates
+    part: Part
+    runs: int
+
+    @property
+    def error(self) -> float:
+        """Above 0 where the plan promises more than the simulator carries."""
+        return self.planned / self.simulated - 1.0
+
+
+def edges_of(
+    fleet: Fleet, instance: Instance, file: FleetFile, traffic: Traffic, t: int, j: int, *, seed: int
+) -> list[Callable[[], Edge | str]]:
+    """For every group of services of a period's fleet what finds its edge, or says why it has none."""
+    demand = instance.demand.requests[t, :, -1, j]
+    whole = file.fleet()
+    scaled = largest(_plain(instance), systems_in(instance, whole, file.members), demand, t, j)
+
+    def finder(group: int) -> Callable[[], Edge | str]:
+        classes = np.flatnonzero(scaled.group == group)
+        names = [instance.names.services[k] for k in np.unique(instance.demand.service[classes])]
+        asked = np.where(scaled.group == group, demand, 0.0)
+        return lambda: _edge(fleet, instance, file, whole, traffic, t, j, names, asked, seed)
+
+    return [finder(group) for group in range(len(scaled.factor))]
+
+
+def systems_in(instance: Instance, fleet: Fleet, members: dict[str, Member], part: int = 1) -> Floats:
+    """Systems [S,H,M] that a fleet's replicas stand for; of a sampled one, that `part` replicas stand for."""
+    size = instance.shape
+    systems = np.zeros((size["S"], size["H"], size["M"]))
+    for name, pool in fleet.pools.items():
+        member = members[name]
+        if member.site >= 0:
+            each = instance.stock.replica[member.system, member.model]
+            systems[member.site, member.system, member.model] += round(pool.replicas / part) * part * each
+    return systems
+
+
+def _plain(instance: Instance) -> Instance:
+    """Machines as fast as they are: a scenario's `speed` can't be simulated."""
+    return replace(instance, demand=replace(instance.demand, speed=np.ones_like(instance.demand.speed)))
+
+
+def _edge(
+    fleet: Fleet,
+    instance: Instance,
+    file: FleetFile,
+    whole: Fleet,
+    traffic: Traffic,
+    t: int,
+    j: int,
+    names: list[str],
+    asked: Floats,
+    seed: int,
+) -> Edge | str:
+    small = bare(whole, names)
+    if any(file.members[name].site < 0 for name in small.pools):
+        return f"{', '.join(names)}: an API takes what machines can't, so that there is no edge"
+    by_service = {name: float(asked[instance.demand.service == s].sum()) for s, name in enumerate(traffic.services)}
+    rarest = min(by_service[name] for name in names)
+    total = float(asked.sum())
+    classes = np.flatnonzero(asked > 0.0)
+    lasts = float(np.clip(STAYS * _stay_s(instance, fleet, classes), *SPAN_S[:2]))
+    span = float(np.clip(REQUESTS / (WINDOW[1] - WINDOW[0]) / rarest, lasts, SPAN_S[2]))
+    part = part_of(small, total * span, MOST, replica_rates(instance, file.members))
+    span = max(lasts, min(span, MOST * part.k / total))
+    systems = systems_in(instance, part.fleet, file.members, part.k)
+    scaled = largest(_plain(instance), systems, asked, t, j)
+    planned = float(scaled.factor[0])
+    replicas = tuple(compile_replica(part.fleet, name) for name in part.fleet.pools)
+    search = _Search(part, replicas, traffic, asked * planned, span, seed)
+    low, high = search.bracket()
+    if low is None:
+        return f"{', '.join(names)}: no demand is carried in simulation"
+    simulated = planned * GRID ** (0.5 * (low + high))
+    loads = _loads(instance, part, file.members, search.carried(low), scaled.full, systems)
+    return Edge(t, j, tuple(names), planned, simulated, loads, part, len(search.seen))
+
+
+def _stay_s(instance: Instance, fleet: Fleet, classes: Ints) -> float:
+    """How long a request may stay within its service's level, s; where nothing is promised a long time."""
+    longest = 0.0
+    for k in classes:
+        slo = fleet.services[instance.names.services[instance.demand.service[k]]].slo
+        if slo.token_rate is None:
+            return SPAN_S[1]
+        longest = max(longest, (slo.ttft or 0.0) + float(instance.demand.tokens[k]) / slo.token_rate)
+    return longest
+
+
+def bare(fleet: Fleet, names: Sequence[str]) -> Fleet:
+    """Some services of a fleet with their pools, without buildings, faults and prices that change."""
+    services = {name: fleet.services[name].model_copy(update={"flexible": None, "share": None}) for name in names}
+    used = {pool for service in services.values() for pool in service.pools or fleet.pools}
+    pools = {name: pool for name, pool in fleet.pools.items() if name in used}
+    sites = {pool.site for pool in pools.values()}
+    return fleet.model_copy(
+        update={
+            "services": services,
+            "pools": pools,
+            "sites": {name: _open(site) for name, site in fleet.sites.items() if name in sites},
+            "faults": fleet.faults.model_copy(update={"rates": (), "at": ()}),
+            "start": None,
+        }
+    )
+
+
+def _open(site: Site) -> Site:
+    changes = {"facility": None, "weather": "", "price": "", "carbon": "", "power_limit": None}
+    return site.model_copy(update={**changes, "scenarios": (), "demand_response": ()})
+
+
+@dataclass
+class _Search:
+    """Simulations of a group at powers of GRID of its planned load, each made once."""
+
+    part: Part
+    replicas: tuple[Replica, ...]
+    traffic: Traffic
+    requests: Floats  # [K] at the planned factor
+    span_s: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        self.seen: dict[int, tuple[bool, Floats]] = {}
+
+    def bracket(self) -> tuple[int | None, int]:
+        """The last factor that is carried and the first that isn't, neighbours on the grid."""
+        low: int | None = None
+        high: int | None = None
+        step, stride = 0, STRIDE
+        while low is None or high is None:
+            if self.holds(step):
+                low, step = step, step + stride
+            else:
+                high, step = step, step - stride
+            stride *= 2
+            if abs(step) > FARTHEST:
+                return low, FARTHEST if high is None else high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self.holds(middle) else (low, middle)
+        return low, high
+
+    def holds(self, step: int) -> bool:
+        """Whether every service keeps its level."""
+        if step not in self.seen:
+            self.seen[step] = self._look(step)
+        return self.seen[step][0]
+
+    def carried(self, step: int) -> Floats:
+        """Requests/s [pools, services] that were served."""
+        return self.seen[step][1]
+
+    def _look(self, step: int) -> tuple[bool, Floats]:
+        fleet, k = self.part.fleet, self.part.k
+        trace = self.traffic.steady(self.requests * GRID**step, self.span_s, self.seed, part=k)
+        result = simulate(fleet, trace, seed=self.seed, bins=16, replicas=self.replicas, sample=k, thin=False)
+        start, stop = (share * self.span_s for share in WINDOW)
+        found = kept(result, start, stop)
+        good = all(one.score(fleet.services[name].slo.percentile) >= 0.0 for name, one in found.items())
+        return good, served_by(result, start, stop) * k
+
+
+def served_by(result: Result, start_s: float, stop_s: float) -> Floats:
+    """Requests/s [pools, services] that arrived in a stretch of time, by the pool that took them (decoded them)."""
+    pools, services = len(result.fleet.pools), len(result.fleet.services)
+    last = np.where(result.decode_pool >= 0, result.decode_pool, result.pool)
+    inside = (result.arrival_s >= start_s) & (result.arrival_s < stop_s) & (last >= 0)
+    cell = last[inside] * services + result.service[inside]
+    counted: Floats = np.bincount(cell, minlength=pools * services).reshape(pools, services) / (stop_s - start_s)
+    return counted
+
+
+def _loads(
+    instance: Instance, part: Part, members: dict[str, Member], carried: Floats, full: Floats, systems: Floats
+) -> dict[int, float]:
+    """By offer what its machines carried in parts of what the plan's rates say, where the plan needs them all."""
+    ways, services = instance.ways, list(part.fleet.services)
+    used: dict[int, float] = {}
+    there: dict[int, float] = {}
+    for p, name in enumerate(part.fleet.pools):
+        member = members[name]
+        place = (member.site, member.system, member.model)
+        if full[place] <= 0.0 or member.role != "both":
+            continue
+        here = (ways.site == member.site) & (ways.system == member.system) & (ways.decoder < 0)
+        for s, service in enumerate(services):
+            classes = instance.demand.service == instance.names.services.index(service)
+            rates = ways.rate[here & classes[ways.cls]]
+            if len(rates):
+                used[member.system] = used.get(member.system, 0.0) + float(carried[p, s] / rates.mean())
+        there[member.system] = there.get(member.system, 0.0) + float(systems[place])
+    return {h: used.get(h, 0.0) / there[h] for h in there}
