@@ -9,7 +9,7 @@ from meritorder.plan.linear import Index, Solved
 from meritorder.plan.model.draft import Draft
 from meritorder.plan.outcome import Build, Operation
 
-DUST = 1e-6
+DIGITS = 6
 
 
 def builds_of(draft: Draft, solved: Solved) -> tuple[Build, ...]:
@@ -25,7 +25,7 @@ def builds_of(draft: Draft, solved: Solved) -> tuple[Build, ...]:
     pools = draft.pools
     held = np.where(columns.placed >= 0, columns.placed, columns.systems[:, :, pools.site, pools.system])
     placed = np.zeros((*systems.shape, size["M"]))
-    placed[:, :, pools.site, pools.system, pools.model] = _value(solved, held)
+    placed[:, :, pools.site, pools.system, pools.model] = _counted(solved, held)
     priced = (ground.open_usd > 0).any(axis=0)
     stands = np.zeros((size["T"], size["J"], size["S"]), bool)
     for block, site in enumerate(ground.block_site):
@@ -77,9 +77,8 @@ def facility_w(draft: Draft, it: Floats, builds: tuple[Build, ...]) -> Floats:
 
 
 def _counted(solved: Solved, block: Index) -> Floats:
-    """Counts: what is whole but for the solver's tolerance is whole."""
-    values, nearest = _value(solved, block), np.round(_value(solved, block))
-    counts: Floats = np.where(np.abs(values - nearest) < DUST, nearest, values)
+    """Counts, to a millionth: what is whole but for the solver's tolerance is whole."""
+    counts: Floats = np.round(_value(solved, block), DIGITS)
     return counts
 
 
