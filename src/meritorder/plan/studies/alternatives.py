@@ -12,8 +12,7 @@ small gets dear), `ROUNDS` times; then what is nearly nothing is forbidden and t
 finds few, but does not prove that there are no fewer. Each aim is a relaxation whose blocks are then rounded one after
 the other, solving in between; programs of up to `BRANCHED` columns go on with branch and bound. An aim has no
 alternative where none is found within the slack that is better at it than the optimum. The solver goes on from aim to
-aim, so that
-the time of a large program is that of some tens of short linear ones.
+aim, so that the time of a large program is that of some tens of short linear ones.
 """
 
 from __future__ import annotations
