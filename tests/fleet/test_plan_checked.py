@@ -87,6 +87,16 @@ def test_a_file_with_only_a_plan_has_all_that_it_names() -> None:
             "plan.offers.gpu.last: is 2025-04, before the horizon, which begins",
         ),
         ("supply: 4}", "supply: 4, take: [{systems: 2, by: 2028-01}]}", "plan.offers.gpu.take.0.by: is 2028-01, after"),
+        (
+            "supply: 4}",
+            "supply: 4, take: [{systems: 2, by: 2025-07}]}",
+            "gpu.take.0.by: is 2025-07, before the horizon, which",
+        ),
+        (
+            "{blocks: {row",
+            "{curtailment: {depth: 0.5}, blocks: {row",
+            "plan.sites.iowa.curtailment: takes a part of a limit",
+        ),
         ("start: 2026-01", "start: 2026-13", '8: plan.horizon.start: "2026-13" is no month; write it as 2026-07'),
         ("periods: 8", "periods: 8, length: 5 months", "length` that doesn't divide a year; give 1, 2, 3, 6 or 12"),
         (
@@ -141,9 +151,9 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     assert len(refused.value.problems) == 3
 
 
-def test_offers_have_nowhere_to_stand_without_sites() -> None:
+def test_offers_need_sites_to_stand_at() -> None:
     text = bent(("  sites:\n    iowa: {blocks: {row: {power: 1 MW, coolant: air, most: 4}", "  x: {a: {b: {c: 1}"))
-    with pytest.raises(InputError, match=r"plan.offers.gpu: has nowhere to stand; give sites"):
+    with pytest.raises(InputError, match=r"plan.sites: is missing; sites of the fleet that may be"):
         loads(text)
 
 

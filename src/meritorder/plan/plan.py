@@ -73,7 +73,7 @@ class Given:
         return expected_pools(fleet, demand_of(fleet), self.capacities)
 
     def instance(self, fleet: Fleet, pools: Floats | None = None) -> Instance:
-        """The problem in every hour, from where it goes on; `pools`: replicas by site, offer and model."""
+        """The problem in every hour, from where it goes on; `pools`: replicas by site, offer and service."""
         asked = fleet.plan
         assert asked is not None
         full = assemble(fleet, self.horizon, demand_of(fleet), self.capacities, self.sites, pools)
@@ -158,7 +158,7 @@ def _optimised(fleet: Fleet, given: Given, wanted: Wanted, hours: int, stage: St
     optimised = _solved(full, wanted, hours, stage)
     for _ in range(POOL_ROUNDS):
         with stage("assembling"):
-            pools = pools_of(full, optimised.plan.build)
+            pools = pools_of(full, optimised.plan)
             again = given.instance(fleet, pools)
         if _moved(full.ways.rate, again.ways.rate) <= RATE_CHANGE:
             break

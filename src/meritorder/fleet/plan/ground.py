@@ -37,10 +37,9 @@ class Block(Part):
 
 
 class Curtailment(Part):
-    """The grid may want less in its worst hours."""
+    """The grid may want less in its worst hours; what is served then all the same, the policy's `survive` says."""
 
-    depth: Number = Field(gt=0, le=1, description="Part of the grid's limit (or of the site's draw) that is gone.")
-    hours_per_year: Number = Field(default=0.0, ge=0, le=8760, description="How often; 0: it only has to be survived.")
+    depth: Number = Field(gt=0, le=1, description="Part of the grid's limit that is gone.")
 
 
 class Battery(Part):
