@@ -84,6 +84,8 @@ def made_up(fleet: Fleet, rate: float = 10.0, **fields: Any) -> dict[Key, Capaci
             replica_systems=chips / fleet.plan.offers[case.offer].chips,
             joules=500.0,
         )
+        if capacity.ttft_s is None:  # as simulated ones: no round trip matters
+            capacity = replace(capacity, rtts=(0.0,), simulated=((rate,), (2 * rate,)))
         if case.decode:
             capacity = replace(capacity, decode=replace(capacity, joules=700.0))
         found[case.key] = replace(capacity, **fields)

@@ -13,7 +13,7 @@ from meritorder.plan.assemble import assemble, expected_pools, pools_of
 from meritorder.plan.demand import demand_of
 from meritorder.plan.horizon import of
 from meritorder.plan.instance import Instance
-from meritorder.plan.outcome import Build
+from meritorder.plan.outcome import Build, Costs, Operation, Plan
 from meritorder.plan.sites import site_hours
 from meritorder.problems import InputError
 
@@ -378,11 +378,29 @@ class TestPools:
         assert pools[SOUTH, WAFER, 0] == pytest.approx(busy / 20.0 / 3, rel=0.05)
         assert pools[SOUTH, RACK, 0] == 1.0  # doesn't run it
 
-    def test_those_of_a_plan(self, instance: Instance) -> None:
+    def test_those_of_a_plan_are_parted_by_what_services_keep_busy(self) -> None:
+        """Six nodes hold 48 replicas of one chip; of two services of their model one keeps three times as many busy."""
+
+        def two(data: dict[str, Any]) -> None:
+            data["services"]["ask"] = {"model": "llama-3.1-8b"}
+            data["plan"]["demand"]["ask"] = {"traffic": "azure-2023-conv", "requests_per_s": 10}
+
+        instance = small_instance(two)
+        ways, shape = instance.ways, instance.shape
         placed = np.zeros((8, 2, 3, 2))
-        placed[4:, SOUTH, NODE, 1] = [2.0, 4.0, 4.0, 6.0]
+        placed[4:, SOUTH, NODE, 0] = 6.0
+        served = np.zeros((8, 25, 1, len(ways.cls)))
+        of = {name: instance.names.services.index(name) for name in ("chat", "ask")}
+        mine = (ways.site == SOUTH) & (ways.system == NODE)
+        for name, systems in (("chat", 3.0), ("ask", 1.0)):
+            f = np.flatnonzero(mine & (instance.demand.service[ways.cls] == of[name]))
+            served[4:, 24, 0, f] = systems / len(f) * ways.rate[f]
         nothing = np.zeros(1)
         build = Build(nothing, nothing > 0, nothing, nothing, nothing, placed, nothing, nothing)
-        pools = pools_of(instance, build)
-        assert pools[SOUTH, NODE, 1] == pytest.approx(8.0)  # four systems of two replicas
-        assert pools[NORTH, NODE, 1] == 0.0
+        costs = Costs(*(nothing,) * 9)
+        plan = Plan(build, (build,), Operation(served, *(nothing,) * 4), costs, 0.0, 0.0, 0.0, 0, 0)
+        pools = pools_of(instance, plan)
+        assert pools.shape == (shape["S"], shape["H"], 3)
+        assert pools[SOUTH, NODE, of["chat"]] == pytest.approx(36.0)
+        assert pools[SOUTH, NODE, of["ask"]] == pytest.approx(12.0)
+        assert pools.sum() == pytest.approx(48.0)

@@ -27,10 +27,8 @@ plan:
     chat: {{traffic: servegen-m-small, {chat}}}
     code: {{traffic: servegen-mm-image, {code}}}
   scenarios: {scenarios}
-  apis:
-    cloud:
-      {{model: llama-3.1-8b, supplier: C, usd_per_mtok_prompt: 1, usd_per_mtok_output: 2, ttft: 1 s,
-        token_rate: 9 tok/s}}
+  offers: {{gpu: {{accelerator: h100, runs: {{llama-3.1-8b: {{}}}}, price: 30 kUSD, supply: 4}}}}
+  sites: {{iowa: {{blocks: {{row: {{power: 1 MW, coolant: air, most: 4}}}}}}}}
 """
 
 
@@ -228,6 +226,11 @@ def test_a_forecast_is_taken_as_it_is(tmp_path: Path) -> None:
             "forecast",
             "month,requests_per_s\n2026-01\n",
             "f.csv:2: plan.demand.chat.forecast: has 1 cells, the header 2",
+        ),
+        (
+            "forecast",
+            "month,region,requests_per_s\n2026-01,uss,5\n",
+            'f.csv:2: plan.demand.chat.forecast: region: there is no region "uss"; did you mean "us"?',
         ),
         ("forecast", "", "f.csv:1: plan.demand.chat.forecast: is empty; begin with"),
         (

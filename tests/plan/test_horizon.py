@@ -8,18 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meritorder.fleet.plan.demand import ServiceDemand, Stretch
-from meritorder.fleet.plan.offers import Api
+from meritorder.fleet.plan.ground import Block, Ground
+from meritorder.fleet.plan.offers import Offer, Run
 from meritorder.fleet.plan.plan import Plan
+from meritorder.fleet.plan.span import Span
 from meritorder.plan.horizon import YEAR_S, Horizon, later, months_between, of
 
 STARTS = st.builds("{}-{:02d}".format, st.integers(2000, 2094), st.integers(1, 12))
 
 
 def horizon(start: str, periods: int, length: float, rate: float = 0.08) -> Horizon:
-    api = Api(model="m", supplier="x", usd_per_mtok_prompt=1, usd_per_mtok_output=1, ttft=1, token_rate=1)
+    offer = Offer(accelerator="h100", runs={"m": Run()}, price=Span(low=1.0, best=1.0, high=1.0), supply=1)
+    ground = Ground(blocks={"row": Block(power=1e6, coolant="air", most=1)})
     demand = {"chat": ServiceDemand(traffic="azure-2023-conv", requests_per_s=1)}
     stretch = Stretch(start=start, periods=periods, length=length, discount_rate=rate)
-    return of(Plan(horizon=stretch, demand=demand, apis={"cloud": api}))
+    return of(Plan(horizon=stretch, demand=demand, offers={"gpu": offer}, sites={"iowa": ground}))
 
 
 @pytest.mark.parametrize(

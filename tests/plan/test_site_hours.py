@@ -118,6 +118,33 @@ services: {chat: {model: llama-3.1-8b}}
     assert facts["design"]["pue"]["1.0"] == pytest.approx(evaluate(hours.pieces[2, 24, COLD], np.ones(1))[0], rel=0.005)
 
 
+def test_blocks_of_two_kinds_add_up_to_the_site(hours: SiteHours) -> None:
+    """Two cold and two warm blocks under one roof draw what the pieces of four single blocks say, to half a percent."""
+    planned = small_fleet(built)
+    facility = building_with(planned, "south", {"cold": 2, "warm": 2})
+    fleet = loads(
+        """\
+sites: {south: {facility: {}, weather: dallas, usd_per_kwh: 0.06, kg_per_kwh: 0.4}}
+pools:
+  wafer: {site: south, accelerator: cs-3, model: llama-3.1-8b, replicas: 740}
+  rack: {site: south, accelerator: gb300, model: llama-3.1-8b, replicas: 9288}
+services: {chat: {model: llama-3.1-8b}}
+"""
+    )
+    site = fleet.sites["south"].model_copy(update={"facility": facility})
+    fleet = fleet.model_copy(update={"sites": {"south": site}})
+    facts = building_facts(fleet, [compile_replica(fleet, name) for name in fleet.pools], "south")
+    assert facts["nameplate_it_w"] == pytest.approx(40e6, rel=0.002)
+    for row in facts["by_load"]:
+        if row["load"] >= 0.5:
+            load = np.array([row["load"]])
+            each = [evaluate(hours.pieces[:4, :24, block], load).mean() for block in (COLD, WARM)]
+            assert 20e6 * sum(each) == pytest.approx(row["facility_w"], rel=0.005)
+    # each kind has its own worst hour, so together they are a little above that of the site
+    worst = 20e6 * evaluate(hours.pieces[2, 24], np.ones(1))[:2, 0].sum()
+    assert facts["design"]["facility_w"] < worst < 1.02 * facts["design"]["facility_w"]
+
+
 def test_published_bands_of_pue(hours: SiteHours) -> None:
     """Liquid loops by their class: 1.09 to 1.35 over a year (LBNL-2001637 and our own notes on 21 C loops)."""
     year = evaluate(hours.pieces[:4, :24], np.ones(1)).mean(axis=(0, 1, 3))

@@ -265,3 +265,42 @@ def _assumption(confidence: str) -> dict[str, Any]:
         "source": "fleet file",
         "confidence": confidence,
     }
+
+
+def told_proof() -> dict[str, Any]:
+    """A certificate: two promises hold, one doesn't, one can't be told."""
+
+    def promise(service: str, case: str, kind: str, kept: float | None, verdict: str) -> dict[str, Any]:
+        low, high = (0.0, 1.0) if kept is None else (kept - 0.006, kept + 0.006)
+        return {
+            **{"service": service, "case": case, "kind": kind, "year": "2027", "demand_share": 1.0, "target": 0.95},
+            **{"kept": kept, "low": low, "high": high, "requests": 120_000, "verdict": verdict, "why": "the queue"},
+        }
+
+    error = {
+        "year": "2027",
+        "period": "2027-Q4",
+        "services": ["chat"],
+        "planned": 1.02,
+        "simulated": 1.01,
+        "error": 0.0099,
+    }
+    return {
+        "holds": False,
+        "error": 0.0099,
+        "lines": ["2 of 4 promises hold in simulation", "1 don't: chat in loss of dallas"],
+        "promises": [
+            promise("chat", "worst hour of 2027", "worst hour", 0.982, "holds"),
+            promise("ultrafast", "worst hour of 2027", "worst hour", 0.971, "holds"),
+            promise("chat", "loss of dallas", "site", 0.91, "does not hold"),
+            promise("batch", "an ordinary day", "day", None, "can't say"),
+        ],
+        "capacities": [{**error, "sampled": 8}],
+        "before": [[{**error, "error": 0.061, "sampled": 8}]],
+        "hours": [
+            {"case": "worst hour", "what": "IT power", "unit": "MW", "planned": 540, "simulated": 533, "error": 0.013}
+        ],
+        "corrections": [0.95],
+        "sampled": ["worst hour of 2027: 300,000 requests over 0.5 h"],
+        "left_out": ["cloud is an API"],
+    }

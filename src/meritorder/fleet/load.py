@@ -66,7 +66,8 @@ def _resolve(document: Document, name: str) -> Fleet:
     except ValidationError as error:
         problems += in_words(error, document, data, Fleet)
     if not problems and fleet.plan is not None:
-        faults = stand_faults(fleet.plan, fleet.accelerators)
+        limited = [name for name, site in fleet.sites.items() if site.facility and site.facility.grid is not None]
+        faults = stand_faults(fleet.plan, fleet.accelerators, limited)
         problems += [document.problem(fault.path, fault.what, fault.fix) for fault in faults]
     if problems:
         raise InputError(sorted(dict.fromkeys(problems), key=_place))

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from time import monotonic
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from meritorder.fleet.schema import Fleet
-from meritorder.plan.assemble import assemble
+from meritorder.plan.assemble import assemble, expected_pools, pools_of
 from meritorder.plan.capacity import Capacity, Key, capacities, cases_of
 from meritorder.plan.demand import demand_of
 from meritorder.plan.horizon import Horizon, of
@@ -19,17 +19,17 @@ from meritorder.plan.hours import choose_hours
 from meritorder.plan.instance import Floats, Instance
 from meritorder.plan.model import Infeasible
 from meritorder.plan.optimise import Optimised, optimise
-from meritorder.plan.outcome import Build
 from meritorder.plan.outputs.orders import schedule
 from meritorder.plan.planned import NoPlan, Planned, Studies
-from meritorder.plan.proof import Certificate, prove_until
 from meritorder.plan.rolling import continued, later_horizon, rest_of
 from meritorder.plan.sites import SiteHours, site_hours
 from meritorder.plan.state import State
 from meritorder.plan.studies.conflict import explain
 from meritorder.plan.studies.stranded import stranded
 from meritorder.plan.studies.unit_costs import unit_costs
-from meritorder.plan.study import study
+
+if TYPE_CHECKING:
+    from meritorder.plan.proof.certificate import Certificate
 
 # Opens a stage by its name; the function it gives is told how far the stage is, 0 to 1.
 Stage: TypeAlias = Callable[[str], AbstractContextManager[Callable[[float], None]]]
@@ -68,8 +68,12 @@ class Given:
     capacities: dict[Key, Capacity]
     sites: SiteHours
 
+    def pools(self, fleet: Fleet) -> Floats:
+        """Replicas by site, offer and model that the demand lets expect [S,H,M]."""
+        return expected_pools(fleet, demand_of(fleet), self.capacities)
+
     def instance(self, fleet: Fleet, pools: Floats | None = None) -> Instance:
-        """The problem in every hour, from where it goes on; `pools`: replicas by site, offer and model."""
+        """The problem in every hour, from where it goes on; `pools`: replicas by site, offer and service."""
         asked = fleet.plan
         assert asked is not None
         full = assemble(fleet, self.horizon, demand_of(fleet), self.capacities, self.sites, pools)
@@ -94,6 +98,8 @@ def plan(fleet: Fleet, wanted: Wanted | None = None, *, state: State | None = No
         full, optimised, certificate = _proven(fleet, full, optimised, wanted, hours, staged)
     found = Studies()
     if wanted.studies:
+        from meritorder.plan.study import study
+
         found = study(fleet, optimised, lambda changed: choose_hours(given.instance(changed), hours), staged)
     horizon = later_horizon(given.horizon, given.first)
     return Planned(
@@ -147,11 +153,13 @@ def _given(fleet: Fleet, wanted: Wanted, state: State | None, stage: Stage) -> G
 def _optimised(fleet: Fleet, given: Given, wanted: Wanted, hours: int, stage: Stage) -> tuple[Instance, Optimised]:
     """The best build, with rates of pools as large as it makes them."""
     with stage("assembling"):
-        full = given.instance(fleet)
+        pools = given.pools(fleet)
+        full = given.instance(fleet, pools)
     optimised = _solved(full, wanted, hours, stage)
     for _ in range(POOL_ROUNDS):
         with stage("assembling"):
-            again = given.instance(fleet, pools_of(full, optimised.plan.build))
+            pools = pools_of(full, optimised.plan)
+            again = given.instance(fleet, pools)
         if _moved(full.ways.rate, again.ways.rate) <= RATE_CHANGE:
             break
         full = again
@@ -170,15 +178,6 @@ def _solved(full: Instance, wanted: Wanted, hours: int, stage: Stage) -> Optimis
         raise NoPlan(explain(choose_hours(full, hours)))
 
 
-def pools_of(instance: Instance, build: Build) -> Floats:
-    """Replicas of each (site, offer, model), mean over the periods in which there are any [S,H,M]."""
-    size = instance.stock.replica
-    replicas = np.divide(build.placed, size, out=np.zeros_like(build.placed), where=size > 0)
-    periods = np.maximum((build.placed > 0).sum(axis=0), 1)
-    pools: Floats = replicas.sum(axis=0) / periods
-    return pools
-
-
 def _moved(before: Floats, after: Floats) -> float:
     """Largest relative change of a rate."""
     there = before > 0
@@ -189,11 +188,19 @@ def _proven(
     fleet: Fleet, full: Instance, optimised: Optimised, wanted: Wanted, hours: int, stage: Stage
 ) -> tuple[Instance, Optimised, Certificate]:
     """The plan with its certificate, its capacities corrected by what the simulation found until both agree."""
+    from meritorder.plan.proof.prove import prove_until
+
+    def again(changed: Instance) -> Optimised | None:
+        try:
+            return _solved(changed, wanted, hours, silent)
+        except NoPlan:
+            return None
+
     with stage("proof, simulated") as advance:
         return prove_until(
             fleet,
             full,
-            lambda changed: _solved(changed, wanted, hours, silent),
+            again,
             first=optimised,
             error=PROOF_ERROR,
             rounds=PROOF_ROUNDS,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from math import ceil
 
 import numpy as np
 
 from meritorder.fleet.plan.plan import Plan as Asked
+from meritorder.plan.assemble import spans
 from meritorder.plan.axes import select
-from meritorder.plan.horizon import Horizon, months_between
-from meritorder.plan.instance import Ground, Instance, Stock
+from meritorder.plan.horizon import Horizon
+from meritorder.plan.instance import Bools, Floats, Ground, Instance, Stock
 from meritorder.plan.state import State
 from meritorder.problems import InputError, Problem
 
@@ -36,11 +38,13 @@ def continued(asked: Asked, horizon: Horizon, full: Instance, state: State, firs
     new comes earlier than its lead time after `as_of`.
     """
     done = state.done
-    stocked = replace(full, stock=_stock(horizon, full, done, first), ground=_ground(asked, horizon, full, done, first))
+    stocked = replace(
+        full, stock=_stock(asked, horizon, full, done, first), ground=_ground(asked, horizon, full, done, first)
+    )
     return select(stocked, T=np.arange(first, len(full.years)))
 
 
-def _stock(horizon: Horizon, full: Instance, done: State, first: int) -> Stock:
+def _stock(asked: Asked, horizon: Horizon, full: Instance, done: State, first: int) -> Stock:
     """Systems: what was ordered arrives and grows old; what it took of supply, option and take-or-pay is gone."""
     names, periods = full.names, len(full.years)
     standing = full.stock.standing.copy()
@@ -48,22 +52,34 @@ def _stock(horizon: Horizon, full: Instance, done: State, first: int) -> Stock:
     arrived = np.zeros_like(full.stock.supply)
     for row in done.systems:
         h, s = names.systems.index(row.offer), names.sites.index(row.site)
-        comes = horizon.starts(row.delivered)
+        comes = horizon.period_of(row.delivered)
         alive = slice(max(comes, 0), max(comes + int(full.stock.life[h]), 0))
         standing[alive, s, h] += row.systems
         ordered[h] += row.systems
         optional[h] += row.option
         if 0 <= comes < periods:
             arrived[comes, h] += row.systems
-    early = np.arange(periods)[:, None] - first < full.stock.lead  # can't be ordered any more
+    supply, option = _still(asked, horizon, full, first)
     return replace(
         full.stock,
         standing=standing,
-        supply=np.where(early, 0.0, np.maximum(full.stock.supply - arrived, 0.0)),
-        option=np.where(early, 0.0, full.stock.option),
+        supply=np.maximum(np.minimum(full.stock.supply, supply) - arrived, 0.0),
+        option=np.where(option, full.stock.option, 0.0),
         option_all=np.maximum(full.stock.option_all - optional, 0.0),
         take=np.maximum(full.stock.take - ordered, 0.0),
     )
+
+
+def _still(asked: Asked, horizon: Horizon, full: Instance, first: int) -> tuple[Floats, Bools]:
+    """[T,H] most of the supply that can still come where nothing is ordered before period `first`; [T,H] any option."""
+    months, last = spans.length(horizon), len(horizon.all_months) - 1
+    supply, option = np.zeros_like(full.stock.supply), np.zeros(full.stock.supply.shape, bool)
+    for h, name in enumerate(full.names.systems):
+        offer = asked.offers[name]
+        soonest = first * months + ceil(offer.lead - 1e-9)
+        supply[:, h] = spans.whole_counts(offer.supply, horizon, soonest, last)
+        option[:, h] = (np.arange(len(supply)) + 1) * months > soonest
+    return supply, option
 
 
 def _ground(asked: Asked, horizon: Horizon, full: Instance, done: State, first: int) -> Ground:
@@ -73,9 +89,8 @@ def _ground(asked: Asked, horizon: Horizon, full: Instance, done: State, first: 
     battery_j, battery_w = ground.battery_j.copy(), ground.battery_w.copy()
     most_j, open_usd = ground.battery_most_j.copy(), ground.open_usd.copy()
     for block in done.blocks:
-        standing[max(horizon.starts(block.delivered), 0) :, names.blocks.index(f"{block.site}/{block.block}")] += (
-            block.blocks
-        )
+        b = names.blocks.index(f"{block.site}/{block.block}")
+        standing[max(horizon.period_of(block.delivered), 0) :, b] += block.blocks
     for bought in done.batteries:
         s = names.sites.index(bought.site)
         battery_j[s] += bought.energy
@@ -84,8 +99,7 @@ def _ground(asked: Asked, horizon: Horizon, full: Instance, done: State, first: 
     used = [row.site for row in done.systems] + [row.site for row in done.blocks]
     for site in (*used, *(row.site for row in done.batteries)):
         open_usd[:, names.sites.index(site)] = 0.0
-    length = months_between(horizon.months[0][0], horizon.months[1][0]) if periods > 1 else 1
-    lead = np.array([_lead(asked, name) for name in names.blocks]) / length
+    lead = np.array([_lead(asked, name) for name in names.blocks]) / spans.length(horizon)
     early = np.arange(periods)[:, None] - first < np.ceil(lead - 1e-9)
     most = np.maximum(np.where(early, standing, ground.block_most), standing)
     return replace(

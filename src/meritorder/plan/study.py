@@ -23,15 +23,16 @@ def study(
     stage: Callable[[str], AbstractContextManager[Callable[[float], None]]],
 ) -> Studies:
     """All of them. `assembled`: the chosen hours of a fleet file with other figures."""
-    chosen, plan = optimised.chosen, optimised.plan
+    # what was optimal on the chosen hours: studies compare optima, so that rounding to lots is in none of them
+    chosen, plan, cases = optimised.chosen, optimised.planned, optimised.cases
     with stage("shadow prices"):
-        prices = shadow_prices(chosen, plan)
+        prices = shadow_prices(chosen, plan, cases=cases)
     with stage("alternatives"):
-        others = alternatives(chosen, plan)
+        others = alternatives(chosen, plan, cases=cases)
     with stage("regret"):
-        regrets = regret(chosen, plan)
+        regrets = regret(chosen, plan, cases=cases)
     with stage("value of waiting"):
-        values = value_of_waiting(chosen, plan)
+        values = value_of_waiting(chosen, plan, cases=cases)
     with stage("sensitivities"):
         bars = tornado(fleet, assembled)
     return Studies(prices=prices, alternatives=others, regret=regrets, values=values, tornado=bars)

@@ -11,6 +11,7 @@ from meritorder.workload.fetch import TRACES, locate
 from meritorder.workload.read import read
 from meritorder.workload.rows import first, opened
 from meritorder.workload.synthesis import presets
+from meritorder.workload.synthesis.spec import TrafficSpec, load_spec
 from meritorder.workload.synthesis.synthesize import expected_rate, synthesize
 from meritorder.workload.trace import Trace
 
@@ -62,6 +63,14 @@ def find(
         seed=seed,
         progress=progress,
     )
+
+
+def specified(name: str) -> TrafficSpec | None:
+    """The workload that a YAML file or the name of a preset specifies; None: `name` is neither. Raises InputError."""
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml") and path.is_file():
+        return load_spec(path)
+    return presets.load(name) if name in presets.names() and not path.exists() else None
 
 
 def _preset(name: str, closed_loop: bool | None, limit: int | None, seed: int) -> Trace:

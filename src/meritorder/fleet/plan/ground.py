@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from meritorder.fleet.cooling import Coolant
 from meritorder.fleet.part import Name, Number, Part, Positive
 from meritorder.fleet.plan.offers import Count
-from meritorder.fleet.plan.span import Month
+from meritorder.fleet.plan.span import Month, Stepped
 from meritorder.units import Joules, Months, Usd, UsdPerKwhOfRoom, UsdPerKwMonth, UsdPerWatt, Watts
 
 
@@ -37,10 +37,9 @@ class Block(Part):
 
 
 class Curtailment(Part):
-    """The grid may want less in its worst hours."""
+    """The grid may want less in its worst hours; what is served then all the same, the policy's `survive` says."""
 
-    depth: Number = Field(gt=0, le=1, description="Part of the grid's limit (or of the site's draw) that is gone.")
-    hours_per_year: Number = Field(default=0.0, ge=0, le=8760, description="How often; 0: it only has to be survived.")
+    depth: Number = Field(gt=0, le=1, description="Part of the grid's limit that is gone.")
 
 
 class Battery(Part):
@@ -57,7 +56,7 @@ class Ground(Part):
     """A site of the fleet as a place to build."""
 
     blocks: dict[Name, Block] = Field(min_length=1, description="Kinds of power block.")
-    grid: dict[Month, Watts] | Watts | None = Field(
+    grid: Stepped[Watts] | None = Field(
         default=None, description="Most facility power, one figure or steps: `{2026-01: 40 MW, 2027-07: 120 MW}`."
     )
     open_price: Usd = Field(default=0.0, description="Paid once when the first thing is built there.")

@@ -34,6 +34,7 @@ def plan_months(data: Mapping[str, Any]) -> Iterator[Fault]:
         for index, one in enumerate(take if isinstance(take, list) else ()):
             if isinstance(one, Mapping):
                 yield from _seen((*path, "take", index, "by"), one.get("by"), end)
+                yield from _past((*path, "take", index, "by"), one.get("by"), plan)
     for name, ground in entries(plan, "sites").items():
         path = ("plan", "sites", name)
         yield from _steps((*path, "grid"), ground.get("grid"), end)
@@ -89,7 +90,14 @@ def _span(path: KeyPath, entry: Mapping[str, Any], plan: Mapping[str, Any], end:
     yield from _seen((*path, "first"), first, end)
     if _is_month(first) and _is_month(last) and str(last) < str(first):
         yield Fault((*path, "last"), f"is {last}, before `first`", f"give {first} or later")
+    yield from _past((*path, "last"), last, plan)
+
+
+def _past(path: KeyPath, month: object, plan: Mapping[str, Any]) -> Iterator[Fault]:
+    """Something that ends before the horizon begins never holds in it."""
     horizon = plan.get("horizon")
     start = horizon.get("start") if isinstance(horizon, Mapping) else None
-    if _is_month(last) and _is_month(start) and str(last) < str(start):
-        yield Fault((*path, "last"), f"is {last}, before the horizon, which begins with {start}", "leave the offer out")
+    if _is_month(month) and _is_month(start) and str(month) < str(start):
+        yield Fault(
+            path, f"is {month}, before the horizon, which begins with {start}", "leave it out, or plan from then"
+        )

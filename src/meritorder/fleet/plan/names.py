@@ -125,8 +125,7 @@ def _offers(
             else:
                 yield from known((*path, "runs", model), model, "model", models)
         if not ground:
-            yield Fault(path, "has nowhere to stand", "give sites that may be built on under `plan.sites`")
-            continue
+            continue  # that is said once, elsewhere
         yield from _listed((*path, "sites"), offer.get("sites"), "site to build on", ground)
         for site in _keys(offer, "standing"):
             yield from known((*path, "standing", site), site, "site to build on", ground)

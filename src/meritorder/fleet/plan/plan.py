@@ -21,10 +21,10 @@ class Plan(Part):
     scenarios: dict[Name, Future] = Field(
         default={}, description="Ways that it may go; absent: one, with the best growth."
     )
-    offers: dict[Name, Offer] = Field(default={}, description="Systems that can be had.")
+    offers: dict[Name, Offer] = Field(min_length=1, description="Systems that can be had.")
     pairs: dict[Name, Pair] = Field(default={}, description="Offers that split prompts from decoding.")
     apis: dict[Name, Api] = Field(default={}, description="Metered APIs.")
-    sites: dict[Name, Ground] = Field(default={}, description="Sites of the fleet that may be built on.")
+    sites: dict[Name, Ground] = Field(min_length=1, description="Sites of the fleet that may be built on.")
     contracts: dict[Name, Contract] = Field(default={}, description="Power that is owed or due by a date.")
     policy: Policy = Field(default=Policy(), description="Limits that whoever pays has set.")
 
@@ -33,6 +33,4 @@ class Plan(Part):
         total = sum(future.probability for future in self.scenarios.values())
         if self.scenarios and abs(total - 1.0) > 1e-6:
             raise ValueError(f"has scenarios with a probability of {total:g} together; they must add up to 1")
-        if not self.offers and not self.apis:
-            raise ValueError("offers nothing; give `offers` or `apis`")
         return self

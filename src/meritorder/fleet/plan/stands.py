@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from meritorder.catalog.accelerator import Accelerator
 from meritorder.fleet.cooling import Coolant
@@ -32,8 +32,8 @@ def blocks_for(ground: Ground, coolant: Coolant) -> tuple[str, ...]:
     return tuple(name for name, block in ground.blocks.items() if block.coolant == "liquid-21c")
 
 
-def stand_faults(plan: Plan, machines: Mapping[str, Accelerator]) -> Iterator[Fault]:
-    """Offers that no block suits, and suppliers of nothing."""
+def stand_faults(plan: Plan, machines: Mapping[str, Accelerator], limited: Collection[str]) -> Iterator[Fault]:
+    """Offers that no block suits, suppliers of nothing, parts of no limit; `limited`: sites whose building has one."""
     for name, offer in plan.offers.items():
         coolant = coolant_of(offer, machines[offer.accelerator])
         asked: dict[str, KeyPath] = {site: ("sites", index) for index, site in enumerate(offer.sites or ())}
@@ -55,6 +55,10 @@ def stand_faults(plan: Plan, machines: Mapping[str, Accelerator]) -> Iterator[Fa
             fix = did_you_mean(supplier, suppliers)
             path = ("plan", "policy", "supplier_share", supplier)
             yield Fault(path, f'nothing is offered by "{supplier}"', fix)
+    for name, ground in plan.sites.items():
+        if ground.curtailment and ground.grid is None and name not in limited:
+            fix = "give the most power that the grid allows: `grid`"
+            yield Fault(("plan", "sites", name, "curtailment"), "takes a part of a limit that isn't there", fix)
     if plan.policy.survive.curtailment and not any(ground.curtailment for ground in plan.sites.values()):
         what = "asks for what no site has: nobody curtails"
         fix = "give `curtailment` of a site, or leave this out"

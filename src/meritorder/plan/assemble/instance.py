@@ -37,7 +37,7 @@ def assemble(
 ) -> Instance:
     """The full instance, R = 25.
 
-    `pools` [S,H,M]: replicas of each model that stand together, from `pools_of` an earlier plan; absent, and where it
+    `pools` [S,H,I]: replicas that serve each service together, from `pools_of` an earlier plan; absent, and where it
     has none: as expected from the demand. `recourse_from`: from this period on scenarios are decided on apart.
     Raises InputError.
     """

@@ -9,7 +9,6 @@ import numpy as np
 
 from meritorder.fleet.network import EVENT_BYTES
 from meritorder.fleet.schema import Fleet
-from meritorder.plan.assemble.pools import models_of
 from meritorder.plan.capacity import Capacity, Key
 from meritorder.plan.demand import DemandTable
 from meritorder.plan.instance import Floats, Ways
@@ -61,9 +60,9 @@ def ways_of(fleet: Fleet, demand: DemandTable, capacities: Mapping[Key, Capacity
 
 def _on_systems(fleet: Fleet, demand: DemandTable, capacities: Mapping[Key, Capacity], pools: Floats) -> Iterator[_Way]:
     assert fleet.plan is not None
-    offers, models = list(fleet.plan.offers), models_of(fleet)
+    offers = list(fleet.plan.offers)
     for key, capacity in capacities.items():
-        m, h = models.index(capacity.model), offers.index(key.offer)
+        h, i = offers.index(key.offer), demand.services.index(key.service)
         d = offers.index(key.decode) if key.decode else -1
         for k, (service, region) in enumerate(demand.classes):
             if service != key.service:
@@ -73,9 +72,9 @@ def _on_systems(fleet: Fleet, demand: DemandTable, capacities: Mapping[Key, Capa
                     continue
                 away = _rtt(fleet, site, region)
                 usd = _egress_usd(fleet, site, float(demand.output_tokens[k]))
-                way = _Way(k, s, h, rate=_rate(capacity, pools[s, h, m], away), joules=capacity.joules, usd=usd)
+                way = _Way(k, s, h, rate=_rate(capacity, pools[s, h, i], away), joules=capacity.joules, usd=usd)
                 if capacity.decode is not None:
-                    rate = _rate(capacity.decode, pools[s, d, m], away)
+                    rate = _rate(capacity.decode, pools[s, d, i], away)
                     way = replace(way, decoder=d, decoder_rate=rate, decoder_joules=capacity.decode.joules)
                 if way.rate > 0.0 and (d < 0 or way.decoder_rate > 0.0):
                     yield way

@@ -51,6 +51,8 @@ class Capacity:
             between(pool_replicas, sizes, self._smooth[:, k], law) if self._smooth[:, k].any() else 0.0
             for k, law in enumerate(self._laws)
         ]
+        if self.ttft_s is None:
+            return column[-1]  # nobody waits for a first token
         if rtt_s > rtts[-1]:
             raise ValueError(f"a round trip of {rtt_s:g} s is beyond the {rtts[-1]:g} s that were simulated")
         return float(np.interp(rtt_s, rtts, column))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+
+import numpy as np
 
 from meritorder.fleet.schema import Fleet
 from meritorder.problems import InputError, Problem
 from meritorder.workload.fetch import TRACES
-from meritorder.workload.find import find
+from meritorder.workload.find import find, specified
 from meritorder.workload.rows import opened, take
-from meritorder.workload.synthesis import presets
 from meritorder.workload.synthesis.arrivals import mean_rate
-from meritorder.workload.synthesis.spec import Client, TrafficSpec, load_spec
-from meritorder.workload.synthesis.synthesize import synthesize
+from meritorder.workload.synthesis.spec import Client, TrafficSpec
+from meritorder.workload.synthesis.synthesize import span_s, synthesize
 from meritorder.workload.trace import Trace
 from meritorder.workload.transform import slice as cut
 
@@ -33,38 +33,38 @@ def traffic_of(fleet: Fleet, service: str, seed: int) -> Trace:
     more than two hours the busiest one is taken. Requests that wait for others start at their recorded (or nominal)
     times. Raises InputError where the traffic can't be had.
     """
-    plan = fleet.plan
-    assert plan is not None
-    name = plan.demand[service].traffic
-    spec = _spec(name)
+    assert fleet.plan is not None
+    try:
+        return requests_like(fleet.plan.demand[service].traffic, fleet.services[service].match or service, seed)
+    except InputError as error:
+        key = f"plan.demand.{service}.traffic"
+        raise InputError(replace(problem, key=problem.key or key) for problem in error.problems) from None
+
+
+def requests_like(name: str, wanted: str, seed: int) -> Trace:
+    """The requests of the traffic `name`, of a trace that names services those of `wanted`. Raises InputError."""
+    spec = None if name in TRACES else specified(name)
     base = _drawn(spec, seed) if spec is not None else _recorded(name, seed)
-    base = _own(base, fleet, service)
+    base = _own(base, wanted)
     if (base.prompt_tokens < 1).any() or (base.output_tokens < 1).any():
         base = take(base, ((base.prompt_tokens >= 1) & (base.output_tokens >= 1)).nonzero()[0])
     if len(base) < 2 or base.duration_s <= 0:
         fix = "name other traffic"
-        raise InputError(Problem(f"holds {len(base)} requests: too few", name, f"plan.demand.{service}.traffic", fix))
+        raise InputError(Problem(f"holds {len(base)} requests: too few", name, fix=fix))
     return base
-
-
-def _spec(name: str) -> TrafficSpec | None:
-    """The workload that a name stands for, where it is no recording."""
-    if Path(name).suffix in (".yaml", ".yml"):
-        return load_spec(Path(name))
-    return presets.load(name) if name in presets.names() and name not in TRACES and not Path(name).exists() else None
 
 
 def _drawn(spec: TrafficSpec, seed: int) -> Trace:
     steady = spec.model_copy(
-        update={"clients": {name: _steady(client, spec.duration) for name, client in spec.clients.items()}}
+        update={"clients": {name: _steady(client, span_s(spec)) for name, client in spec.clients.items()}}
     )
     trace = synthesize(steady, seed, requests=_few(synthesize(steady, seed, requests=200)))
     return opened(trace) if trace.closed_loop else trace
 
 
-def _steady(client: Client, duration_s: float) -> Client:
-    """The client with its mean rate; its bursts, drifts and sessions stay."""
-    rate = mean_rate(client, 0.0, duration_s)
+def _steady(client: Client, over_s: float) -> Client:
+    """The client with its mean rate over all its hours; its bursts, drifts and sessions stay."""
+    rate = mean_rate(client, 0.0, over_s)
     return client.model_copy(update={"per_s": rate, "windows": None, "diurnal": None})
 
 
@@ -84,14 +84,12 @@ def _recorded(name: str, seed: int) -> Trace:
 
 def _busiest(trace: Trace) -> tuple[float, float]:
     """The hour of most requests."""
-    hour = (trace.arrival_s // HOUR_S).astype(int)
-    most = int(max(set(hour.tolist()), key=hour.tolist().count))
+    most = int(np.bincount((trace.arrival_s // HOUR_S).astype(int)).argmax())
     return most * HOUR_S, (most + 1) * HOUR_S
 
 
-def _own(trace: Trace, fleet: Fleet, service: str) -> Trace:
+def _own(trace: Trace, wanted: str) -> Trace:
     """Of a trace that names services the requests of this one, if it is among them; regions don't matter here."""
-    wanted = fleet.services[service].match or service
     if wanted in trace.services and len(trace.services) > 1:
         trace = take(trace, (trace.service == trace.services.index(wanted)).nonzero()[0])
     zero = trace.service * 0

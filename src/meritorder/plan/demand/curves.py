@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from meritorder.plan.demand.growth import growth
 from meritorder.plan.demand.history import Fit, fitted
 from meritorder.plan.horizon import Horizon, months_between
 from meritorder.plan.instance import Floats
-from meritorder.problems import InputError, Problem
+from meritorder.problems import InputError, Problem, did_you_mean
 
 LEVELS = ("low", "best", "high")
 
@@ -27,10 +28,10 @@ class Curve:
     fit: Fit | None = None  # where it comes from the past
 
 
-def curve_of(asked: ServiceDemand, horizon: Horizon) -> Curve:
-    """The demand of one service. Raises InputError where a file doesn't say it."""
+def curve_of(asked: ServiceDemand, horizon: Horizon, regions: Collection[str]) -> Curve:
+    """The demand of one service; `regions` may be named. Raises InputError where a file doesn't say it."""
     if asked.forecast:
-        return _forecast(asked, horizon)
+        return _forecast(asked, horizon, regions)
     if asked.history:
         fit = fitted(Path(asked.history), horizon.all_months[-1])
         return replace(_shared(asked, _told(fit, horizon, asked.history)), fit=fit)
@@ -64,7 +65,7 @@ def _shared(asked: ServiceDemand, requests: Floats) -> Curve:
     return Curve(tuple(asked.regions), requests[:, :, None] * shares)
 
 
-def _forecast(asked: ServiceDemand, horizon: Horizon) -> Curve:
+def _forecast(asked: ServiceDemand, horizon: Horizon, known: Collection[str]) -> Curve:
     """What a file says of every month, and of every region where it has a column of that name."""
     rows = read_rows(Path(asked.forecast), ("month", "requests_per_s"), ("month", "low", "best", "high"))
     one = "requests_per_s" in rows.header
@@ -77,6 +78,9 @@ def _forecast(asked: ServiceDemand, horizon: Horizon) -> Curve:
     table = np.full((len(place), 3, len(regions)), np.nan)
     for row in range(len(rows)):
         when = month(rows, row)
+        if regional and rows.text(row, "region") not in known:
+            region = rows.text(row, "region")
+            raise rows.fault(row, "region", f'there is no region "{region}"', did_you_mean(region, known))
         where = regions.index(rows.text(row, "region")) if regional else 0
         values = [number(rows, row, "requests_per_s" if one else level) for level in LEVELS]
         if not values[0] <= values[1] <= values[2]:

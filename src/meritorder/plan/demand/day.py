@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from meritorder.plan.demand.columns import Rows, number, read_rows
-from meritorder.plan.demand.traffic import span_s, specified
 from meritorder.plan.instance import Floats
 from meritorder.problems import InputError, Problem, did_you_mean
+from meritorder.workload.find import specified
 from meritorder.workload.synthesis import presets
 from meritorder.workload.synthesis.arrivals import planned
 from meritorder.workload.synthesis.spec import TrafficSpec
+from meritorder.workload.synthesis.synthesize import span_s
 
 _HOUR = 3600.0
 _DAY = 24 * _HOUR

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -40,9 +41,11 @@ class DemandTable:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """[K] "SERVICE", or "SERVICE@REGION" where a service has several regions."""
-        several = {service for service, _ in self.classes if sum(name == service for name, _ in self.classes) > 1}
-        return tuple(f"{service}@{region}" if service in several else service for service, region in self.classes)
+        """[K] "SERVICE@REGION"; "SERVICE" where nothing is said of regions."""
+        mine = Counter(service for service, _ in self.classes)
+        alone = [mine[service] == 1 and region == "default" for service, region in self.classes]
+        named = zip(self.classes, alone, strict=True)
+        return tuple(service if only else f"{service}@{region}" for (service, region), only in named)
 
 
 def demand_of(fleet: Fleet) -> DemandTable:
@@ -58,11 +61,11 @@ def demand_of(fleet: Fleet) -> DemandTable:
     for name, asked in plan.demand.items():
         key = f"plan.demand.{name}"
         with _noting(problems, f"{key}.traffic"):
-            lengths[name] = sizes(asked.traffic)
+            lengths[name] = sizes(fleet, name)
         with _noting(problems, f"{key}.day"):
             days[name] = day_curve(asked.day)
         with _noting(problems, f"{key}.{'history' if asked.history else 'forecast'}"):
-            curves[name] = curve_of(asked, horizon)
+            curves[name] = curve_of(asked, horizon, _regions(fleet))
     if problems:
         raise InputError(problems)
     classes = tuple((name, region) for name, curve in curves.items() for region in curve.regions)
@@ -88,13 +91,18 @@ def demand_of(fleet: Fleet) -> DemandTable:
     )
 
 
+def _regions(fleet: Fleet) -> set[str]:
+    """Regions that something is known of."""
+    return {"default", *fleet.regions, *(region for site in fleet.sites.values() for region in site.rtt)}
+
+
 @contextmanager
 def _noting(problems: list[Problem], key: str) -> Iterator[None]:
     """Notes the problems of what is done under it, with the key whose file or name they are about."""
     try:
         yield
     except InputError as error:
-        problems += [replace(p, key=f"{key}: {p.key}" if p.key else key) for p in error.problems]
+        problems += [replace(p, key=f"{key}: {p.key}" if p.key not in ("", key) else key) for p in error.problems]
 
 
 def _by_scenario(name: str, curve: Curve, futures: dict[str, Future], horizon: Horizon) -> Floats:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Literal, TypeAlias
 
 import numpy as np
 
+from meritorder.fleet.plan.offers import Offer
 from meritorder.fleet.plan.plan import Plan as Asked
 from meritorder.plan.horizon import Horizon, later
 from meritorder.plan.instance import Instance
@@ -55,7 +57,7 @@ def _of(order: Order, scenario: str) -> Order:
 def _orders(asked: Asked, horizon: Horizon, instance: Instance, build: Build) -> Iterator[Order]:
     """The orders of one build."""
     for t, (period, months) in enumerate(zip(horizon.names, horizon.months, strict=True)):
-        yield from _systems(asked, instance, build, t, period, months[0])
+        yield from _systems(asked, horizon, instance, build, t)
         yield from _blocks(asked, instance, build, t, period, months[0])
         for s, site in enumerate(instance.names.sites):
             opened = build.open[t, s] and not (t and build.open[t - 1, s])
@@ -71,10 +73,11 @@ def _orders(asked: Asked, horizon: Horizon, instance: Instance, build: Build) ->
                 )
 
 
-def _systems(asked: Asked, instance: Instance, build: Build, t: int, period: str, month: str) -> Iterator[Order]:
+def _systems(asked: Asked, horizon: Horizon, instance: Instance, build: Build, t: int) -> Iterator[Order]:
     stock, names = instance.stock, instance.names
     for h, offer in enumerate(names.systems):
         by_site = build.delivered[t, :, h]
+        comes = _comes(asked.offers[offer], horizon, t)
         left = float(build.option[t, h])  # the option isn't a site's: its systems are told where most are delivered
         for s in np.argsort(-by_site, kind="stable").tolist():
             count = round(float(by_site[s]), 6)  # less is noise of the solver
@@ -89,14 +92,20 @@ def _systems(asked: Asked, instance: Instance, build: Build, t: int, period: str
                 names.sites[s],
                 offer,
                 names.suppliers[stock.supplier[h]],
-                later(month, -round(asked.offers[offer].lead)),
-                month,
-                period,
+                later(comes, -ceil(asked.offers[offer].lead)),
+                comes,
+                horizon.names[t],
                 count=count,
                 option=optional,
                 power=count * float(stock.nameplate_w[h]),
                 cash=float(cash),
             )
+
+
+def _comes(offer: Offer, horizon: Horizon, t: int) -> str:
+    """The month of a delivery: the period's first, or the first in which it can come if ordered at the start."""
+    soonest = max(later(horizon.months[0][0], ceil(offer.lead)), offer.first or "")
+    return soonest if horizon.months[t][0] < soonest <= horizon.months[t][-1] else horizon.months[t][0]
 
 
 def _blocks(asked: Asked, instance: Instance, build: Build, t: int, period: str, month: str) -> Iterator[Order]:
@@ -114,7 +123,7 @@ def _blocks(asked: Asked, instance: Instance, build: Build, t: int, period: str,
             site,
             kind,
             "",
-            later(month, -round(lead)),
+            later(month, -ceil(lead)),
             month,
             period,
             count=count,

@@ -22,7 +22,7 @@ from meritorder.plan.instance import Floats
 from meritorder.plan.sites.building import LOADS, Building
 from meritorder.plan.sites.hull import convex_pieces, evaluate, relative_error
 from meritorder.plan.sites.sizes import building_with
-from meritorder.plan.sites.typical import hourly, numbers
+from meritorder.plan.sites.typical import Calendar, hourly, numbers
 from meritorder.plan.systems import Machines, machines_in
 from meritorder.problems import InputError, Problem
 from meritorder.units import JOULES_PER_KWH
@@ -129,8 +129,8 @@ def _place(fleet: Fleet, name: str, months: Sequence[list[int]]) -> _Place:
             dry, wet = weather[0, b].T
             watts[:, b], cooled[:, b] = Building(alone, *asked).at(dry, wet)
         else:
-            text = alone.model_dump_json() + str(_stamp(site.weather))
-            tried = _Asked(text, *asked, tuple(tuple(period) for period in months), alone, known.weather)
+            key = (alone.model_dump_json(), _stamp(site.weather))
+            tried = _Asked(*key, *asked, tuple(tuple(period) for period in months), alone)
             watts[:, b], cooled[:, b], weather[:, b] = _of_year(tried)
     notes = tuple(f"{series.source}: {note}" for series in known if series is not None for note in series.notes)
     return _Place(
@@ -149,21 +149,19 @@ def _place(fleet: Fleet, name: str, months: Sequence[list[int]]) -> _Place:
 class _Asked:
     """What decides a block's year; equal ones are computed once."""
 
-    text: str  # all of the site, and when its weather file was changed
+    text: str  # all of the site
+    stamp: int  # when its weather file was changed
     power_w: float
     machines: Machines
     months: tuple[tuple[int, ...], ...]
     site: Site = field(compare=False)
-    weather: Series = field(compare=False)
 
 
 @lru_cache(maxsize=256)
 def _of_year(asked: _Asked) -> tuple[Floats, Floats, Floats]:
     """Facility power [T,R,L] per capacity, what is carried [T,R] and weather [T,R,2] of a block."""
     building = Building(asked.site, asked.power_w, asked.machines)
-    calendar, values = hourly(asked.weather, linear=True)
-    hours = hours_of_series(replace(asked.weather, values=values))
-    dry, wet = np.asarray(hours.dry_c, np.float64), np.asarray(hours.wet_c, np.float64)
+    calendar, dry, wet = _weather(asked.site.weather, asked.stamp)
     facility, carried = building.over(dry, wet)
     every = np.concatenate([facility, carried[:, None], dry[:, None], wet[:, None]], axis=1)
     found = np.empty((len(asked.months), HOURS, every.shape[1]))
@@ -174,6 +172,17 @@ def _of_year(asked: _Asked) -> tuple[Floats, Floats, Floats]:
         power, most = building.at(dry[worst : worst + 1], wet[worst : worst + 1])
         found[t, DESIGN] = [*power[0], min(float(most[0]), float(carried[here].min())), dry[worst], wet[worst]]
     return found[..., : len(LOADS)], found[..., len(LOADS)], found[..., -2:]
+
+
+@lru_cache(maxsize=64)
+def _weather(named: str, stamp: int) -> tuple[Calendar, Floats, Floats]:
+    """Dry and wet bulb of every hour of a site's weather."""
+    site = Site(weather=named, usd_per_kwh=0.0, kg_per_kwh=0.0)
+    series = surroundings_of(site).weather
+    assert series is not None
+    calendar, values = hourly(series, linear=True)
+    hours = hours_of_series(replace(series, values=values))
+    return calendar, np.asarray(hours.dry_c, np.float64), np.asarray(hours.wet_c, np.float64)
 
 
 def _stamp(named: str) -> int:

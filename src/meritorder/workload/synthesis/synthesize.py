@@ -67,6 +67,13 @@ def expected_rate(spec: TrafficSpec, duration_s: float) -> float:
     )
 
 
+def span_s(spec: TrafficSpec) -> float:
+    """How long a workload goes before its rate curves begin again: the longest of them, or its own duration."""
+    curves = [client.windows for client in spec.clients.values() if client.windows is not None]
+    waves = [client.diurnal.period for client in spec.clients.values() if client.diurnal is not None]
+    return max([spec.duration, *waves, *(curve.window * len(curve.per_s) for curve in curves)])
+
+
 def _check(duration_s: float | None, requests: int | None, rate_per_s: float | None) -> None:
     problems = []
     if duration_s is not None and requests is not None:
