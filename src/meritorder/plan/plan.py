@@ -162,11 +162,11 @@ def _optimised(
     optimised = _solved(full, wanted, hours, stage)
     for _ in range(POOL_ROUNDS):
         with stage("assembling"):
-            pools = pools_of(full, optimised.plan)
-            again = given.instance(fleet, pools)
+            larger = pools_of(full, optimised.plan)
+            again = given.instance(fleet, larger)
         if _moved(full.ways.rate, again.ways.rate) <= RATE_CHANGE:
             break
-        full = again
+        full, pools = again, larger
         optimised = _solved(full, wanted, hours, stage)
     return full, optimised, pools
 

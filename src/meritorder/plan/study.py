@@ -27,6 +27,7 @@ def study(
 
     `assembled`: those hours of a fleet file with other figures.
     """
+    # what was optimal on the chosen hours: studies compare optima, so that rounding to lots is in none of them
     chosen, plan, cases = optimised.chosen, optimised.planned, optimised.cases
     with stage("shadow prices"):
         prices = shadow_prices(chosen, plan, cases=cases, slopes=slopes)

@@ -32,7 +32,7 @@ def value_of_waiting(
     gap: float = 0.005,
     time_s: float = 60.0,
 ) -> Values:
-    """Values of waiting and flexibility around a plan. `wait`: the period in which scenarios part; absent: a third in."""
+    """Values of waiting and flexibility. `wait`: the period in which scenarios part; absent: a third in."""
     begin = perf_counter()
     asked = tuple(first_cases(instance) if cases is None else cases)
     first = max(1, len(instance.names.periods) // 3) if wait is None else wait
