@@ -190,11 +190,17 @@ def _proven(
     """The plan with its certificate, its capacities corrected by what the simulation found until both agree."""
     from meritorder.plan.proof.prove import prove_until
 
+    def again(changed: Instance) -> Optimised | None:
+        try:
+            return _solved(changed, wanted, hours, silent)
+        except NoPlan:
+            return None
+
     with stage("proof, simulated") as advance:
         return prove_until(
             fleet,
             full,
-            lambda changed: _solved(changed, wanted, hours, silent),
+            again,
             first=optimised,
             error=PROOF_ERROR,
             rounds=PROOF_ROUNDS,

@@ -78,13 +78,14 @@ def _loads(draft: Draft) -> list[tuple[Ints, Ints, Floats]]:
     """For prompts or whole requests, then for decoders of pairs: pool, system [F], systems per request/s [E,F]."""
     ways, demand, sit = draft.instance.ways, draft.instance.demand, draft.situations
     unit = draft.scale.requests[ways.cls]
+    factor = ways.factors(sit.period)  # [E,F]
     loads = []
     for pool, system, rate in (
         (draft.pools.way, ways.system, ways.rate),
         (draft.pools.decoder, ways.decoder, ways.decoder_rate),
     ):
         real = np.where((pool >= 0) & (rate > 0), rate, np.inf)
-        loads.append((pool, system, unit / (real * demand.speed[sit.scenario][:, system])))
+        loads.append((pool, system, unit / (real * factor * demand.speed[sit.scenario][:, system])))
     return loads
 
 

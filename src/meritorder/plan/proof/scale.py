@@ -59,7 +59,7 @@ def groups_of(instance: Instance, systems: Floats, demand: Floats) -> Ints:
 
 def largest(instance: Instance, systems: Floats, demand: Floats, t: int, j: int) -> Scaled:
     """Factors on `demand` [K] requests/s that `systems` [S,H,M] with a model loaded carry in period t, scenario j."""
-    ways, size = instance.ways, instance.shape
+    ways, size = instance.ways.at(t), instance.shape
     group = groups_of(instance, systems, demand)
     count = int(group.max(initial=-1)) + 1
     program = Program()
