@@ -24,7 +24,7 @@ from meritorder.plan.model.read import operation_of
 from meritorder.plan.model.situations import Case, all_cases
 from meritorder.plan.outcome import Build, Costs, Operation
 
-SLIGHT = 1e-6  # of the demand: missed by less is rounding in the solver
+SLIGHT = 1e-4  # of the demand: capacities are not known to as much
 
 
 @dataclass(frozen=True)
