@@ -15,7 +15,7 @@ from bench.child import ROOT
 
 NAMES = (
     *("throughput", "growth", "memory", "start", "facility", "site", "power_control"),
-    *("comparison", "gateway", "streams"),
+    *("comparison", "gateway", "streams", "plan_baselines"),
 )
 PAGE = ROOT / "docs" / "benchmarks.md"
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tiny import tiny_instance
+
 from bench.plan_baselines.greedy import greedy
 from bench.plan_baselines.judge import judge, only_supplier
 from bench.plan_baselines.melange import melange
 from bench.plan_baselines.orders import carried, limited, peak, usd_per_s, within_reach
-from tiny import tiny_instance
-
 from meritorder.plan.instance import Floats, Instance
 
 FULL = tiny_instance(hours=5)
@@ -29,7 +29,7 @@ def test_orders_carry_the_demand_and_can_be_had(order: object) -> None:
 
 
 def test_melange_is_hardly_dearer_than_greedy_in_a_period() -> None:
-    """Both are sized for the same demand; one is optimal but for its four slices a class where a machine is sold out."""
+    """Both are sized for the same demand; one is optimal but for its slices where a machine is sold out."""
     usd = usd_per_s(FULL)
     whole = np.ceil(greedy(FULL) - 1e-9)
     assert ((melange(FULL) * usd).sum(axis=1) <= 1.05 * (whole * usd).sum(axis=1) + 1e-9).all()
@@ -47,12 +47,13 @@ def test_nothing_beyond_an_order_is_delivered() -> None:
 def test_others_are_no_cheaper_than_our_plan() -> None:
     """They plan within a part of what we may do, so only the gap may lie between."""
     ours = judge("ours", FULL, FULL, hours=5, gap=1e-4)
-    assert ours.buildable and ours.holds
+    assert ours.buildable
+    assert ours.holds
     for name, limits in (
         ("greedy", limited(FULL, greedy(FULL))),
         ("one supplier", only_supplier(FULL, 0)),
     ):
         other = judge(name, FULL, limits, hours=5, gap=1e-4)
-        assert other.buildable or other.reason
+        assert other.buildable or other.reason, name
         if other.buildable and other.holds:
             assert other.objective >= ours.objective * (1 - 1e-3)
