@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 def plan_facts(fleet: Fleet, document: Document) -> dict[str, Any]:
     """All that is said, SI units, USD. Raises InputError where files of demand are wrong."""
+    from meritorder.cli.fleets import located
     from meritorder.plan import horizon
     from meritorder.plan.demand import demand_of
 
@@ -55,32 +56,6 @@ def check_plan(fleet: Fleet, facts: Mapping[str, Any], document: Document, *, as
         return
     results().print(Text(f"{fleet.name}: no machines yet, only a plan (`merit plan`)\n"))
     print_plan(facts)
-
-
-class located:
-    """Problems of a plan's files and names get the line of the fleet file where they don't have one of their own."""
-
-    def __init__(self, document: Document) -> None:
-        self.document = document
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        from dataclasses import replace
-        from pathlib import Path
-
-        from meritorder.problems import InputError
-
-        if not isinstance(error, InputError):
-            return
-        problems = []
-        for problem in error.problems:
-            key = problem.key.partition(": ")[0]
-            own = Path(problem.where.rpartition(":")[0] or problem.where).is_file()
-            line = self.document.where(tuple(key.split(".")))
-            problems.append(problem if own or not key.startswith("plan.") else replace(problem, where=line))
-        raise InputError(problems) from None
 
 
 def _service_facts(name: str, plan: Plan, demand: DemandTable) -> dict[str, Any]:

@@ -192,7 +192,7 @@ def _proven(
     fleet: Fleet, full: Instance, optimised: Optimised, wanted: Wanted, hours: int, stage: Stage
 ) -> tuple[Instance, Optimised, Certificate]:
     """The plan with its certificate, its capacities corrected by what the simulation found until both agree."""
-    from meritorder.plan.proof.prove import prove_until
+    from meritorder.plan.proof.proving import prove_until
 
     def again(changed: Instance) -> Optimised | None:
         try:
