@@ -19,7 +19,7 @@ from meritorder.plan.model.situations import Case, first_cases, situations_of
 from meritorder.plan.model.stock import stock
 from meritorder.plan.model.supply import supply
 
-WHOLE_BELOW = 100  # lots: a need of fewer is planned in whole lots, a plan of more is rounded afterwards (1 %)
+WHOLE_BELOW = 400  # lots: a need of fewer is planned in whole lots, a larger one is rounded afterwards (0.25 %)
 
 
 @dataclass(frozen=True)
