@@ -1,6 +1,7 @@
 """What else costs little more and is better at something else (near-optimal alternatives, MGA).
 
-The program gets one row, cost <= (1 + slack) x the plan's cost, and another objective:
+The program gets two rows, cost <= (1 + slack) x the plan's cost, and no more demand missed than there, and another
+objective:
 
 * `least SUPPLIER`: nameplate of that supplier's systems at the end, of the two suppliers that have most;
 * `least carbon`: expected carbon of the whole horizon;
@@ -12,7 +13,8 @@ small gets dear), `ROUNDS` times; then what is nearly nothing is forbidden and t
 finds few, but does not prove that there are no fewer. Each aim is a relaxation whose blocks are then rounded one after
 the other, solving in between; programs of up to `BRANCHED` columns go on with branch and bound. An aim has no
 alternative where none is found within the slack that is better at it than the optimum. The solver goes on from aim to
-aim, so that the time of a large program is that of some tens of short linear ones.
+aim. An instance of more than `MOST` columns is made smaller for the search; the slack is then that of the smaller one,
+and what is found is run on all hours and scenarios: its cost there may be a little more than the slack allows.
 """
 
 from __future__ import annotations
@@ -23,18 +25,21 @@ from time import perf_counter
 
 import numpy as np
 
+from meritorder.plan.check import check
 from meritorder.plan.costs import objective_of
 from meritorder.plan.held import Held, dive
 from meritorder.plan.instance import Floats, Instance
 from meritorder.plan.linear import Arrays, Index, Solved
-from meritorder.plan.model import Case, Formulated, formulate, plan_of
+from meritorder.plan.model import Case, Formulated, first_cases, formulate, median_scenario, plan_of, solved
 from meritorder.plan.model.power import by_site
 from meritorder.plan.outcome import Plan
 from meritorder.plan.studies.figures import figures_of
 from meritorder.plan.studies.findings import Alternative, Alternatives
+from meritorder.plan.studies.smaller import Smaller, smaller
 
 ROUNDS = 3
-BRANCHED = 20_000
+BRANCHED = 10_000
+MOST = 40_000
 SMALL = 1e-3  # of the largest group: nearly nothing
 LITTLE = 1e-3  # better by less is not better
 PROVEN = 0.02  # an aim this near to that of its relaxation is as good as can be
@@ -49,23 +54,57 @@ class _Aim:
 
 
 def alternatives(
-    instance: Instance, plan: Plan, *, slack: float = 0.02, cases: Sequence[Case] | None = None, time_s: float = 60.0
+    instance: Instance,
+    plan: Plan,
+    *,
+    slack: float = 0.02,
+    cases: Sequence[Case] | None = None,
+    most: int = MOST,
+    time_s: float = 60.0,
 ) -> Alternatives:
-    """Alternatives to a plan for `instance` (its chosen hours) that cost up to `slack` more. `time_s`: of a program."""
+    """Alternatives to a plan for `instance` (its chosen hours) that cost up to `slack` more.
+
+    `most`: columns beyond which they are looked for on a smaller instance; `time_s`: for one program.
+    """
     begin = perf_counter()
+    asked = tuple(first_cases(instance) if cases is None else cases)
     plans = [Alternative("optimum", plan.objective, 0.0, figures_of(instance, plan), True, plan.build)]
-    formulated = formulate(instance, cases=cases, whole=np.zeros(len(instance.names.systems), bool))
+    part = smaller(instance, asked, most)
+    formulated = formulate(part.instance, cases=part.cases, whole=np.zeros(len(instance.names.systems), bool))
     aims = _aims(formulated, plan)
-    arrays = _within(formulated.arrays(), (1.0 + slack) * plan.objective / formulated.draft.scale.usd)
+    arrays = formulated.arrays()
+    usd, missed = formulated.draft.scale.usd, np.unique(formulated.columns.unmet[formulated.columns.unmet >= 0])
+    least, penalty = plan.objective / usd, float(plan.costs.unmet.sum(axis=0) @ instance.demand.probability) / usd
+    if part.how:  # its own optimum, with blocks rounded
+        found = solved(formulated, gap=PROVEN, time_s=time_s, threads=1)
+        least, penalty = found.objective, float(found.values[missed] @ arrays.cost[missed])
+    everything = np.flatnonzero(arrays.cost)
+    arrays = _within(arrays, everything, (1.0 + slack) * least)
+    arrays = _within(arrays, missed, penalty * (1.0 + LITTLE) + LITTLE * least)
     search = _Search(formulated, arrays, time_s)
     for aim in aims:
-        found = search.best(aim)
-        figures = figures_of(instance, found[0]) if found is not None else plans[0].figures
-        if found is not None and figures[aim.figure] < plans[0].figures[aim.figure] * (1.0 - LITTLE):
-            other, proven = found
-            more = other.objective / plan.objective - 1.0
-            plans.append(Alternative(aim.name, other.objective, more, figures, proven, other.build))
-    return Alternatives(slack, tuple(plans), perf_counter() - begin)
+        best = search.best(aim)
+        if best is None:
+            continue
+        other, short = _on_all(instance, part, best[0], asked)
+        figures = figures_of(instance, other)
+        if figures[aim.figure] < plans[0].figures[aim.figure] * (1.0 - LITTLE):
+            more, proven = other.objective / plan.objective - 1.0, best[1] and not part.how
+            plans.append(Alternative(aim.name, other.objective, more, figures, proven, other.build, short))
+    return Alternatives(slack, tuple(plans), perf_counter() - begin, part.how)
+
+
+def _on_all(instance: Instance, part: Smaller, found: Plan, cases: Sequence[Case]) -> tuple[Plan, float]:
+    """The plan run on the whole instance, and the share of the demand that must be served and isn't."""
+    if not part.how:
+        return found, 0.0
+    builds = tuple(found.builds[j] for j in part.scenario)
+    checked = check(instance, builds, cases=cases, threads=1)
+    tokens = instance.demand.tokens[:, None, None]
+    short = float((checked.short * tokens).sum() / (instance.demand.requests * tokens).sum())
+    middle = builds[median_scenario(instance)]
+    on_all = replace(found, build=middle, builds=builds, operation=checked.operation, costs=checked.costs)
+    return replace(on_all, objective=checked.objective), short
 
 
 class _Search:
@@ -131,16 +170,15 @@ def _spread(groups: tuple[Index, ...], weight: Floats, count: int) -> Floats:
     return cost
 
 
-def _within(arrays: Arrays, most: float) -> Arrays:
-    """The program with one row more: its cost is at most `most`."""
-    there = np.flatnonzero(arrays.cost)
+def _within(arrays: Arrays, columns: Index, most: float) -> Arrays:
+    """The program with one row more: what these columns cost is at most `most`."""
     return replace(
         arrays,
         row_lower=np.append(arrays.row_lower, -np.inf),
         row_upper=np.append(arrays.row_upper, most),
-        starts=np.append(arrays.starts, arrays.starts[-1] + len(there)).astype(np.int32),
-        indices=np.append(arrays.indices, there).astype(np.int32),
-        values=np.append(arrays.values, arrays.cost[there]),
+        starts=np.append(arrays.starts, arrays.starts[-1] + len(columns)).astype(np.int32),
+        indices=np.append(arrays.indices, columns).astype(np.int32),
+        values=np.append(arrays.values, arrays.cost[columns]),
     )
 
 

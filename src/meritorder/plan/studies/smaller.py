@@ -1,7 +1,7 @@
 """A large instance made smaller, for questions that take many solves.
 
-Kept are the scenario in the middle and the one with most demand (with the probability of its half, so that the mean
-demand is near), then the design hour, the busiest and, of `hours`, those that tell the rest best.
+Kept are the scenario in the middle and the one with most demand, each also for those whose demand is nearest to it;
+then the design hour, the busiest and those that tell the rest best, `HOURS` in all.
 """
 
 from __future__ import annotations
@@ -38,34 +38,20 @@ def size_of(instance: Instance) -> int:
 def smaller(instance: Instance, cases: Sequence[Case], most: int, *, scenarios: bool = True) -> Smaller:
     """The instance itself where it has up to `most` columns; else with fewer scenarios (if they may go) and hours."""
     count = len(instance.names.scenarios)
-    whole = Smaller(instance, tuple(cases), tuple(range(count)), "")
     if size_of(instance) <= most:
-        return whole
-    part, kept, words = instance, list(range(count)), []
+        return Smaller(instance, tuple(cases), tuple(range(count)), "")
+    part, stands, words = instance, np.arange(count), []
     if scenarios and count > 2:
-        kept = sorted({median_scenario(instance), _largest(instance)})
-        part = _of_scenarios(instance, kept)
+        total = np.einsum("tkrj,k->j", instance.demand.requests, instance.demand.tokens)
+        kept = np.unique([median_scenario(instance), int(total.argmax())])
+        # a tie goes to the larger
+        stands = np.abs(total[:, None] - total[kept] * (1 + 1e-9)).argmin(axis=1)
+        chance = np.bincount(stands, weights=instance.demand.probability, minlength=len(kept)).astype(float)
+        part = select(instance, J=kept)
+        part = replace(part, demand=replace(part.demand, probability=chance))
+        cases = [case._replace(scenario=int(stands[case.scenario])) for case in cases if case.scenario in kept]
         words.append(f"{len(kept)} scenarios")
     if size_of(part) > most and len(part.demand.clock) > HOURS:
         part = choose_hours(part, HOURS)
         words.append(f"{len(part.demand.clock)} hours")
-    own = tuple(case._replace(scenario=kept.index(case.scenario)) for case in cases if case.scenario in kept)
-    middle = kept.index(median_scenario(instance)) if median_scenario(instance) in kept else 0
-    return Smaller(part, own, tuple(kept.index(j) if j in kept else middle for j in range(count)), ", ".join(words))
-
-
-def _largest(instance: Instance) -> int:
-    return int(np.einsum("tkrj,k->j", instance.demand.requests, instance.demand.tokens).argmax())
-
-
-def _of_scenarios(instance: Instance, kept: list[int]) -> Instance:
-    """Two scenarios, weighed so that total demand has its mean as nearly as they can."""
-    total = np.einsum("tkrj,k->j", instance.demand.requests, instance.demand.tokens)
-    mean = float(total @ instance.demand.probability)
-    part = select(instance, J=kept)
-    if len(kept) == 1 or total[kept[0]] == total[kept[1]]:
-        chance = np.full(len(kept), 1.0 / len(kept))
-    else:
-        second = float(np.clip((mean - total[kept[0]]) / (total[kept[1]] - total[kept[0]]), 0.05, 0.95))
-        chance = np.array([1.0 - second, second])
-    return replace(part, demand=replace(part.demand, probability=chance))
+    return Smaller(part, tuple(cases), tuple(int(j) for j in stands), ", ".join(words))
