@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from plan_text import PLAN
 
 from meritorder.fleet.document import read_document
 from meritorder.fleet.load import load, loads
@@ -14,7 +15,7 @@ from meritorder.fleet.schema import Fleet
 from meritorder.problems import InputError
 
 EXAMPLES = [path.read_text(encoding="utf-8") for path in (Path(__file__).parents[2] / "examples").glob("*.yaml")]
-EXAMPLES = [text for text in EXAMPLES if "extends:" not in text]
+EXAMPLES = [*(text for text in EXAMPLES if "extends:" not in text), PLAN]
 
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8))
 SPLINTERS = st.sampled_from(

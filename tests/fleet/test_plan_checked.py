@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
+import jsonschema
 import pytest
 from plan_text import PLAN, bent
 
+from meritorder.fleet.document import read_document
+from meritorder.fleet.file_schema import SHIPPED
 from meritorder.fleet.load import loads
 from meritorder.fleet.plan.stands import blocks_for, coolant_of, supplier_of
 from meritorder.problems import InputError
@@ -166,6 +171,11 @@ def test_a_service_that_nothing_serves_is_told() -> None:
         loads(text)
 
 
+def test_pools_that_a_planned_service_is_bound_to_must_be_there() -> None:
+    with pytest.raises(InputError, match=r'services.code.pools.0: there is no pool "fast"'):
+        loads(bent(("code: {model: llama-3.1-70b}", "code: {model: llama-3.1-70b, pools: [fast]}")))
+
+
 def test_files_of_demand_are_seen_from_the_fleet_file() -> None:
     text = bent(("requests_per_s: 2}", "history: past/missing.csv}"))
     with pytest.raises(
@@ -185,3 +195,36 @@ def test_where_machines_stand_and_whose_they_are() -> None:
     assert blocks_for(ground, "liquid-45c") == ("cold",), "there is no warmer block"
     assert blocks_for(ground, "liquid-21c") == ("cold",)
     assert blocks_for(ground, "air") == ("row",)
+
+
+@pytest.mark.parametrize(
+    ("after", "told"),
+    [
+        ("supply: lots}", ['plan.offers.gpu.supply: is "lots", not a whole number; give a whole number']),
+        ("supply: {jan: 4}}", ['plan.offers.gpu.supply.jan: "jan" is no month; write it as 2026-07']),
+        ("supply: {2026-01: -4}}", ["plan.offers.gpu.supply.2026-01: is -4; give at least 0"]),
+    ],
+)
+def test_of_a_figure_or_steps_what_was_written_is_told(after: str, told: list[str]) -> None:
+    with pytest.raises(InputError) as refused:
+        loads(bent(("supply: 4}", after)), "f")
+    assert [str(problem).partition(": ")[2] for problem in refused.value.problems] == told
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "valid"),
+    [
+        ("price: 280 kUSD", "price: 280 kUSD", True),
+        ("price: 280 kUSD", "price: {low: 1 kUSD, best: 2 kUSD, high: 3 kUSD}", True),
+        ("price: 280 kUSD", "price: {low: 1 kUSD, high: 3 kUSD}", False),
+        ("price: 280 kUSD", "price: 280 kW", False),
+        ("supply: 4}", "supply: {2026-01: 4}}", True),
+        ("requests_per_s: 2}", "requests_per_s: 2, growth: {per_year: 2, ceiling: {low: 2, best: 3, high: 9}}}", True),
+        ("requests_per_s: 2}", "requests_per_s: 2, day: servegen-m-small}", True),
+        ("periods: 8", "period: 8", False),
+    ],
+)
+def test_editors_know_plans(before: str, after: str, valid: bool) -> None:
+    schema = json.loads(SHIPPED.read_text(encoding="utf-8"))
+    data = read_document(bent((before, after)), "f").data
+    assert jsonschema.Draft202012Validator(schema).is_valid(data) is valid

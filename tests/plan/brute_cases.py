@@ -153,7 +153,9 @@ def few_systems(seed: int) -> Instance:
             block=np.array([[0, 1, 1], [-1, -1, -1]]),
             replica=np.ones_like(stock.replica),
         ),
-        ways=replace(ways, **{field.name: getattr(ways, field.name)[kept] for field in fields(ways)}),
+        ways=replace(
+            ways, **{field.name: getattr(ways, field.name)[kept] for field in fields(ways) if field.name != "factor"}
+        ),
         ground=replace(ground, block_most=np.array([[1, 1, 0]] * 3), open_usd=0.0 * ground.open_usd),
         demand=replace(
             demand,

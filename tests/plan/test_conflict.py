@@ -83,7 +83,9 @@ PLANTED: dict[str, tuple[Instance, set[str]]] = {
     "one: nothing serves batch": (
         tiny_instance(
             3,
-            ways={field.name: getattr(BASE.ways, field.name)[:6] for field in fields(BASE.ways)},
+            ways={
+                field.name: getattr(BASE.ways, field.name)[:6] for field in fields(BASE.ways) if field.name != "factor"
+            },
         ),
         {"plan.demand.batch"},
     ),

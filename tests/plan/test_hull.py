@@ -48,6 +48,12 @@ def test_two_straight_parts_are_found_exactly(start: float, slope: float, bend: 
     assert evaluate(pieces, LOADS) == pytest.approx(watts, abs=1e-9)
 
 
+def test_a_straight_line_is_one_piece() -> None:
+    pieces = convex_pieces(LOADS, (1.25 * LOADS)[None], EVEN, 4)
+    assert pieces[0, 0] == pytest.approx([0.0, 1.25])
+    assert (pieces[0, 1:] == 0.0).all()
+
+
 def test_weight_says_where_errors_count() -> None:
     watts = (0.05 + LOADS**4)[None]
     off = [

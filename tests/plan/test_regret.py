@@ -87,3 +87,12 @@ def test_flexible_demand_batteries_and_options_are_worth_what_they_save() -> Non
     for name in ("flexible demand", "batteries"):
         assert found[name].usd > -1e-6 * plan.objective
     assert found["flexible demand"].usd > 1e-4 * plan.objective
+
+
+def test_a_large_instance_waits_in_its_relaxation() -> None:
+    instance = tiny_instance(9, 3, demand={"unmet_usd": np.full(2, 2e-2)})
+    plan = planned(instance)
+    (small,) = value_of_waiting(instance, plan, wait=1, **EXACT, most=100).values  # type: ignore[arg-type]
+    (whole,) = value_of_waiting(instance, plan, wait=1, **EXACT).values  # type: ignore[arg-type]
+    assert small.how == "linear relaxation, 3 hours"
+    assert small.usd == pytest.approx(whole.usd, rel=0.3)

@@ -14,9 +14,11 @@ Part = TypeVar("Part")
 
 NAMES = {"periods": "T", "scenarios": "J"}
 AXES: dict[str, dict[str, str]] = {
-    "ways": dict.fromkeys(
-        ("cls", "site", "system", "rate", "joules", "decoder", "decoder_rate", "decoder_joules", "api", "usd"), "F"
-    ),
+    "ways": {
+        **dict.fromkeys(("cls", "site", "system", "rate", "joules", "api", "usd"), "F"),
+        **dict.fromkeys(("decoder", "decoder_rate", "decoder_joules"), "F"),
+        "factor": "TF",
+    },
     "stock": {
         **dict.fromkeys(("supplier", "nameplate_w", "idle_w", "availability", "life", "lead", "lot"), "H"),
         **dict.fromkeys(("take_usd", "option_all"), "H"),

@@ -7,7 +7,7 @@ J scenarios, Q pieces of a piecewise-linear function.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -36,7 +36,10 @@ class Names:
 
 @dataclass(frozen=True)
 class Ways:
-    """Ways to serve a request of a class: on a system at a site, on a pair of them, or by a metered API. All [F]."""
+    """Ways to serve a request of a class: on a system at a site, on a pair of them, or by a metered API. All [F].
+
+    In a period rates are `factor` times as large, see `at`.
+    """
 
     cls: Ints  # K
     site: Ints  # S; -1: an API
@@ -48,6 +51,16 @@ class Ways:
     decoder_joules: Floats
     api: Ints  # A or -1
     usd: Floats  # paid per request: metered price, egress
+    factor: Floats | None = None  # [T,F] on the rates, as simulation of a plan's own fleets found them; None: 1
+
+    def factors(self, periods: Ints) -> Floats:
+        """[len(periods),F] on the rates in these periods."""
+        return np.ones((len(periods), len(self.rate))) if self.factor is None else self.factor[periods]
+
+    def at(self, t: int) -> Ways:
+        """With the rates of one period."""
+        own = self.factors(np.array([t]))[0]
+        return replace(self, rate=self.rate * own, decoder_rate=self.decoder_rate * own, factor=None)
 
 
 @dataclass(frozen=True)

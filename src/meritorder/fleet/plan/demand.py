@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from meritorder.fleet.part import Name, Number, Part
 from meritorder.fleet.plan.span import Factor, Month
 from meritorder.units import Months, UsdPerMtok
 
+Day: TypeAlias = Annotated[
+    Annotated[str, Tag("name")] | Annotated[tuple[Annotated[Number, Field(ge=0)], ...], Tag("hours")],
+    Discriminator(lambda value: "name" if isinstance(value, str) else "hours"),
+]
 Rate = Annotated[Number, Field(gt=0, le=1e9)]
 
 
@@ -59,7 +63,7 @@ class ServiceDemand(Part):
     regions: dict[Name, Annotated[Number, Field(gt=0, le=1)]] = Field(
         default={"default": 1.0}, description="Share of the requests from each client region; together 1."
     )
-    day: tuple[Annotated[Number, Field(ge=0)], ...] | str = Field(
+    day: Day = Field(
         default=(),
         description="Demand by the hour of the day (UTC): 24 numbers whose size doesn't matter, a CSV "
         "`time,requests_per_s`, or a preset whose rate curve is taken; absent: the same all day. By the region's "

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from meritorder.fleet.cooling import Coolant
 from meritorder.fleet.part import Name, Number, Part, Positive
 from meritorder.fleet.plan.offers import Count
-from meritorder.fleet.plan.span import Month
+from meritorder.fleet.plan.span import Month, Stepped
 from meritorder.units import Joules, Months, Usd, UsdPerKwhOfRoom, UsdPerKwMonth, UsdPerWatt, Watts
 
 
@@ -56,7 +56,7 @@ class Ground(Part):
     """A site of the fleet as a place to build."""
 
     blocks: dict[Name, Block] = Field(min_length=1, description="Kinds of power block.")
-    grid: dict[Month, Watts] | Watts | None = Field(
+    grid: Stepped[Watts] | None = Field(
         default=None, description="Most facility power, one figure or steps: `{2026-01: 40 MW, 2027-07: 120 MW}`."
     )
     open_price: Usd = Field(default=0.0, description="Paid once when the first thing is built there.")

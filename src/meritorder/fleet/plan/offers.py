@@ -10,7 +10,7 @@ from meritorder.catalog.model import KvPrecision, Precision
 from meritorder.fleet.cooling import Coolant
 from meritorder.fleet.engine import Engine
 from meritorder.fleet.part import Degree, Name, Number, Part, Positive
-from meritorder.fleet.plan.span import Month, Span
+from meritorder.fleet.plan.span import Month, Span, Stepped
 from meritorder.fleet.speculation import Speculation
 from meritorder.units import Months, Seconds, TokensPerSecond, Usd, UsdPerMtok, Watts
 
@@ -63,7 +63,7 @@ class Offer(Part):
     lead: Months = Field(default=0.0, description="From order to delivery.")
     first: Month | None = Field(default=None, description="First delivery; absent: the horizon's start.")
     last: Month | None = Field(default=None, description="Last delivery; absent: the horizon's end.")
-    supply: dict[Month, Count] | Count = Field(
+    supply: Stepped[Count] = Field(
         description="Most systems a quarter, one number or steps: `{2026-01: 100, 2026-07: 400}`."
     )
     lot: Positive = Field(default=1, description="Delivered in multiples of this.")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Generic, Self, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, GetJsonSchemaHandler, Tag, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from meritorder.fleet.part import Number
 
@@ -12,6 +14,13 @@ T = TypeVar("T")
 
 # The first day of a month: "2026-07".
 Month: TypeAlias = Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")]
+
+
+# One figure, or steps by month: what is wrong is told of the one that was written.
+Stepped: TypeAlias = Annotated[
+    Annotated[dict[Month, T], Tag("steps")] | Annotated[T, Tag("one")],
+    Discriminator(lambda value: "steps" if isinstance(value, dict) else "one"),
+]
 
 
 class Span(BaseModel, Generic[T]):
@@ -22,6 +31,14 @@ class Span(BaseModel, Generic[T]):
     low: T = Field(description="Lowest value that is thought possible.")
     best: T = Field(description="The value to plan with.")
     high: T = Field(description="Highest value that is thought possible.")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Editors may take one value too."""
+        range_of = handler(core)
+        one = {**handler.resolve_ref_schema(range_of)["properties"]["best"]}
+        del one["description"]
+        return {"anyOf": [range_of, one]}
 
     @model_validator(mode="before")
     @classmethod

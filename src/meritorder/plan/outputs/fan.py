@@ -49,7 +49,7 @@ def fan(instance: Instance, plan: Plan) -> Fan:
 
 def _capacity(instance: Instance, build: Build, t: int, classes: Ints) -> float:
     """Output tokens/s of one service in a period: on each kind of system the best way for its classes."""
-    ways, stock, demand = instance.ways, instance.stock, instance.demand
+    ways, stock, demand = instance.ways.at(t), instance.stock, instance.demand
     model = int(demand.model[classes[0]])
     up = build.placed[t, :, :, model] * stock.availability  # [S,H]
     total = 0.0

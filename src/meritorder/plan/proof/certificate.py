@@ -49,6 +49,8 @@ class CapacityError:
     planned: float  # factor on the demand by the plan's rates, all machines up
     simulated: float
     error: float  # planned / simulated - 1
+    low: float  # 95 % interval of it, as far as factors were tried
+    high: float
     sampled: int  # one replica and one request of so many were simulated
 
 
@@ -75,7 +77,7 @@ class Certificate:
     capacities: tuple[CapacityError, ...]
     before: tuple[tuple[CapacityError, ...], ...]  # the same of the plans before, by round of corrections
     hours: tuple[HourFigure, ...]
-    corrections: Floats  # [F] factors on the rates that capacities alone had given
+    corrections: Floats  # [T,F] factors on the rates that capacities alone had given
     sampled: tuple[str, ...]  # which part of which case was simulated
     left_out: tuple[str, ...]
 
@@ -117,6 +119,8 @@ def capacity_errors(names: Sequence[str], compared: Round) -> tuple[CapacityErro
             planned=edge.planned,
             simulated=edge.simulated,
             error=edge.error,
+            low=edge.interval[0],
+            high=edge.interval[1],
             sampled=edge.part.k,
         )
         for edge in compared.edges
@@ -156,7 +160,7 @@ def _table(last: Sequence[CapacityError], before: Sequence[Sequence[CapacityErro
         was = ", ".join(f"{error:+.1%}" for error in same)
         rows.append(
             f"| {one.period} | {', '.join(one.services)} | {one.planned:.3f} | {one.simulated:.3f} | "
-            f"{one.error:+.1%} | {was} |"
+            f"{one.error:+.1%} ({one.low:+.0%} to {one.high:+.0%}) | {was} |"
         )
     rows += ["", "Factors on the demand of the design hour that the machines carry, all of them up."]
     return rows

@@ -1,7 +1,6 @@
 """Capacities corrected by what a plan's own fleets carry in simulation, until plan and simulator agree.
 
-A factor per offer and service on the plan's rates. One rate holds in all periods, so that where pools of different size
-carry different shares of it, the least of the years counts: the plan then promises too little, not too much.
+A factor per year, offer and service on the plan's rates: pools grow, and larger ones carry more of it.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from meritorder.plan.proof.tightest import tightest_periods
 from meritorder.plan.proof.traffic import Traffic, traffic_from
 
 DAMPING = 0.85  # exponent of a correction, so that chance in one round doesn't swing the next
+NO_PLAN = "with the capacities that were simulated no plan keeps all limits: the last one that did is judged"
 Told = Callable[[float, str], None]
 
 
@@ -38,6 +38,10 @@ class Round:
         """The largest capacity error, either way."""
         return max((abs(edge.error) for edge in self.edges), default=0.0)
 
+    def agrees(self, error: float) -> bool:
+        """Whether all errors are below that, or can't be told from none by so many requests."""
+        return all(abs(edge.error) < error or edge.interval[0] <= 0.0 <= edge.interval[1] for edge in self.edges)
+
 
 @dataclass(frozen=True)
 class Corrected(Generic[Solution]):
@@ -45,14 +49,14 @@ class Corrected(Generic[Solution]):
 
     solution: Solution
     instance: Instance
-    factors: Floats  # [F] on `ways.rate` and `ways.decoder_rate` of what was given
+    factors: Floats  # [T,F] on the rates of what was given
     rounds: tuple[Round, ...]
 
 
 def correct_until(
     fleet: Fleet,
     full: Instance,
-    solve: Callable[[Instance], Solution],
+    solve: Callable[[Instance], Solution | None],
     *,
     error: float = 0.02,
     rounds: int = 4,
@@ -64,10 +68,11 @@ def correct_until(
     """Solve, compare with the simulator, correct the rates and solve again, until they differ by less than `error`.
 
     At most `rounds` corrections; the plan of the least error is kept. `first`: the plan of `full`, if it is known.
+    `solve` gives None where there is no plan: then the one before stays, and its errors tell why it may not hold.
     """
     say = told or (lambda share, words: None)
     traffic = traffic_from(fleet, full, seed)
-    factors = np.ones(len(full.ways.rate))
+    factors = np.ones((len(full.names.periods), len(full.ways.rate)))
     history: list[Round] = []
     best: tuple[float, Solution, Instance, Floats] | None = None
     for number in range(rounds + 1):
@@ -75,12 +80,17 @@ def correct_until(
         if number:
             say(number / (rounds + 1), f"solving with corrected capacities, round {number}")
         solution = first if first is not None and number == 0 else solve(instance)
+        if solution is None:
+            if not history:
+                raise ValueError("the instance has no plan that could be proven")
+            history[-1] = replace(history[-1], notes=(*history[-1].notes, NO_PLAN))
+            break
         say((number + 0.3) / (rounds + 1), "how much the plan's fleets carry in simulation")
         compared = compare(fleet, instance, solution.plan, traffic, seed=seed, jobs=jobs)
         history.append(compared)
         if best is None or compared.worst < best[0]:
             best = (compared.worst, solution, instance, factors)
-        if compared.worst < error or not compared.edges:
+        if compared.agrees(error):
             break
         factors = factors * correction(full, compared.edges) ** DAMPING
     assert best is not None, "there is at least one round"
@@ -106,24 +116,23 @@ def compare(
 
 
 def correction(instance: Instance, edges: Sequence[Edge]) -> Floats:
-    """[F] what the rates should be, in parts of what they are.
+    """[T,F] what the rates should be, in parts of what they are; a year's edge holds in all of its periods.
 
-    Where machines of one offer were all in use, what they carried; else, and for pairs, what all of them together did.
+    All machines of a group share what they are off together. Who of them carried how much (`Edge.loads`) says what the
+    dispatcher prefers, not what each could carry, and correcting by it was seen to swing from offer to offer.
     """
     ways, demand = instance.ways, instance.demand
-    factor = np.full(len(ways.rate), np.inf)
+    years = np.array([name[:4] for name in instance.names.periods])
+    factor = np.ones((len(years), len(ways.rate)))
     for edge in edges:
         services = [instance.names.services.index(name) for name in edge.services]
         mine = np.isin(demand.service[ways.cls], services) & (ways.api < 0)
-        whole = edge.simulated / edge.planned
-        for f in np.flatnonzero(mine):
-            alone = ways.decoder[f] < 0 and int(ways.system[f]) in edge.loads and len(edge.loads) > 1
-            found = edge.loads[int(ways.system[f])] if alone else whole
-            factor[f] = min(factor[f], max(found, 0.1))
-    return np.where(np.isfinite(factor), factor, 1.0)
+        now = years == years[edge.period]
+        factor[np.ix_(now, mine)] = np.clip(edge.simulated / edge.planned, 0.2, 5.0)
+    return factor
 
 
 def with_factors(instance: Instance, factors: Floats) -> Instance:
-    """The instance with rates so many times as large."""
-    ways = instance.ways
-    return replace(instance, ways=replace(ways, rate=ways.rate * factors, decoder_rate=ways.decoder_rate * factors))
+    """The instance with rates [T,F] so many times as large."""
+    known = instance.ways.factors(np.arange(len(instance.names.periods)))
+    return replace(instance, ways=replace(instance.ways, factor=known * factors))

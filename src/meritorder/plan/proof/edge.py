@@ -8,18 +8,19 @@ and buildings are left out on both sides, so that nothing but the rates is compa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from meritorder.fleet.schema import Fleet, Site
 from meritorder.perf.compile import compile_replica
 from meritorder.perf.replica import Replica
-from meritorder.plan.instance import Floats, Instance, Ints
+from meritorder.plan.instance import Floats, Instance, Ints, Ways
 from meritorder.plan.proof.fleets import FleetFile
-from meritorder.plan.proof.observe import kept
+from meritorder.plan.proof.observe import STEADY, kept
 from meritorder.plan.proof.roles import Member
-from meritorder.plan.proof.sampling import Part, part_of
+from meritorder.plan.proof.sampling import Part, part_of, without
 from meritorder.plan.proof.scale import largest
 from meritorder.plan.proof.traffic import Traffic
 from meritorder.plan.proof.weights import replica_rates
@@ -30,10 +31,10 @@ GRID = 1.005  # factors that are tried are whole powers of this
 STRIDE = 8  # steps to the next factor until it is bracketed, doubled each time
 FARTHEST = 420  # steps: a factor of 8 either way
 WINDOW = (0.25, 0.9)  # part of a run whose arrivals count, as where capacities were found
-REQUESTS = 6_000  # of the rarest service that a run should hold
+REQUESTS = 30_000  # of the rarest service that a run should hold
 STAYS = 20.0  # a run lasts so many times as long as a request may stay
-SPAN_S = (300.0, 1800.0, 7200.0)  # shortest, longest by that rule, longest for rare requests
-MOST = 150_000  # requests in a run, where sampling can bring it down to that
+SPAN_S = (300.0, 1800.0, 21_600.0)  # shortest, longest by that rule, longest for rare requests
+MOST = 200_000  # requests in a run, where sampling can bring it down to that
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,18 @@ class Edge:
     loads: dict[int, float]  # offer -> what its machines carried at the simulated factor, in parts of the plan's rates
     part: Part
     runs: int
+    low: float = 0.0  # 95 % interval of `simulated`, as far as factors were tried
+    high: float = float("inf")
 
     @property
     def error(self) -> float:
         """Above 0 where the plan promises more than the simulator carries."""
         return self.planned / self.simulated - 1.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Of the error, from the finite length of the runs."""
+        return self.planned / self.high - 1.0, self.planned / self.low - 1.0 if self.low > 0.0 else float("inf")
 
 
 def edges_of(
@@ -61,7 +69,8 @@ def edges_of(
     """For every group of services of a period's fleet what finds its edge, or says why it has none."""
     demand = instance.demand.requests[t, :, -1, j]
     whole = file.fleet()
-    scaled = largest(_plain(instance), systems_in(instance, whole, file.members), demand, t, j)
+    instance = machines_alone(instance)
+    scaled = largest(instance, systems_in(instance, whole, file.members), demand, t, j)
 
     def finder(group: int) -> Callable[[], Edge | str]:
         classes = np.flatnonzero(scaled.group == group)
@@ -84,9 +93,16 @@ def systems_in(instance: Instance, fleet: Fleet, members: dict[str, Member], par
     return systems
 
 
-def _plain(instance: Instance) -> Instance:
-    """Machines as fast as they are: a scenario's `speed` can't be simulated."""
-    return replace(instance, demand=replace(instance.demand, speed=np.ones_like(instance.demand.speed)))
+def machines_alone(instance: Instance) -> Instance:
+    """The instance without APIs, whose machines are as fast as they are: a scenario's `speed` can't be simulated."""
+    own = instance.ways.api < 0
+    kept_ways: dict[str, Any] = {}
+    for field in fields(Ways):
+        array = getattr(instance.ways, field.name)
+        kept_ways[field.name] = None if array is None else array[..., own]
+    ways = Ways(**kept_ways)
+    demand = replace(instance.demand, speed=np.ones_like(instance.demand.speed))
+    return replace(instance, ways=ways, demand=demand)
 
 
 def _edge(
@@ -101,9 +117,7 @@ def _edge(
     asked: Floats,
     seed: int,
 ) -> Edge | str:
-    small = bare(whole, names)
-    if any(file.members[name].site < 0 for name in small.pools):
-        return f"{', '.join(names)}: an API takes what machines can't, so that there is no edge"
+    small = bare(without(whole, tuple(name for name, member in file.members.items() if member.site < 0)), names)
     by_service = {name: float(asked[instance.demand.service == s].sum()) for s, name in enumerate(traffic.services)}
     rarest = min(by_service[name] for name in names)
     total = float(asked.sum())
@@ -113,7 +127,7 @@ def _edge(
     part = part_of(small, total * span, MOST, replica_rates(instance, file.members))
     span = max(lasts, min(span, MOST * part.k / total))
     systems = systems_in(instance, part.fleet, file.members, part.k)
-    scaled = largest(_plain(instance), systems, asked, t, j)
+    scaled = largest(instance, systems, asked, t, j)
     planned = float(scaled.factor[0])
     replicas = tuple(compile_replica(part.fleet, name) for name in part.fleet.pools)
     search = _Search(part, replicas, traffic, asked * planned, span, seed)
@@ -121,8 +135,13 @@ def _edge(
     if low is None:
         return f"{', '.join(names)}: no demand is carried in simulation"
     simulated = planned * GRID ** (0.5 * (low + high))
-    loads = _loads(instance, part, file.members, search.carried(low), scaled.full, systems)
-    return Edge(t, j, tuple(names), planned, simulated, loads, part, len(search.seen))
+    loads = _loads(
+        replace(instance, ways=instance.ways.at(t)), part, file.members, search.carried(low), scaled.full, systems
+    )
+    surely, never = search.interval()
+    return Edge(
+        t, j, tuple(names), planned, simulated, loads, part, len(search.seen), planned * surely, planned * never
+    )
 
 
 def _stay_s(instance: Instance, fleet: Fleet, classes: Ints) -> float:
@@ -158,6 +177,15 @@ def _open(site: Site) -> Site:
     return site.model_copy(update={**changes, "scenarios": (), "demand_response": ()})
 
 
+class _Look(NamedTuple):
+    """One simulation: what the worst service has to spare of its level, with an interval."""
+
+    score: float
+    least: float
+    most: float
+    carried: Floats  # requests/s [pools, services]
+
+
 @dataclass
 class _Search:
     """Simulations of a group at powers of GRID of its planned load, each made once."""
@@ -170,7 +198,7 @@ class _Search:
     seed: int
 
     def __post_init__(self) -> None:
-        self.seen: dict[int, tuple[bool, Floats]] = {}
+        self.seen: dict[int, _Look] = {}
 
     def bracket(self) -> tuple[int | None, int]:
         """The last factor that is carried and the first that isn't, neighbours on the grid."""
@@ -194,20 +222,31 @@ class _Search:
         """Whether every service keeps its level."""
         if step not in self.seen:
             self.seen[step] = self._look(step)
-        return self.seen[step][0]
+        return self.seen[step].score >= 0.0
 
     def carried(self, step: int) -> Floats:
         """Requests/s [pools, services] that were served."""
-        return self.seen[step][1]
+        return self.seen[step].carried
 
-    def _look(self, step: int) -> tuple[bool, Floats]:
+    def interval(self) -> tuple[float, float]:
+        """The largest factor tried that is surely carried, and the smallest that surely isn't; 0, inf: none."""
+        surely = [step for step, look in self.seen.items() if look.least >= 0.0]
+        never = [step for step, look in self.seen.items() if look.most < 0.0]
+        return (GRID ** max(surely) if surely else 0.0), (GRID ** min(never) if never else float("inf"))
+
+    def _look(self, step: int) -> _Look:
         fleet, k = self.part.fleet, self.part.k
         trace = self.traffic.steady(self.requests * GRID**step, self.span_s, self.seed, part=k)
         result = simulate(fleet, trace, seed=self.seed, bins=16, replicas=self.replicas, sample=k, thin=False)
         start, stop = (share * self.span_s for share in WINDOW)
         found = kept(result, start, stop)
-        good = all(one.score(fleet.services[name].slo.percentile) >= 0.0 for name, one in found.items())
-        return good, served_by(result, start, stop) * k
+        targets = {name: fleet.services[name].slo.percentile for name in found}
+        return _Look(
+            min(one.score(targets[name]) for name, one in found.items()),
+            min(min(one.low - targets[name], STEADY - one.growth) for name, one in found.items()),
+            min(min(one.high - targets[name], STEADY - one.growth) for name, one in found.items()),
+            served_by(result, start, stop) * k,
+        )
 
 
 def served_by(result: Result, start_s: float, stop_s: float) -> Floats:

@@ -58,7 +58,7 @@ def members_of(instance: Instance, replicas: Ints, t: int, j: int) -> tuple[list
 def _used(instance: Instance, replicas: Ints, t: int, j: int) -> dict[tuple[int, int, int], dict[Role, float]]:
     """Systems in use in the design hour by place and role."""
     demand = instance.demand.requests[t, :, -1, j]
-    ways = instance.ways
+    ways = instance.ways.at(t)
     served = largest(instance, held(instance, replicas), demand, t, j).served
     used: dict[tuple[int, int, int], dict[Role, float]] = {}
     for f in np.flatnonzero(served > 1e-9 * max(float(demand.max(initial=0.0)), 1e-9)):

@@ -13,7 +13,7 @@ def convex_pieces(loads: Floats, watts: Floats, weight: Floats, most: int) -> Fl
     """Pieces [..., Q, 2] with Q <= `most` whose maximum is nearest to the hull of samples `watts` [..., L] at `loads`.
 
     A piece is `[0] + [1] x load`; they join at samples of the hull, those that leave the least relative error, which
-    counts by `weight` [L].
+    counts by `weight` [L]. Where fewer do, the others are 0.
     """
     hull = lower_hull(loads, watts)
     pieces = min(most, len(loads) - 1)
@@ -28,7 +28,10 @@ def convex_pieces(loads: Floats, watts: Floats, weight: Floats, most: int) -> Fl
     at = np.take_along_axis(hull, corners, axis=-1)
     slope = np.diff(at, axis=-1) / np.diff(loads[corners], axis=-1)
     start = at[..., :-1] - slope * loads[corners[..., :-1]]
-    return np.stack([start, slope], axis=-1)
+    found = np.stack([start, slope], axis=-1)
+    again = np.abs(np.diff(found, axis=-2)).max(axis=-1) < 1e-12
+    found[..., 1:, :][again] = 0.0
+    return found
 
 
 def evaluate(pieces: Floats, loads: Floats) -> Floats:

@@ -66,15 +66,17 @@ class Alternative:
     figures: dict[str, float]  # "offers", "sites", "pairs", "carbon_t", "peak_grid_mw", "share NVIDIA", "nameplate_mw"
     proven: bool  # no plan within the slack is better at it (to the gap); else: the best that was found
     build: Build
+    short: float = 0.0  # share of the demand that must be served and isn't (only if it was looked for on fewer hours)
 
 
 @dataclass(frozen=True)
 class Alternatives:
-    """Plans within `slack` of the optimum's cost; the first is the optimum."""
+    """Plans about within `slack` of the optimum's cost; the first is the optimum."""
 
     slack: float
     plans: tuple[Alternative, ...]
     seconds: float
+    how: str = ""  # "2 scenarios, 3 hours": what they were looked for on, if not on all
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ def _slo(fixed: Fixed, slopes: Floats) -> tuple[SloPrice, ...]:
     rows = fixed.formulated.program.families["capacity"][:, draft.pools.way[own]]  # [E,own]
     columns = draft.columns.served[:, own]
     served = np.where(columns >= 0, fixed.values[columns], 0.0) * draft.scale.requests[ways.cls[own]]
-    speed = demand.speed[sit.scenario][:, ways.system[own]]
+    speed = demand.speed[sit.scenario][:, ways.system[own]] * ways.factors(sit.period)[:, own]
     freed = served / (ways.rate[own] ** 2 * speed) * slopes[own]  # [E,own] systems per second of target
     value = -_dual(fixed, rows) * freed * fixed.usd / instance.discount[sit.period][:, None] * 1e-3
     found = []

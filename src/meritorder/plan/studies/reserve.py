@@ -14,10 +14,10 @@ from meritorder.plan.model.pools import pools_of
 from meritorder.plan.outcome import Build
 
 
-def busy_systems(instance: Instance, served: Floats, j: int) -> Floats:
-    """[S,H] systems that requests [F] a second take in scenario j."""
+def busy_systems(instance: Instance, served: Floats, t: int, j: int) -> Floats:
+    """[S,H] systems that requests [F] a second take in period t and scenario j."""
     busy = np.zeros((instance.shape["S"], instance.shape["H"]))
-    ways = instance.ways
+    ways = instance.ways.at(t)
     for system, rate in ((ways.system, ways.rate), (ways.decoder, ways.decoder_rate)):
         own = (system >= 0) & (rate > 0)
         np.add.at(
@@ -31,7 +31,7 @@ def reserve(instance: Instance, build: Build, t: int, r: int, j: int, busy: Floa
     losses = [lost for lost in instance.contingencies if lost.periods[t] and lost.kind in ("site", "supplier", "late")]
     if not losses:
         return np.zeros_like(busy)
-    stock, ways, size = instance.stock, instance.ways, instance.shape
+    stock, ways, size = instance.stock, instance.ways.at(t), instance.shape
     program = Program()
     working = stock.availability * build.systems[t]
     idle = np.maximum(working - busy, 0.0)

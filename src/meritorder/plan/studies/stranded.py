@@ -141,7 +141,7 @@ def _machines(instance: Instance, plan: Plan, build: Build, t: int, r: int, j: i
     """[parts,S]"""
     stock = instance.stock
     systems = build.systems[t]
-    busy = np.minimum(busy_systems(instance, plan.operation.served[t, r, j], j), stock.availability * systems)
+    busy = np.minimum(busy_systems(instance, plan.operation.served[t, r, j], t, j), stock.availability * systems)
     idle = stock.availability * systems - busy
     limit = _limits(instance, plan, build, t, r, j)
     held = np.minimum(reserve(instance, build, t, r, j, busy), idle)

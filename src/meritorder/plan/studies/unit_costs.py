@@ -47,7 +47,7 @@ def unit_costs(instance: Instance, plan: Plan) -> UnitCosts:
 
 def _used(instance: Instance, plan: Plan, t: int) -> _Use:
     """Requests and system-seconds of each way in period t."""
-    ways, demand = instance.ways, instance.demand
+    ways, demand = instance.ways.at(t), instance.demand
     seconds = demand.seconds[t][:, None] * demand.probability  # [R,J]
     served = plan.operation.served[t] * seconds[..., None]  # [R,J,F] requests
     speed = np.where(ways.system >= 0, demand.speed[:, ways.system], 1.0)  # [J,F]

@@ -5,7 +5,8 @@
 * batteries: those that can be bought;
 * options: rights to more than the supply.
 
-Each is an optimisation of its own, bounded by `time_s`, over the hours of the instance; uncertain by the gap.
+Each is an optimisation of its own over the hours of the instance, uncertain by the gap, bounded by `time_s`. An
+instance of more than `MOST` columns is made smaller (fewer hours, all scenarios); both sides are its relaxations then.
 """
 
 from __future__ import annotations
@@ -16,10 +17,14 @@ from time import perf_counter
 
 import numpy as np
 
+from meritorder.plan.held import Held
 from meritorder.plan.instance import Bools, Instance
-from meritorder.plan.model import Case, Infeasible, Unsolved, first_cases, solve
+from meritorder.plan.model import Case, Infeasible, Unsolved, first_cases, formulate, solve
 from meritorder.plan.outcome import Plan
 from meritorder.plan.studies.findings import Value, Values
+from meritorder.plan.studies.smaller import smaller
+
+MOST = 40_000
 
 
 def value_of_waiting(
@@ -30,24 +35,37 @@ def value_of_waiting(
     cases: Sequence[Case] | None = None,
     whole: Bools | None = None,
     gap: float = 0.005,
-    time_s: float = 60.0,
+    most: int = MOST,
+    time_s: float = 120.0,
 ) -> Values:
-    """Values of waiting and flexibility around a plan. `wait`: the period in which scenarios part; absent: a third in."""
+    """Values of waiting and flexibility. `wait`: the period in which scenarios part; absent: a third in."""
     begin = perf_counter()
     asked = tuple(first_cases(instance) if cases is None else cases)
     first = max(1, len(instance.names.periods) // 3) if wait is None else wait
-    values = []
-    for name, words, other, better in _variants(instance, first):
+    part = smaller(instance, asked, most, scenarios=False)
+    how = f"linear relaxation, {part.how}" if part.how else f"MILP, gap {100 * gap:g} %"
+
+    def least(one: Instance) -> float:
+        """Least cost; inf: there is no plan, NaN: none was found in time."""
+        if part.how:
+            formulated = formulate(one, cases=part.cases, whole=np.zeros(len(one.names.systems), bool))
+            held = Held(formulated.arrays(), time_s)
+            found = held.run()
+            return held.objective * formulated.draft.scale.usd if found else np.inf if held.infeasible else np.nan
         try:
-            cost = solve(other, gap=gap, time_s=time_s, cases=asked, whole=whole).objective
+            return solve(one, gap=gap, time_s=time_s, cases=asked, whole=whole).objective
         except Infeasible:
-            cost = float("inf")
+            return float("inf")
         except Unsolved:
-            cost = float("nan")
-        usd = plan.objective - cost if better else cost - plan.objective
-        least = min(cost, plan.objective)
-        values.append(Value(name, words, usd, usd / least, f"MILP, gap {100 * gap:g} %"))
-    return Values(tuple(values), plan.objective, perf_counter() - begin)
+            return float("nan")
+
+    base = least(part.instance) if part.how else plan.objective
+    values = []
+    for name, words, other, better in _variants(part.instance, first):
+        cost = least(other)
+        usd = base - cost if better else cost - base
+        values.append(Value(name, words, usd, usd / min(cost, base), how))
+    return Values(tuple(values), base, perf_counter() - begin)
 
 
 def _variants(instance: Instance, first: int) -> list[tuple[str, str, Instance, bool]]:

@@ -34,7 +34,7 @@ Progress = Callable[[float], None]
 def prove_until(
     fleet: Fleet,
     full: Instance,
-    solve: Callable[[Instance], Solution],
+    solve: Callable[[Instance], Solution | None],
     *,
     first: Solution | None = None,
     error: float = 0.02,
@@ -88,8 +88,8 @@ def prove(
 ) -> Certificate:
     """The certificate of a plan of `full`: every promise in every case, and how far plan and simulator are apart.
 
-    `days`: ordinary ones a year; `history`: comparisons that were made before, the plan's own among them; `factors` [F]
-    that its rates were corrected by. The same arguments give the same certificate, whatever `jobs` is.
+    `days`: ordinary ones a year; `history`: comparisons that were made before, the plan's own among them; `factors`
+    [T,F] that its rates were corrected by. The same arguments give the same certificate, whatever `jobs` is.
     """
     planned = solution.plan
     traffic = traffic_from(fleet, full, seed)
@@ -137,7 +137,7 @@ def _certificate(
     rounds = [capacity_errors(full.names.periods, one) for one in history]
     errors = capacity_errors(full.names.periods, last)
     left_out = dict.fromkeys(note for tried in tries for note in tried.notes)
-    left_out |= dict.fromkeys(last.notes)
+    left_out |= dict.fromkeys(note for one in history for note in one.notes)
     if not np.allclose(full.demand.speed, 1.0):
         left_out["scenarios that make machines faster or slower are simulated with the machines as they are"] = None
     return Certificate(
@@ -152,7 +152,7 @@ def _certificate(
             for tried in tries
             for f in tried.figures
         ),
-        corrections=np.ones(len(full.ways.rate)) if factors is None else factors,
+        corrections=np.ones((len(full.names.periods), len(full.ways.rate))) if factors is None else factors,
         sampled=tuple(tried.sampled for tried in tries if tried.sampled),
         left_out=tuple(left_out),
     )
