@@ -11,10 +11,10 @@ OUTPUT ?= runs/mixed
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run simulate kernel test test-fast lint types browser docs fit validate bench lock clean
+.PHONY: help setup run simulate plan-750mw kernel test test-fast lint types browser docs fit validate bench lock clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 setup: $(READY) ## make .venv with the locked dependencies and this package; nothing to do when up to date
 
@@ -35,6 +35,11 @@ simulate: setup ## simulate the bundled mixed fleet on an hour of real traffic u
 	@$(BIN)/merit simulate $(FLEET) $(TRAFFIC) --policy all --output $(OUTPUT)
 	@if [ -n "$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" ]; then \
 		$(BIN)/python -m webbrowser "file://$(abspath $(OUTPUT))/report.html" >/dev/null; fi
+
+plan-750mw: setup ## plan 750 MW over three years and prove it by simulation (half an hour the first time); show the report
+	@$(BIN)/merit plan examples/750mw/750mw.yaml --output runs/750mw || [ $$? -eq 1 ]
+	@if [ -n "$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" ]; then \
+		$(BIN)/python -m webbrowser "file://$(abspath runs/750mw)/report.html" >/dev/null; fi
 
 lint: setup ## style and formatting
 	@$(BIN)/ruff check .

@@ -37,7 +37,9 @@ class Judged:
         return bool(np.isfinite(self.objective))
 
 
-def judge(name: str, full: Instance, limits: Instance, *, hours: int = 6, gap: float = 0.005, threads: int = 1) -> Judged:
+def judge(
+    name: str, full: Instance, limits: Instance, *, hours: int = 6, gap: float = 0.005, threads: int = 1
+) -> Judged:
     """The best plan within `limits` (the instance with fewer orders), checked on `full`."""
     try:
         done = optimise(limits, hours=hours, gap=gap, threads=threads)

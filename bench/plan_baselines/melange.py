@@ -1,8 +1,8 @@
-"""Melange's allocation (Griggs et al., arXiv 2404.14527), written anew from its published formulation, period by period.
+"""Melange's allocation (Griggs et al., arXiv 2404.14527), written anew from its published formulation, by period.
 
-Traffic of a class is cut into slices i of rate q_i; min sum_g c_g y_g with sum_g x_ig = 1 and
-sum_i x_ig q_i / T_g(i) <= y_g; x binary, y whole, c_g USD an hour, T_g the most requests/s of one system within the service
-level. Added here: y_g is at most what can have been delivered, and a slice may go unserved at a price nobody would pay.
+Traffic of a class is cut into slices i of rate q_i; min sum_g c_g y_g with sum_g x_ig = 1 and sum_i x_ig q_i / T_g(i)
+<= y_g; x binary, y whole, c_g USD an hour, T_g the most requests/s of one system within the service level. Added
+here: y_g is at most what can have been delivered, and a slice may go unserved at a price nobody would pay.
 """
 
 from __future__ import annotations

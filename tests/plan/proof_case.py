@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 from tiny import tiny_instance
@@ -11,7 +12,10 @@ from tiny import tiny_instance
 from meritorder.fleet.load import loads
 from meritorder.fleet.schema import Fleet
 from meritorder.plan.instance import Instance
-from meritorder.plan.outcome import Build
+from meritorder.plan.outcome import Build, Operation
+from meritorder.plan.proof.schedule import Schedule
+from meritorder.plan.proof.traffic import Traffic
+from meritorder.workload.trace import make_trace
 
 TEXT = """
 name: Two sites to build
@@ -163,3 +167,46 @@ def proof_build(instance: Instance, systems: np.ndarray | None = None) -> Build:
         battery_j=np.zeros((periods, sites)),
         untaken=np.zeros(kinds),
     )
+
+
+@dataclass(frozen=True)
+class Solution:
+    """As an optimisation gives it."""
+
+    plan: Schedule
+
+
+def solve(instance: Instance) -> Solution:
+    """The build of `proof_build`, and traffic where it stands."""
+    build = proof_build(instance)
+    size, ways = instance.shape, instance.ways
+    served = np.zeros((2, size["R"], 1, size["F"]))
+    for k, h in ((CHAT, NODE), (BATCH, BIG)):
+        for s in (DALLAS, OSLO):
+            f = np.flatnonzero((ways.cls == k) & (ways.site == s) & (ways.system == h))[0]
+            served[:, :, 0, f] = 0.5 * instance.demand.requests[:, k, :, 0]
+    idle = (build.systems * instance.stock.idle_w).sum(axis=2)[:, None, None]
+    it = idle + np.stack([(served * ways.joules)[..., ways.site == s].sum(axis=3) for s in (DALLAS, OSLO)], axis=3)
+    operation = Operation(
+        served=served,
+        unmet=np.zeros((2, size["K"], size["R"], 1)),
+        it_w=it,
+        facility_w=1.2 * it,
+        grid_w=1.2 * it,
+    )
+    return Solution(SimpleNamespace(builds=(build,), operation=operation))  # type: ignore[arg-type]
+
+
+@cache
+def proof_traffic() -> Traffic:
+    """Requests that come independently: some 1,000 tokens in and 200 out; of batch 2,000 and 30."""
+    bases = {}
+    for name, prompt, output in (("chat", 1000, 200), ("batch", 2000, 30)):
+        rng = np.random.default_rng(len(name))
+        count = 20_000
+        bases[name] = make_trace(
+            np.cumsum(rng.exponential(0.1, count)),
+            np.clip(rng.lognormal(np.log(prompt), 0.5, count), 1, 8000).astype(int),
+            np.clip(rng.lognormal(np.log(output), 0.5, count), 1, 1500).astype(int),
+        )
+    return Traffic(bases, ("chat", "batch"), (CHAT, BATCH), ("default", "default"))

@@ -82,12 +82,12 @@ def made_up(fleet: Fleet, rate: float = 10.0, **fields: Any) -> dict[Key, Capaci
             simulated=((rate, rate, 0.0, 0.0), (2 * rate, 2 * rate, 0.0, 0.0)),
             ttft_s=fleet.services[case.service].slo.ttft,
             replica_systems=chips / fleet.plan.offers[case.offer].chips,
-            joules=500.0,
+            joules=50.0,
         )
         if capacity.ttft_s is None:  # as simulated ones: no round trip matters
             capacity = replace(capacity, rtts=(0.0,), simulated=((rate,), (2 * rate,)))
         if case.decode:
-            capacity = replace(capacity, decode=replace(capacity, joules=700.0))
+            capacity = replace(capacity, decode=replace(capacity, joules=70.0))
         found[case.key] = replace(capacity, **fields)
     return found
 

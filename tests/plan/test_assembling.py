@@ -80,6 +80,17 @@ class TestWays:
         grown = together.rate / alone.rate
         assert grown == pytest.approx(np.where((alone.system == RACK) & (alone.site == SOUTH), 2.0, 1.0))
 
+    def test_full_systems_draw_no_more_than_their_nameplate(self) -> None:
+        """A rack carries 90 to 180 requests/s, so that it can draw at most 600 to 1,300 J of each above idle power."""
+        fleet = small_fleet()
+        horizon, demand, sites = of(fleet.plan), demand_of(fleet), site_hours(fleet, of(fleet.plan))
+        for joules in (10.0, 5000.0):
+            instance = assemble(fleet, horizon, demand, made_up(fleet, joules=joules), sites)
+            ways, stock = instance.ways, instance.stock
+            most = (stock.nameplate_w - stock.idle_w)[ways.system] / ways.rate
+            assert ways.joules == pytest.approx(np.minimum(joules, most))
+            assert (ways.joules < joules).any() == (joules > 1000.0)
+
     def test_egress_is_paid_by_the_request(self) -> None:
         def dear(data: dict[str, Any]) -> None:
             data["sites"]["north"]["egress"] = {"usd_per_gb": 0.1}
@@ -116,7 +127,7 @@ class TestWays:
         pair = np.flatnonzero(ways.decoder >= 0)
         assert ways.site[pair].tolist() == [SOUTH]
         assert (ways.system[pair], ways.decoder[pair]) == ([RACK], [NODE])
-        assert (ways.joules[pair], ways.decoder_joules[pair]) == ([500.0], [700.0])
+        assert (ways.joules[pair], ways.decoder_joules[pair]) == ([50.0], [70.0])
         assert (ways.decoder_rate[pair] > 0.0).all()
 
 

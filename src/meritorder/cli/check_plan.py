@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 def plan_facts(fleet: Fleet, document: Document) -> dict[str, Any]:
     """All that is said, SI units, USD. Raises InputError where files of demand are wrong."""
+    from meritorder.cli.fleets import located
     from meritorder.plan import horizon
     from meritorder.plan.demand import demand_of
 
@@ -45,6 +46,7 @@ def check_plan(fleet: Fleet, facts: Mapping[str, Any], document: Document, *, as
     """`merit check` of a fleet that has no pools yet. Raises InputError where halls are to be drawn."""
     from rich.text import Text
 
+    from meritorder.cli.check_plan_tables import print_plan
     from meritorder.cli.output import print_json, results
     from meritorder.problems import InputError
 
@@ -55,32 +57,6 @@ def check_plan(fleet: Fleet, facts: Mapping[str, Any], document: Document, *, as
         return
     results().print(Text(f"{fleet.name}: no machines yet, only a plan (`merit plan`)\n"))
     print_plan(facts)
-
-
-class located:
-    """Problems of a plan's files and names get the line of the fleet file where they don't have one of their own."""
-
-    def __init__(self, document: Document) -> None:
-        self.document = document
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        from dataclasses import replace
-        from pathlib import Path
-
-        from meritorder.problems import InputError
-
-        if not isinstance(error, InputError):
-            return
-        problems = []
-        for problem in error.problems:
-            key = problem.key.partition(": ")[0]
-            own = Path(problem.where.rpartition(":")[0] or problem.where).is_file()
-            line = self.document.where(tuple(key.split(".")))
-            problems.append(problem if own or not key.startswith("plan.") else replace(problem, where=line))
-        raise InputError(problems) from None
 
 
 def _service_facts(name: str, plan: Plan, demand: DemandTable) -> dict[str, Any]:
@@ -148,139 +124,3 @@ def _site_facts(name: str, plan: Plan) -> dict[str, Any]:
         "standing_w": sum(block.power * block.standing for block in ground.blocks.values()),
         "most_w": sum(block.power * block.most for block in ground.blocks.values()),
     }
-
-
-def print_plan(facts: Mapping[str, Any]) -> None:
-    """Tables of what a plan asks."""
-    from rich.text import Text
-
-    from meritorder.cli.output import results
-
-    out = results()
-    span = facts["horizon"]
-    periods, scenarios = span["periods"], facts["scenarios"]
-    futures = ", ".join(f"{name} {share:.0%}" for name, share in scenarios.items())
-    words = f"Plan: {len(periods)} periods from {periods[0]} to {periods[-1]}, {span['discount_rate']:.1%} a year"
-    out.print(Text(f"{words}; scenarios: {futures}\n"), soft_wrap=True)
-    out.print(_demand_table(facts["demand"]), "")
-    for line in _fit_lines(facts["demand"]):
-        out.print(Text(line), soft_wrap=True)
-    for name, asked in facts["demand"].items():
-        for warning in asked["warnings"]:
-            out.print(Text(f"note: {name}: {warning}", style="dim"), soft_wrap=True)
-    if facts["offers"]:
-        out.print(_offers_table(facts["offers"]), "")
-    if facts["apis"]:
-        out.print(_apis_table(facts["apis"]), "")
-    if facts["sites"]:
-        out.print(_blocks_table(facts["sites"]), "")
-
-
-def _demand_table(demand: Mapping[str, Mapping[str, Any]]) -> Any:
-    from meritorder.cli.output import table
-
-    columns = ("service", ">regions", ">tokens in", ">out", ">first month\nreq/s", ">last month\nreq/s")
-    result = table("Demand", (*columns, ">its busiest\nhour", "not served"))
-    for name, facts in demand.items():
-        result.add_row(
-            name,
-            str(len(facts["regions"])),
-            f"{facts['prompt_tokens']:,.0f}",
-            f"{facts['output_tokens']:,.0f}",
-            f"{facts['first_month_per_s']:,.4g}",
-            _between(facts["last_month_per_s"].values()),
-            _between(facts["design_hour_per_s"].values()),
-            "never" if facts["must_serve"] else "at a loss",
-        )
-    return result
-
-
-def _fit_lines(demand: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What the past of each service told."""
-    lines = []
-    for name, facts in demand.items():
-        fit = facts["fit"]
-        if fit is None:
-            continue
-        models = ", ".join(f"{model} {share:.0%}" for model, share in fit["models"].items() if share >= 0.005)
-        grows = "x{low:.2f}, x{best:.2f}, x{high:.2f}".format(**fit["per_year"])
-        kept = f"; of {fit['tried']} earlier forecasts {fit['inside']:.0%} were inside, median error {fit['error']:.0%}"
-        past = f"{fit['months']} months to {fit['last']} ({models})"
-        lines.append(f"{name}: by {past} it grows {grows} a year (10, 50, 90 %){kept if fit['tried'] else ''}\n")
-    return lines
-
-
-def _offers_table(offers: Mapping[str, Mapping[str, Any]]) -> Any:
-    from meritorder.cli.output import table
-    from meritorder.units import show
-
-    columns = ("offer", "system", "supplier", "models", ">power", ">price", ">lead", ">a quarter", "coolant")
-    result = table("Offers", columns)
-    for name, facts in offers.items():
-        price = facts["usd"] or facts["usd_per_month"]
-        unit = "" if facts["usd"] else " a month"
-        supply = facts["supply_per_quarter"]
-        supplied = f"{supply:,}" if isinstance(supply, int) else _between(supply.values())
-        result.add_row(
-            name,
-            f"{facts['chips']} x {facts['accelerator']}",
-            facts["supplier"],
-            ", ".join(facts["models"]),
-            show(facts["power_w"], "W", 3),
-            f"{_usd(price['low'], price['high'])}{unit}",
-            _months(facts["lead_months"]),
-            supplied,
-            facts["coolant"],
-        )
-    return result
-
-
-def _apis_table(apis: Mapping[str, Mapping[str, Any]]) -> Any:
-    from meritorder.cli.output import table
-    from meritorder.units import show
-
-    result = table("Metered APIs", ("API", "supplier", "model", ">USD/Mtok in", ">out", ">TTFT", ">tok/s"))
-    for name, facts in apis.items():
-        prices = (f"{facts[key]:g}" for key in ("usd_per_mtok_prompt", "usd_per_mtok_output"))
-        speed = (show(facts["ttft"], "s", 3), f"{facts['token_rate']:g}")
-        result.add_row(name, facts["supplier"], facts["model"], *prices, *speed)
-    return result
-
-
-def _blocks_table(sites: Mapping[str, Mapping[str, Any]]) -> Any:
-    from meritorder.cli.output import table
-    from meritorder.units import show
-
-    columns = ("site", "block", "coolant", ">IT power", ">standing", ">at most", ">lead", ">most IT\npower", ">grid")
-    result = table("Sites to build on", columns)
-    for name, facts in sites.items():
-        grid = facts["grid_w"]
-        steps = list(grid.values()) if isinstance(grid, dict) else [grid] * (grid is not None)
-        for index, (kind, block) in enumerate(facts["blocks"].items()):
-            result.add_row(
-                "" if index else name,
-                kind,
-                block["coolant"],
-                show(block["power"], "W", 3),
-                f"{block['standing']:,}",
-                f"{block['most']:,}",
-                _months(block["lead"]),
-                show(block["power"] * block["most"], "W", 3),
-                "" if index else (f"to {show(max(steps), 'W', 3)}" if steps else "-"),
-            )
-    return result
-
-
-def _between(values: Any) -> str:
-    low, high = min(values), max(values)
-    return f"{low:,.4g}" if low == high else f"{low:,.4g} to {high:,.4g}"
-
-
-def _months(number: float) -> str:
-    return f"{number:g} month{'' if number == 1 else 's'}"
-
-
-def _usd(low: float, high: float) -> str:
-    from meritorder.units import show
-
-    return show(low, "USD", 3) if low == high else f"{show(low, 'USD', 3)} to {show(high, 'USD', 3)}"

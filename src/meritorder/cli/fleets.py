@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -71,3 +73,23 @@ def refuse_roles(fleet: Fleet, document: Document) -> None:
             document.problem(("pools", name, "role"), f'is "{fleet.pools[name].role}", which is only simulated', fix)
             for name in split
         )
+
+
+@contextmanager
+def located(document: Document) -> Iterator[None]:
+    """Problems of what a plan names get the line of the fleet file, where they have no line of a file of their own."""
+    from dataclasses import replace
+    from pathlib import Path
+
+    from meritorder.problems import InputError
+
+    try:
+        yield
+    except InputError as error:
+        problems = []
+        for problem in error.problems:
+            key = problem.key.partition(": ")[0]
+            own = Path(problem.where.rpartition(":")[0] or problem.where).is_file()
+            line = document.where(tuple(key.split(".")))
+            problems.append(problem if own or not key.startswith("plan.") else replace(problem, where=line))
+        raise InputError(problems) from None

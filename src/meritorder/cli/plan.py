@@ -77,7 +77,9 @@ def command(
 
 def _load(fleet: str, from_state: Path | None, output: Path | None) -> tuple[Fleet, State | None]:
     """The fleet, and the state to go on from. All that can be wrong is found before the long work."""
+    from meritorder.cli.fleets import located
     from meritorder.fleet.load import load_with_lines
+    from meritorder.plan.demand import demand_of
     from meritorder.plan.files import ours
     from meritorder.plan.horizon import of
     from meritorder.plan.rolling import rest_of
@@ -88,6 +90,8 @@ def _load(fleet: str, from_state: Path | None, output: Path | None) -> tuple[Fle
     loaded, document = load_with_lines(fleet)
     if loaded.plan is None:
         raise InputError(document.problem(("plan",), "is missing: nothing to plan", "see docs/plan.md for its keys"))
+    with located(document):
+        demand_of(loaded)
     state = None
     if from_state is not None:
         state = read_state(from_state, loaded)

@@ -25,11 +25,12 @@ def print_plan(told: dict[str, Any]) -> None:
     for line in verdict.lines:
         out.print(Text(f"  {line}"), soft_wrap=True)
     out.print()
-    out.print(_schedule(told))
-    out.print(_ramp(told))
-    out.print(_services(told))
+    shown = [_schedule(told), _ramp(told), _services(told)]
     if told["studies"]["prices"] and told["studies"]["prices"]["limits"]:
-        out.print(_prices(told))
+        shown.append(_prices(told))
+    for each in shown:
+        out.print(each)
+        out.print()
 
 
 def print_conflict(conflict: Conflict) -> None:

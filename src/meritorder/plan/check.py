@@ -24,7 +24,8 @@ from meritorder.plan.model.read import operation_of
 from meritorder.plan.model.situations import Case, all_cases
 from meritorder.plan.outcome import Build, Costs, Operation
 
-SLIGHT = 1e-6  # of the demand: missed by less is rounding in the solver
+HOUR_S = 3600.0
+SLIGHT = 1e-4  # of the demand: capacities are not known to as much
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def _standing(
     columns.systems = _given(program, systems)
     columns.placed = _given(program, placed[:, :, pools.site, pools.system, pools.model], where=~pools.alone)
     operate(draft, soft=True)
-    operating_costs(draft)
+    operating_costs(draft, least_s=HOUR_S)
     return draft
 
 

@@ -22,6 +22,7 @@ from meritorder.plan.instance import Floats, Instance
 from meritorder.plan.model.flexible import firm
 
 LEVELS = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)  # of the peak
+MEAN = 3.0  # weight of mean demand beside its peaks: more of it and peaks are told worse, less and energy is
 ENERGY = 0.1  # weight of energy's cost beside demand: prices move less than demand
 TIME = 100.0  # that the weights add up to the period comes first
 
@@ -66,7 +67,7 @@ def _features(full: Instance, typical: np.ndarray) -> tuple[Floats, Floats]:
     tokens = tokens * np.sqrt(demand.probability)
     total = tokens.sum(axis=2, keepdims=True)
     share = np.sqrt(np.einsum("rtkj->tkj", tokens) / max(float(tokens.sum()), 1e-300))
-    kinds = [_scaled(tokens, time, share)]
+    kinds = [_scaled(tokens, time, MEAN * share)]
     for level in LEVELS:
         for load, weight in ((total, np.sqrt((share**2).sum(axis=1, keepdims=True))), (tokens, share)):
             kinds.append(_scaled(np.maximum(load - level * load.max(axis=0), 0.0), time, weight))

@@ -15,10 +15,10 @@ from meritorder.plan.lots import whole_lots
 from meritorder.plan.model import Case, Infeasible, first_cases, formulate, median_scenario, plan_of, settled
 from meritorder.plan.outcome import Plan
 
-ROUNDS = 3
+ROUNDS = 4
 ERROR = 0.01  # of the planner's cost against the check's: beyond it more hours are looked at
 MORE_HOURS = 2
-SPARE = 1.1  # what rounding missed is planned for in the next round, and a little more
+SPARE = 1.5  # times what rounding missed is planned for in the next round, and so many times more in each after it
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def optimise(
         fresh = tuple(fall.case for fall in done.checked.violated if fall.case not in cases)
         always, cases = (*always, *worst), (*cases, *fresh)
         # What is missed in hours and contingencies that were planned for was lost by rounding.
-        margin = margin + SPARE * missed
+        margin = margin + SPARE ** (turn + 1) * missed
     assert done is not None
     if progress:
         progress(1.0)

@@ -23,6 +23,7 @@ from meritorder.plan.outputs.orders import schedule
 from meritorder.plan.planned import NoPlan, Planned, Studies
 from meritorder.plan.rolling import continued, later_horizon, rest_of
 from meritorder.plan.sites import SiteHours, site_hours
+from meritorder.plan.slopes import slopes_of
 from meritorder.plan.state import State
 from meritorder.plan.studies.conflict import explain
 from meritorder.plan.studies.stranded import stranded
@@ -92,7 +93,7 @@ def plan(fleet: Fleet, wanted: Wanted | None = None, *, state: State | None = No
     staged = _timed(stage, seconds)
     given = _given(fleet, wanted, state, staged)
     hours = wanted.hours or asked.horizon.hours
-    full, optimised = _optimised(fleet, given, wanted, hours, staged)
+    full, optimised, pools = _optimised(fleet, given, wanted, hours, staged)
     certificate = None
     if wanted.prove:
         full, optimised, certificate = _proven(fleet, full, optimised, wanted, hours, staged)
@@ -100,7 +101,8 @@ def plan(fleet: Fleet, wanted: Wanted | None = None, *, state: State | None = No
     if wanted.studies:
         from meritorder.plan.study import study
 
-        found = study(fleet, optimised, lambda changed: choose_hours(given.instance(changed), hours), staged)
+        slopes = slopes_of(fleet, full, given.capacities, pools)
+        found = study(fleet, optimised, slopes, lambda changed: choose_hours(given.instance(changed), hours), staged)
     horizon = later_horizon(given.horizon, given.first)
     return Planned(
         fleet=fleet,
@@ -150,21 +152,23 @@ def _given(fleet: Fleet, wanted: Wanted, state: State | None, stage: Stage) -> G
     return Given(horizon, first, state, carried, sites)
 
 
-def _optimised(fleet: Fleet, given: Given, wanted: Wanted, hours: int, stage: Stage) -> tuple[Instance, Optimised]:
-    """The best build, with rates of pools as large as it makes them."""
+def _optimised(
+    fleet: Fleet, given: Given, wanted: Wanted, hours: int, stage: Stage
+) -> tuple[Instance, Optimised, Floats]:
+    """The best build with rates of pools as large as it makes them, and those pools."""
     with stage("assembling"):
         pools = given.pools(fleet)
         full = given.instance(fleet, pools)
     optimised = _solved(full, wanted, hours, stage)
     for _ in range(POOL_ROUNDS):
         with stage("assembling"):
-            pools = pools_of(full, optimised.plan)
-            again = given.instance(fleet, pools)
+            larger = pools_of(full, optimised.plan)
+            again = given.instance(fleet, larger)
         if _moved(full.ways.rate, again.ways.rate) <= RATE_CHANGE:
             break
-        full = again
+        full, pools = again, larger
         optimised = _solved(full, wanted, hours, stage)
-    return full, optimised
+    return full, optimised, pools
 
 
 def _solved(full: Instance, wanted: Wanted, hours: int, stage: Stage) -> Optimised:
@@ -188,7 +192,7 @@ def _proven(
     fleet: Fleet, full: Instance, optimised: Optimised, wanted: Wanted, hours: int, stage: Stage
 ) -> tuple[Instance, Optimised, Certificate]:
     """The plan with its certificate, its capacities corrected by what the simulation found until both agree."""
-    from meritorder.plan.proof.prove import prove_until
+    from meritorder.plan.proof.proving import prove_until
 
     def again(changed: Instance) -> Optimised | None:
         try:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from meritorder.fleet.schema import Fleet
-from meritorder.plan.instance import Instance
+from meritorder.plan.instance import Floats, Instance
 from meritorder.plan.optimise import Optimised
 from meritorder.plan.planned import Studies
 from meritorder.plan.studies.alternatives import alternatives
@@ -19,14 +19,18 @@ from meritorder.plan.studies.waiting import value_of_waiting
 def study(
     fleet: Fleet,
     optimised: Optimised,
+    slopes: Floats,
     assembled: Callable[[Fleet], Instance],
     stage: Callable[[str], AbstractContextManager[Callable[[float], None]]],
 ) -> Studies:
-    """All of them. `assembled`: the chosen hours of a fleet file with other figures."""
+    """All of them, on the chosen hours. `slopes`: see `slopes_of`.
+
+    `assembled`: those hours of a fleet file with other figures.
+    """
     # what was optimal on the chosen hours: studies compare optima, so that rounding to lots is in none of them
     chosen, plan, cases = optimised.chosen, optimised.planned, optimised.cases
     with stage("shadow prices"):
-        prices = shadow_prices(chosen, plan, cases=cases)
+        prices = shadow_prices(chosen, plan, cases=cases, slopes=slopes)
     with stage("alternatives"):
         others = alternatives(chosen, plan, cases=cases)
     with stage("regret"):

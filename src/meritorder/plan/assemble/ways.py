@@ -12,7 +12,7 @@ from meritorder.fleet.schema import Fleet
 from meritorder.plan.capacity import Capacity, Key
 from meritorder.plan.demand import DemandTable
 from meritorder.plan.instance import Floats, Ways
-from meritorder.plan.systems import block_of
+from meritorder.plan.systems import System, block_of, systems_of
 
 _BYTES_PER_GB = 1e9
 _PER_MTOK = 1e-6
@@ -60,7 +60,7 @@ def ways_of(fleet: Fleet, demand: DemandTable, capacities: Mapping[Key, Capacity
 
 def _on_systems(fleet: Fleet, demand: DemandTable, capacities: Mapping[Key, Capacity], pools: Floats) -> Iterator[_Way]:
     assert fleet.plan is not None
-    offers = list(fleet.plan.offers)
+    offers, systems = list(fleet.plan.offers), systems_of(fleet)
     for key, capacity in capacities.items():
         h, i = offers.index(key.offer), demand.services.index(key.service)
         d = offers.index(key.decode) if key.decode else -1
@@ -72,10 +72,12 @@ def _on_systems(fleet: Fleet, demand: DemandTable, capacities: Mapping[Key, Capa
                     continue
                 away = _rtt(fleet, site, region)
                 usd = _egress_usd(fleet, site, float(demand.output_tokens[k]))
-                way = _Way(k, s, h, rate=_rate(capacity, pools[s, h, i], away), joules=capacity.joules, usd=usd)
+                rate = _rate(capacity, pools[s, h, i], away)
+                way = _Way(k, s, h, rate=rate, joules=_joules(capacity, rate, systems[key.offer]), usd=usd)
                 if capacity.decode is not None:
                     rate = _rate(capacity.decode, pools[s, d, i], away)
-                    way = replace(way, decoder=d, decoder_rate=rate, decoder_joules=capacity.decode.joules)
+                    joules = _joules(capacity.decode, rate, systems[key.decode])
+                    way = replace(way, decoder=d, decoder_rate=rate, decoder_joules=joules)
                 if way.rate > 0.0 and (d < 0 or way.decoder_rate > 0.0):
                     yield way
 
@@ -83,6 +85,14 @@ def _on_systems(fleet: Fleet, demand: DemandTable, capacities: Mapping[Key, Capa
 def _rate(capacity: Capacity, replicas: float, rtt_s: float) -> float:
     """Requests/s of one system in a pool of so many replicas."""
     return capacity.rate(replicas, rtt_s) / capacity.replica_systems
+
+
+def _joules(capacity: Capacity, rate: float, system: System) -> float:
+    """Of a request above idle power: as simulated, but no more than a system that is full of them can draw.
+
+    The energy is that of one pool size, whose batches are smaller than those of a larger pool at its higher rate.
+    """
+    return min(capacity.joules, (system.nameplate_w - system.idle_w) / rate) if rate > 0.0 else capacity.joules
 
 
 def _rtt(fleet: Fleet, site: str, region: str) -> float:

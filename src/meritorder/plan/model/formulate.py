@@ -19,7 +19,7 @@ from meritorder.plan.model.situations import Case, first_cases, situations_of
 from meritorder.plan.model.stock import stock
 from meritorder.plan.model.supply import supply
 
-WHOLE_BELOW = 100  # lots: a need of fewer is planned in whole lots, a plan of more is rounded afterwards (1 %)
+WHOLE_BELOW = 400  # lots: a need of fewer is planned in whole lots, a larger one is rounded afterwards (0.25 %)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def formulate(instance: Instance, *, cases: Sequence[Case] | None = None, whole:
     diversify.supplier_shares(draft)
     diversify.contracts(draft)
     capacity.place(draft, lots)
-    operate(draft)
+    operate(draft, needed=capacity.dominating(draft))
     money.budget(draft)
     money.investment_costs(draft)
     money.operating_costs(draft)
@@ -92,10 +92,10 @@ def begin(instance: Instance, cases: Sequence[Case]) -> Draft:
     )
 
 
-def operate(draft: Draft, *, soft: bool = False) -> None:
-    """Traffic, power, batteries, carbon: all that happens in hours. `soft`: see `demand`."""
+def operate(draft: Draft, *, soft: bool = False, needed: Bools | None = None) -> None:
+    """Traffic, power, batteries, carbon: all that happens in hours. `soft`: see `demand`, `needed`: see `capacity`."""
     demand.demand(draft, soft=soft)
-    capacity.capacity(draft)
+    capacity.capacity(draft, needed)
     power.power(draft)
     battery.batteries(draft)
     power.grid(draft)

@@ -31,7 +31,9 @@ def stock(draft: Draft, whole: Bools) -> None:
     others = shared(program, tree.choice, shape, where=buyable & ~single)
     columns.delivered = np.maximum(singles, others)
     columns.lots = shared(program, tree.choice, shape, where=buyable & packed, integer=True)
-    columns.systems = shared(program, tree.state, shape, where=draft.possible[:, None])
+    there = draft.possible[:, None]
+    counted = shared(program, tree.state, shape, where=there & whole, integer=True)
+    columns.systems = np.maximum(counted, shared(program, tree.state, shape, where=there & ~whole))
     program.add(
         "lots",
         [(1.0, columns.delivered), (-kinds.lot.astype(float), columns.lots)],

@@ -8,6 +8,8 @@ from typing import Any
 from meritorder.catalog.load import accelerator_entries, figures
 from meritorder.fleet.plan.span import Span
 from meritorder.fleet.schema import Fleet
+from meritorder.plan.demand import demand_of
+from meritorder.plan.demand.history import Fit
 from meritorder.units import show
 
 # Figures of the catalog that nothing here is computed from: what the machine costs and how it is sold is in the offers.
@@ -24,7 +26,7 @@ class Assumption:
     low: str  # "" where there is no range
     high: str
     source: str  # "fleet file", or the catalog's
-    confidence: str  # "range", "guess", "low"
+    confidence: str  # "range", "fitted", "guess", "low"
 
 
 def assumptions(fleet: Fleet) -> list[Assumption]:
@@ -32,8 +34,12 @@ def assumptions(fleet: Fleet) -> list[Assumption]:
     asked = fleet.plan
     assert asked is not None
     found = []
+    fits = demand_of(fleet).fits
     for name, service in asked.demand.items():
-        found += _span(f"growth of {name} a year", f"plan.demand.{name}.growth.per_year", service.growth.per_year, "")
+        key, growth = f"plan.demand.{name}.growth", service.growth
+        found += _span(f"growth of {name} a year", f"{key}.per_year", growth.per_year, "")
+        found += _span(f"ceiling of {name}, times its start", f"{key}.ceiling", growth.ceiling, "")
+        found += [_fitted(name, fits[name])] if name in fits else []
     for name, offer in asked.offers.items():
         if offer.price is not None:
             found += _span(f"price of {name}", f"plan.offers.{name}.price", offer.price, "USD")
@@ -46,8 +52,18 @@ def assumptions(fleet: Fleet) -> list[Assumption]:
     return found
 
 
-def _span(what: str, key: str, span: Span[Any], unit: str) -> list[Assumption]:
-    if span.low == span.high:
+def _fitted(name: str, fit: Fit) -> Assumption:
+    """Growth by a service's past; its range is the interval in which four of five months should fall."""
+    low, best, high = (f"{value:.3g}" for value in fit.per_year)
+    models = ", ".join(f"{model} {weight:.0%}" for model, weight in fit.models.items() if weight >= 0.005)
+    source = f"fitted to {fit.months} months to {fit.last} ({models})"
+    if fit.tried:
+        source += f"; of {fit.tried} earlier forecasts {fit.inside:.0%} inside, median error {fit.error:.0%}"
+    return Assumption(f"growth of {name} a year", f"plan.demand.{name}.history", best, low, high, source, "fitted")
+
+
+def _span(what: str, key: str, span: Span[Any] | None, unit: str) -> list[Assumption]:
+    if span is None or span.low == span.high:
         return []
     low, best, high = (show(value, unit, 3) if unit else f"{value:g}" for value in (span.low, span.best, span.high))
     return [Assumption(what, key, best, low, high, "fleet file", "range")]

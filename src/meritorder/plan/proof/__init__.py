@@ -3,5 +3,5 @@
 from meritorder.plan.proof.certificate import Certificate as Certificate
 from meritorder.plan.proof.fleets import FleetFile as FleetFile
 from meritorder.plan.proof.fleets import fleet_at as fleet_at
-from meritorder.plan.proof.prove import prove as prove
-from meritorder.plan.proof.prove import prove_until as prove_until
+from meritorder.plan.proof.proving import prove as prove
+from meritorder.plan.proof.proving import prove_until as prove_until

@@ -62,13 +62,15 @@ def largest(instance: Instance, systems: Floats, demand: Floats, t: int, j: int)
     ways, size = instance.ways.at(t), instance.shape
     group = groups_of(instance, systems, demand)
     count = int(group.max(initial=-1)) + 1
+    if not count:
+        return Scaled(group, np.zeros(0), np.zeros(size["F"]), np.zeros_like(systems))
     program = Program()
     asked = group[ways.cls] >= 0
     there = np.array([all(systems[place] > 0.0 for place in _places(instance, f)) for f in range(size["F"])], bool)
     price = instance.ground.usd_per_j[t].max(axis=1)
     usd = ways.usd + np.where(ways.site >= 0, (ways.joules + ways.decoder_joules) * price[ways.site], 0.0)
     per_group = np.array([max(demand[group == g].sum(), 1e-12) for g in range(count)])
-    of_way = np.where(asked, per_group[np.maximum(group[ways.cls], 0)] if count else 1.0, 1.0)
+    of_way = np.where(asked, per_group[np.maximum(group[ways.cls], 0)], 1.0)
     # in units of the group's demand, so that the tie-breaker is small beside the factor
     dearest = max(float(usd.max(initial=0.0)), 1e-12)
     served = program.variables(size["F"], cost=_TIE * usd / dearest / of_way, where=asked & there)
@@ -97,7 +99,7 @@ def largest(instance: Instance, systems: Floats, demand: Floats, t: int, j: int)
     full = np.zeros_like(systems)
     for place, row in rows.items():
         full[place] = max(0.0, -float(solved.row_duals[row]))
-    return Scaled(group, solved[factor] if count else np.zeros(0), solved[served], full)
+    return Scaled(group, solved[factor], solved[served], full)
 
 
 def _places(instance: Instance, f: int) -> list[tuple[int, int, int]]:

@@ -16,11 +16,18 @@ def headline(told: Told) -> Headline:
     sites = [name for name, values in told["ramp"]["sites"].items() if values[-1] > 0]
     places = f"{len(sites)} sites" if len(sites) > 1 else f"{sites[0]}" if sites else "no site"
     proof = told["certificate"]
-    sure = "" if proof is None else ", proven by simulation" if proof["holds"] else ", and its proof does not hold"
+    sure = "" if proof is None else f", {_sure(proof)}"
     title = f"{watts(installed)} at {places} by {end} for {usd(told['cost']['expected_usd'])}{_short(told)}{sure}"
     lines = [_built(told), _costs(told), _served(told), *_proof(told), *_binding(told)]
     good = proof is None or bool(proof["holds"])
     return Headline(good, title, tuple(line for line in lines if line))
+
+
+def _sure(proof: Told) -> str:
+    if proof["holds"]:
+        return "proven by simulation"
+    broken = any(promise["verdict"] == "does not hold" for promise in proof["promises"])
+    return "and its proof does not hold" if broken else "and its proof leaves promises open"
 
 
 def _short(told: Told) -> str:
