@@ -37,7 +37,7 @@ from meritorder.plan.studies.figures import figures_of
 from meritorder.plan.studies.findings import Alternative, Alternatives
 from meritorder.plan.studies.smaller import Smaller, smaller
 
-ROUNDS = 2
+ROUNDS = (3, 2)  # of programs of up to `BRANCHED` columns, of larger ones
 BRANCHED = 10_000
 MOST = 40_000
 SMALL = 1e-3  # of the largest group: nearly nothing
@@ -137,7 +137,7 @@ class _Search:
 
     def _few(self, groups: tuple[Index, ...]) -> bool:
         """Reweight, forbid what is nearly nothing, and take the cheapest of the rest, if there is any."""
-        for _ in range(ROUNDS):
+        for _ in range(ROUNDS[len(self.arrays.cost) > BRANCHED]):
             total = self._totals(groups)
             weight = 1.0 / (total / max(total.max(), 1e-9) + SMALL)
             self._objective(_spread(groups, weight, len(self.arrays.cost)))
