@@ -89,12 +89,13 @@ def alternatives_table(told: Told) -> str:
         [
             safe(plan["aim"]) + ("" if plan["proven"] else " <small>best that was found</small>"),
             usd(plan["cost_usd"]),
-            "" if index == 0 else f"+{100 * plan['more']:.2f}%",
+            "" if index == 0 else f"{100 * plan['more']:+.2f}%",
             *(_figure(name, plan["figures"].get(name)) for name in names),
         ]
         for index, plan in enumerate(found["plans"])
     ]
-    columns = ["Aim", ">Cost", ">More", *(f">{name.replace('_', ' ')}" for name in names)]
+    risky = " with risk" if told["cost"]["aversion"] else ""
+    columns = ["Aim", f">Cost{risky}", ">More", *(f">{name.replace('_', ' ')}" for name in names)]
     return table(f"Within {share(found['slack'])} of the least cost", columns, rows)
 
 
