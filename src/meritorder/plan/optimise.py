@@ -12,7 +12,7 @@ from meritorder.plan.costs import objective_of
 from meritorder.plan.hours import choose_hours
 from meritorder.plan.instance import Floats, Instance
 from meritorder.plan.lots import whole_lots
-from meritorder.plan.model import Case, Infeasible, first_cases, formulate, median_scenario, plan_of, settled
+from meritorder.plan.model import Case, Infeasible, Unsolved, first_cases, formulate, median_scenario, plan_of, settled
 from meritorder.plan.outcome import Plan
 
 ROUNDS = 4
@@ -78,7 +78,7 @@ def optimise(
         chosen = choose_hours(full, hours, always=always)
         try:
             done = _turn(full, chosen, margin, cases, done, gap, time_s, threads)
-        except Infeasible:
+        except (Infeasible, Unsolved):
             if done is None:
                 raise
             break  # what was added can't be held: the round before says what it misses
