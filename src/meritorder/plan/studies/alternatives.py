@@ -70,7 +70,9 @@ def alternatives(
     asked = tuple(first_cases(instance) if cases is None else cases)
     plans = [Alternative("optimum", plan.objective, 0.0, figures_of(instance, plan), True, plan.build)]
     part = smaller(instance, asked, most)
-    formulated = formulate(part.instance, cases=part.cases, whole=np.zeros(len(instance.names.systems), bool))
+    # few systems come whole, as in the plan: fractions of them would look cheaper than it
+    whole = np.zeros(len(instance.names.systems), bool) if part.how else None
+    formulated = formulate(part.instance, cases=part.cases, whole=whole)
     aims = _aims(formulated, plan)
     arrays = formulated.arrays()
     usd, missed = formulated.draft.scale.usd, np.unique(formulated.columns.unmet[formulated.columns.unmet >= 0])

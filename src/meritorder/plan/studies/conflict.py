@@ -108,5 +108,5 @@ def _limit(part: _Part, known: Bounded, elastic: Elastic, found: tuple[int, ...]
         bound = np.isin(known.groups[group].rows, given.binding) if not len(known.groups[group].columns) else when >= 0
         by = periods[int(when[bound].min(initial=len(periods) - 1))]
     amount = float(given.groups[group])
-    gives = words.giving(amount, by) if enough else f"at least {words.giving(amount, by)}, and something else gives too"
+    gives = words.giving(amount, by) if enough else f"at least {words.giving(amount, by)}"
     return Limit(words.words, words.key, gives, words.amount(amount), words.unit, by, enough)
