@@ -14,7 +14,7 @@ from bench import section
 from bench.child import ROOT
 
 NAMES = (
-    *("throughput", "growth", "memory", "start", "facility", "site", "power_control"),
+    *("throughput", "growth", "memory", "start", "facility", "site", "power_control", "planning"),
     *("comparison", "gateway", "streams", "plan_baselines"),
 )
 PAGE = ROOT / "docs" / "benchmarks.md"

@@ -213,7 +213,47 @@ def site_day(systems: str, part: str, hours: str) -> dict[str, Any]:
     }
 
 
-KINDS = {kind.__name__: kind for kind in (steady, recorded, columns, memory, common, facility, site_overhead, site_day)}
+def planning(share: str) -> dict[str, Any]:
+    """The planner at the size of a large programme; `share`: of demand served when a site is lost, 0: none is."""
+    import hashlib
+
+    from bench.planning_instance import planning_instance, with_site_losses
+    from meritorder.plan.check import check
+    from meritorder.plan.costs import objective_of
+    from meritorder.plan.hours import choose_hours
+    from meritorder.plan.lots import whole_lots
+    from meritorder.plan.model import first_cases, formulate, plan_of, settled
+
+    full = planning_instance(5)
+    if float(share):
+        full = with_site_losses(full, float(share))
+    begun, cpu = time.perf_counter(), time.process_time()
+    chosen = choose_hours(full, 6)
+    formulated = formulate(chosen)
+    found, held = settled(formulated)
+    solved, solved_cpu = time.perf_counter(), time.process_time()
+    rounded = plan_of(formulated, whole_lots(formulated, held, found.bound))
+    ordered = time.perf_counter()
+    checked = check(full, rounded.builds, cases=first_cases(full))
+    ended = time.perf_counter()
+    orders = rounded.build.delivered.tobytes() + rounded.build.blocks.tobytes()
+    return {
+        "solve_s": solved - begun,
+        "solve_cpu_s": solved_cpu - cpu,
+        "round_s": ordered - solved,
+        "check_s": ended - ordered,
+        "gap": found.gap,
+        "hours_error": objective_of(chosen, rounded.costs) / checked.objective - 1.0,
+        "columns": rounded.columns,
+        "rows": rounded.rows,
+        "plan": hashlib.sha256(orders).hexdigest(),
+    }
+
+
+KINDS = {
+    kind.__name__: kind
+    for kind in (steady, recorded, columns, memory, common, facility, site_overhead, site_day, planning)
+}
 
 if __name__ == "__main__":
     os.environ.setdefault("NUMBA_NUM_THREADS", "1")

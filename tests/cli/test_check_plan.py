@@ -98,10 +98,11 @@ def test_services_that_only_offers_serve_are_named(planned: Path, capsys: pytest
     assert f"{planned}:6: services.code.model: no pool serves llama-3.1-70b, only the plan's offers; run `merit" in told
 
 
-def test_wrong_traffic_is_told_with_its_line(planned: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("verb", ["check", "plan"])
+def test_wrong_traffic_is_told_with_its_line(verb: str, planned: Path, capsys: pytest.CaptureFixture[str]) -> None:
     planned.write_text(FLEET.replace("servegen-m-mid", "servegen-m-midd"))
     (planned.parent / "past.csv").write_text("month,requests_per_s\n2024-01,5\n2024-02,-5\n")
-    assert run(["check", str(planned)]) == 2
+    assert run([verb, str(planned)]) == 2
     told = capsys.readouterr().err.splitlines()
     assert told[0].startswith(
         f"error: {planned}:10: plan.demand.code.traffic: is no file and no traffic by that name; did"

@@ -171,6 +171,11 @@ def test_a_service_that_nothing_serves_is_told() -> None:
         loads(text)
 
 
+def test_pools_that_a_planned_service_is_bound_to_must_be_there() -> None:
+    with pytest.raises(InputError, match=r'services.code.pools.0: there is no pool "fast"'):
+        loads(bent(("code: {model: llama-3.1-70b}", "code: {model: llama-3.1-70b, pools: [fast]}")))
+
+
 def test_files_of_demand_are_seen_from_the_fleet_file() -> None:
     text = bent(("requests_per_s: 2}", "history: past/missing.csv}"))
     with pytest.raises(

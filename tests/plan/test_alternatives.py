@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import combinations
 
 import numpy as np
@@ -50,7 +50,8 @@ def without(instance: Instance, sites: tuple[int, ...]) -> float:
     block = stock.block.copy()
     block[[s for s in range(2) if s not in sites]] = -1
     kept = np.isin(instance.ways.site, sites)
-    ways = {name: getattr(instance.ways, name)[kept] for name in instance.ways.__dataclass_fields__}
+    known = {field.name: getattr(instance.ways, field.name) for field in fields(instance.ways)}
+    ways = {name: value[kept] for name, value in known.items() if value is not None}
     part = replace(instance, stock=replace(stock, block=block), ways=replace(instance.ways, **ways))
     try:
         return solve(part, gap=0.0, threads=1, whole=NONE).objective

@@ -11,7 +11,7 @@ from tiny import tiny_instance
 
 from meritorder.plan.check import check
 from meritorder.plan.instance import Instance
-from meritorder.plan.model import Infeasible
+from meritorder.plan.model import Infeasible, capacity
 from meritorder.plan.optimise import optimise
 
 
@@ -70,6 +70,18 @@ def test_the_same_input_gives_the_same_plan() -> None:
     for one, other in ((first.plan.build, second.plan.build), (first.plan.operation, second.plan.operation)):
         for name in vars(one):
             assert np.array_equal(getattr(one, name), getattr(other, name)), name
+
+
+def test_models_kept_apart_only_where_most_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer rows for large programs: hardly cheaper, and everything is served all the same."""
+    instance = large()
+    exact = optimise(instance, hours=6, threads=1, gap=1e-3)
+    monkeypatch.setattr(capacity, "MANY", 0)
+    thin = optimise(instance, hours=6, threads=1, gap=1e-3)
+    assert thin.planned.rows < exact.planned.rows
+    assert thin.planned.bound <= exact.planned.objective
+    assert thin.checked.holds
+    assert thin.plan.objective == pytest.approx(exact.plan.objective, rel=0.01)
 
 
 def test_what_cannot_be_done_says_so() -> None:

@@ -93,6 +93,20 @@ def test_arrivals_stand_and_are_not_bought_again(first: tuple[Instance, Plan]) -
     assert later_horizon(of(asked), 1).names == rest.names.periods
 
 
+def test_budgets_are_less_what_was_ordered() -> None:
+    asked = tiny_fleet().plan
+    assert asked is not None
+    instance = tiny_instance(4, policy={"budget_usd": np.full(3, 5e6), "year": np.array([0, 0, 1])})
+    rows = [
+        {"offer": "node", "site": "dallas", "systems": 4, "ordered": "2026-01", "delivered": "2026-01"},  # 1.2 MUSD
+        {"offer": "rack", "site": "oslo", "systems": 1, "ordered": "2026-03", "delivered": "2026-07"},  # 3.8 MUSD
+    ]
+    rest = continued(asked, of(asked), instance, State.model_validate({"as_of": "2026-04", "systems": rows}), 1)
+    assert rest.policy.budget_usd == pytest.approx([10e6 - 1.2e6, 5e6 - 3.8e6])
+    free = continued(asked, of(asked), tiny_instance(4), State.model_validate({"as_of": "2026-04", "systems": rows}), 1)
+    assert np.isinf(free.policy.budget_usd).all()
+
+
 def test_machines_grow_old(first: tuple[Instance, Plan]) -> None:
     asked = tiny_fleet().plan
     assert asked is not None

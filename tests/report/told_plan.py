@@ -249,7 +249,7 @@ def _studies() -> dict[str, Any]:
             ],
             "cost_usd": 9.78e9,
             "nameplate_w": 7.5e8,
-            "how": "Solved anew as linear programs.",
+            "how": "linear relaxation",
             "seconds": 90.0,
         },
     }

@@ -29,7 +29,8 @@ def command(
     Exit code 2 when something is wrong, with every problem on a line of its own.
     """
     from meritorder.cli.check_halls import place
-    from meritorder.cli.check_plan import check_plan, plan_facts, print_plan
+    from meritorder.cli.check_plan import check_plan, plan_facts
+    from meritorder.cli.check_plan_tables import print_plan
     from meritorder.cli.fleets import load_with_document
     from meritorder.cli.output import print_json
 

@@ -58,6 +58,7 @@ POOL = np.dtype(
         ("open", "i4"),  # replicas that may be chosen
         ("in_flight", "i8"),
         ("sent", "i8"),  # requests dispatched so far
+        ("renew_at", "i8"),  # its replicas are ordered anew when so many were
         ("ended", "i8"),  # requests that have ended
         ("mean_new", "f8"),  # running mean of uncached prompt tokens per request
         ("mean_landed", "f8"),  # DECODE: running mean of prompt tokens per request, computed elsewhere; else 0

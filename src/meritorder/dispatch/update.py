@@ -9,7 +9,7 @@ import numpy as np
 
 from meritorder.compiled import compiled, inlined
 from meritorder.dispatch.predict import tpot_s, ttft_s
-from meritorder.dispatch.state import BY_REQUESTS, BY_TOKENS, FleetState
+from meritorder.dispatch.state import BY_PREDICTION, BY_REQUESTS, BY_TOKENS, FleetState
 from meritorder.dispatch.tournament import set_key
 from meritorder.records import Records
 
@@ -18,6 +18,9 @@ MEMORY = 4096
 
 # One observation moves the speed of a replica by so much of the way.
 OBSERVATION = 1 / 16
+
+# The order of a pool is renewed after so many requests per replica, and earlier while its means are young.
+RENEW = 4
 
 # `since` fits below one request in flight, and both into the 53 bits of a float.
 _CLOCK_RANGE = 1 << 33
@@ -66,11 +69,35 @@ def withdraw(state: FleetState, replica: int) -> None:
 
 
 @inlined
+def renew(state: FleetState, pool: int) -> None:
+    """Put all replicas of a pool where they belong, now and then.
+
+    What is predicted leans on the pool's means. Replicas that nobody touched for long are still ordered by those of
+    then: without this a first guess that was too long would keep them idle for ever.
+    """
+    p = state.pools[pool]
+    if p.sent >= p.renew_at:
+        p.renew_at = p.sent + max(min(p.sent, RENEW * p.count), 1)
+        if state.settings[0].order == BY_PREDICTION:
+            predict_all(state, pool)
+
+
+@compiled
+def predict_all(state: FleetState, pool: int) -> None:
+    """New keys for all open replicas of a pool."""
+    p = state.pools[pool]
+    for replica in range(p.first, p.first + p.count):
+        if state.replicas[replica].closed == 0:
+            set_key(state.keys, p.tree, p.tree_size, replica - p.first, order_key(state, replica))
+
+
+@inlined
 def settle(state: FleetState) -> None:
     """Put the replica that was touched last where it belongs; one replica may be touched between two calls."""
     g = state.settings[0]
     if g.touched >= 0:
         reorder(state, g.touched)
+        renew(state, state.replicas[g.touched].pool)
         g.touched = -1
 
 

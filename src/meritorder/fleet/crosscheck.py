@@ -31,8 +31,8 @@ def cross_check(data: dict[str, Any], models: Collection[str], accelerators: Col
                 yield from _known(("pools", name, key), pool.get(key), key, known)
     for name, service in services.items():
         yield from _known(("services", name, "model"), service.get("model"), "model", models)
-        if not served(str(service.get("model")), data):
-            yield from _served(name, service, pools, models)
+        planned = served(str(service.get("model")), data)
+        yield from _served(name, service, pools, () if planned else models)
     for name, pool in pools.items():
         yield from _one_address_each(name, pool)
     yield from _shares(services)
@@ -54,7 +54,7 @@ def _known(path: KeyPath, value: object, kind: str, known: Collection[str]) -> I
 def _served(
     name: str, service: dict[str, Any], pools: dict[str, dict[str, Any]], models: Collection[str]
 ) -> Iterator[Fault]:
-    """A service needs a pool that serves its model, among those it is bound to."""
+    """A service needs a pool that serves its model, among those it is bound to; `models` are those that need one."""
     model = service.get("model")
     bound = service.get("pools")
     if isinstance(bound, list):

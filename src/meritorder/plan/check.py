@@ -24,6 +24,7 @@ from meritorder.plan.model.read import operation_of
 from meritorder.plan.model.situations import Case, all_cases
 from meritorder.plan.outcome import Build, Costs, Operation
 
+HOUR_S = 3600.0
 SLIGHT = 1e-4  # of the demand: capacities are not known to as much
 
 
@@ -135,7 +136,7 @@ def _standing(
     columns.systems = _given(program, systems)
     columns.placed = _given(program, placed[:, :, pools.site, pools.system, pools.model], where=~pools.alone)
     operate(draft, soft=True)
-    operating_costs(draft)
+    operating_costs(draft, least_s=HOUR_S)
     return draft
 
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from meritorder.plan.linear import Arrays, Floats, Index, Solved, share_threads
 
-STAGE = 3  # a stage of a dive rounds this part of what is still a fraction
+STAGE = 5  # a stage of a dive rounds this part of what is still a fraction
 WHOLE = 1e-6  # nearer to a whole number is one
-LEAST = 5  # and at least so many
+LEAST = 2  # and at least so many
 
 
 class Held:

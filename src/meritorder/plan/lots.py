@@ -154,18 +154,38 @@ def _room(formulated: Formulated, values: Floats, period: int, scenario: int) ->
 
 
 def _place(formulated: Formulated, held: Held, period: int, scenarios: Index) -> None:
-    """Fix whole systems in service and whole replicas of the models on them."""
+    """Fix whole systems in service and whole replicas of the models on them: up where they fit, else down."""
     values = held.values
-    for scenario in scenarios:
-        index, placed = _standing(formulated, period, int(scenario))
-        there = (index >= 0) & ~formulated.whole
-        systems = np.floor(np.where(index >= 0, values[index], 0.0) + NEAR)
-        held.bound(index[there], systems[there], systems[there])
-        own = np.flatnonzero(placed >= 0)
-        if len(own):
-            whole = _replicas(formulated, systems, values[placed[own]], own)
-            held.bound(placed[own], whole, whole)
-    held.run()
+    for upwards in (True, False):
+        for scenario in scenarios:
+            index, placed = _standing(formulated, period, int(scenario))
+            there = (index >= 0) & ~formulated.whole
+            systems = _whole_systems(formulated, values, period, int(scenario), upwards=upwards)
+            held.bound(index[there], systems[there], systems[there])
+            own = np.flatnonzero(placed >= 0)
+            if len(own):
+                whole = _replicas(formulated, systems, values[placed[own]], own)
+                held.bound(placed[own], whole, whole)
+        if held.run():
+            return
+
+
+def _whole_systems(formulated: Formulated, values: Floats, period: int, scenario: int, *, upwards: bool) -> Floats:
+    """[S,H] Who retires a part of a system keeps all of it, unless the blocks are too small for that."""
+    columns, ground = formulated.columns, formulated.instance.ground
+    index, stock = columns.systems[period, scenario], formulated.instance.stock
+    systems = np.where(index >= 0, values[index], 0.0)
+    down, up = np.floor(systems + NEAR), np.ceil(systems - NEAR)
+    if not upwards:
+        return np.asarray(down)
+    new = columns.blocks[period, scenario]
+    blocks = ground.block_standing[period] + np.round(np.where(new >= 0, values[new], 0.0))
+    room = blocks * ground.block_w * ground.oversubscription[ground.block_site]  # [B]
+    used = np.zeros(len(room))
+    on = stock.block >= 0
+    np.add.at(used, stock.block[on], (up * stock.nameplate_w)[on])
+    fits = used <= room * (1 + NEAR)
+    return np.where(on & fits[stock.block], up, down)
 
 
 def _free(formulated: Formulated, held: Held, period: int, scenarios: Index) -> None:

@@ -12,7 +12,7 @@ from meritorder.plan.costs import objective_of
 from meritorder.plan.hours import choose_hours
 from meritorder.plan.instance import Floats, Instance
 from meritorder.plan.lots import whole_lots
-from meritorder.plan.model import Case, Infeasible, first_cases, formulate, median_scenario, plan_of, settled
+from meritorder.plan.model import Case, Infeasible, Unsolved, first_cases, formulate, median_scenario, plan_of, settled
 from meritorder.plan.outcome import Plan
 
 ROUNDS = 4
@@ -46,6 +46,7 @@ class Optimised:
     """A plan that can be ordered, and how it was come to."""
 
     chosen: Instance  # the hours that were looked at last
+    asked: Instance  # the same with the spare demand that rounding needs: `planned` is optimal for it
     planned: Plan  # on them, before rounding
     plan: Plan  # rounded, with operation and costs on every hour
     checked: Checked
@@ -77,7 +78,7 @@ def optimise(
         chosen = choose_hours(full, hours, always=always)
         try:
             done = _turn(full, chosen, margin, cases, done, gap, time_s, threads)
-        except Infeasible:
+        except (Infeasible, Unsolved):
             if done is None:
                 raise
             break  # what was added can't be held: the round before says what it misses
@@ -113,7 +114,8 @@ def _turn(
 ) -> Optimised:
     """Plan, round, check."""
     wanted = chosen.demand.requests * (1.0 + margin[:, :, None, None])
-    formulated = formulate(replace(chosen, demand=replace(chosen.demand, requests=wanted)), cases=cases)
+    asked = replace(chosen, demand=replace(chosen.demand, requests=wanted))
+    formulated = formulate(asked, cases=cases)
     found, held = settled(formulated, gap=gap, time_s=time_s, threads=threads)
     planned = plan_of(formulated, found)
     rounded = plan_of(formulated, whole_lots(formulated, held, found.bound))
@@ -131,6 +133,7 @@ def _turn(
     )
     return Optimised(
         chosen=chosen,
+        asked=asked,
         planned=planned,
         plan=replace(
             rounded,

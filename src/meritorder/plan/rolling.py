@@ -38,10 +38,48 @@ def continued(asked: Asked, horizon: Horizon, full: Instance, state: State, firs
     new comes earlier than its lead time after `as_of`.
     """
     done = state.done
+    spent = _spent(horizon, full, done)
     stocked = replace(
         full, stock=_stock(asked, horizon, full, done, first), ground=_ground(asked, horizon, full, done, first)
     )
+    stocked = replace(stocked, policy=replace(full.policy, budget_usd=_budget(full, spent, first)))
     return select(stocked, T=np.arange(first, len(full.years)))
+
+
+def _spent(horizon: Horizon, full: Instance, done: State) -> Floats:
+    """[T] cash for what was ordered, when it falls due."""
+    names, money, periods = full.names, full.money, len(full.years)
+    spent = np.zeros(periods + 1)  # the last one: beyond the horizon, at either end
+
+    def due(delivered: str) -> int:
+        t = horizon.period_of(delivered)
+        return t if 0 <= t < periods else periods
+
+    system_cash, option_cash, block_cash = (
+        np.append(cash, np.zeros((1, cash.shape[1])), axis=0)
+        for cash in (money.system_cash, money.option_cash, money.block_cash)
+    )
+    for row in done.systems:
+        h, t = names.systems.index(row.offer), due(row.delivered)
+        spent[t] += (row.systems - row.option) * system_cash[t, h] + row.option * option_cash[t, h]
+    for block in done.blocks:
+        t = due(block.delivered)
+        spent[t] += block.blocks * block_cash[t, names.blocks.index(f"{block.site}/{block.block}")]
+    for bought in done.batteries:
+        spent[due(bought.delivered)] += bought.energy * money.battery_cash[names.sites.index(bought.site)]
+    return spent[:periods]
+
+
+def _budget(full: Instance, spent: Floats, first: int) -> Floats:
+    """[T] budgets from which what was ordered is taken; of the year that `first` is in, all that it has left."""
+    year = np.arange(len(spent)) if full.policy.year is None else full.policy.year
+    budget = full.policy.budget_usd.copy()
+    for y in np.unique(year[first:]):
+        mine = year == y
+        left = max(float(budget[mine].sum() - spent[mine].sum()), 0.0)
+        budget[mine] = 0.0
+        budget[np.flatnonzero(mine & (np.arange(len(year)) >= first))[0]] = left
+    return budget
 
 
 def _stock(asked: Asked, horizon: Horizon, full: Instance, done: State, first: int) -> Stock:

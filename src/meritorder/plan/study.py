@@ -28,7 +28,7 @@ def study(
     `assembled`: those hours of a fleet file with other figures.
     """
     # what was optimal on the chosen hours: studies compare optima, so that rounding to lots is in none of them
-    chosen, plan, cases = optimised.chosen, optimised.planned, optimised.cases
+    chosen, plan, cases = optimised.asked, optimised.planned, optimised.cases
     with stage("shadow prices"):
         prices = shadow_prices(chosen, plan, cases=cases, slopes=slopes)
     with stage("alternatives"):

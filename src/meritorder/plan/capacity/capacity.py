@@ -25,7 +25,7 @@ class Capacity:
     sizes: tuple[int, ...] = ()  # N, rising; empty: nothing to simulate, see `reason`
     rtts: tuple[float, ...] = ()  # s, rising; below 0: a TTFT target so much looser
     simulated: tuple[tuple[float, ...], ...] = ()  # [N][RTT] requests/s of one replica
-    error: float = 0.0  # relative half width of the 95 % interval of the rates, from the finite length of runs
+    errors: tuple[float, ...] = ()  # [N] relative half width of the rates' 95 % interval: runs are not endless
     ttft_s: float | None = None  # the service's targets
     token_rate: float | None = None
     percentile: float = 0.95
@@ -66,6 +66,11 @@ class Capacity:
         return (self.rate(pool_replicas, high) - self.rate(pool_replicas, low)) / (low - high) if low > high else 0.0
 
     @property
+    def error(self) -> float:
+        """Of the rate in the largest pool that was simulated; small pools are less certain (`errors`)."""
+        return self.errors[-1] if self.errors else 0.0
+
+    @property
     def curvature(self) -> float:
         """How much more energy a request takes at half load, relative: 0 where power is straight in the load."""
         return self.joules_half / self.joules - 1.0 if self.joules > 0 else 0.0
@@ -103,6 +108,7 @@ class Capacity:
                 "sizes": tuple(int(n) for n in data["sizes"]),
                 "rtts": tuple(float(s) for s in data["rtts"]),
                 "simulated": tuple(tuple(float(r) for r in row) for row in data["simulated"]),
+                "errors": tuple(float(error) for error in data["errors"]),
                 "ends": (float(data["ends"][0]), float(data["ends"][1])),
                 "notes": tuple(str(note) for note in data["notes"]),
                 "decode": None if other is None else cls.from_json(other),

@@ -18,14 +18,12 @@ from meritorder.plan.capacity.runs import Runs, step_of
 from meritorder.plan.capacity.search import Found, largest
 from meritorder.problems import InputError
 
-# Pools that are simulated; the last one only where many replicas fit into a system.
-SIZES = (1, 2, 4, 16, 64, 256)
+# Pools that are simulated; a large one, too, where many replicas fit into a system; of a pair at most so many replicas.
+SIZES = (1, 2, 4, 16, 64)
+LARGE, TINY = 256, 1 / 32
 MOST_REPLICAS = 256
-TINY = 0.125  # of a system
 # The pool where round trips are tried first.
 REFERENCE = 4
-# Largest pool whose energy is taken.
-METERED = 16
 # The longest round trip, parts of it, and how far from a straight line makes one of them worth its runs.
 RTT_S, PARTS, BENT = 0.4, (0.5, 0.25), 0.02
 # Relative error of what is done at most: of the mean work of as many requests as are looked at.
@@ -81,7 +79,7 @@ def _filled(known: Capacity, search: Search, first: Found) -> Capacity:
     longest = rtts[-1]
     matters = abs(row[longest].rate - first.rate) > BENT * first.rate
     table: dict[int, list[float]] = {}
-    errors = [first.error]
+    errors: list[float] = []
     near, far = first.step, row[longest].step
     steps: dict[int, int] = {}
     for size in _sizes(runs, first, known.replica_systems):
@@ -89,16 +87,16 @@ def _filled(known: Capacity, search: Search, first: Found) -> Capacity:
         there = row[longest] if size == REFERENCE else search.at(size, longest, far) if matters else here
         near, far = here.step or near, there.step or far
         steps[size] = here.step
-        errors += [here.error, there.error]
+        errors.append(max(here.error, there.error))
         table[size] = [_like(row[rtt].rate, first.rate, row[longest].rate, here.rate, there.rate) for rtt in rtts]
-    size = max(size for size in table if size * sum(runs.pair) <= max(METERED, REFERENCE * sum(runs.pair)))
+    size = max(table)
     full = runs.at(size, 0.0, steps[size], 1)
     half = runs.at(size, 0.0, steps[size] - step_of(2.0), 1)
     beyond = () if ttft_s is None else (ttft_s,)  # a round trip as long as the target leaves no time at all
     found = replace(
         known,
         rtts=(*rtts, *beyond),
-        error=max(errors),
+        errors=tuple(errors),
         ends=at_ends(runs, REFERENCE, first),
     )
     sides = [
@@ -143,7 +141,7 @@ def _round_trips(search: Search, first: Found, ttft_s: float | None) -> dict[flo
 
 def _sizes(runs: Runs, first: Found, systems: float) -> list[int]:
     """Pools to simulate, as far as a run may be long enough."""
-    wanted = [size for size in SIZES if size != SIZES[-1] or systems <= TINY]
+    wanted = [*SIZES, LARGE] if systems <= TINY else list(SIZES)
     wanted = [size for size in wanted if size <= REFERENCE or size * sum(runs.pair) <= MOST_REPLICAS]
     return [size for size in wanted if size <= REFERENCE or runs.fits(size, first.rate)]
 

@@ -31,7 +31,7 @@ class Observation:
     high: float
     done: float  # requests/s that were completed within the window
     requests: int  # judged
-    joules: tuple[float, ...]  # [pools] IT energy above idle of a request that ended
+    joules: tuple[float, ...]  # [pools] IT energy above idle within the window, of a request that was completed in it
     misses: dict[str, float]  # share of each verdict that is a miss
 
     def doubtful(self, percentile: float) -> bool:
@@ -53,14 +53,15 @@ def observe(result: Result) -> Observation:
     low, high = interval(met)
     ended = result.status == Status.COMPLETED
     finish = result.finish_s[ended]
+    done = int(((finish >= begin) & (finish < end)).sum()) / (end - begin)
     return Observation(
         rate=arrived / (end - begin),
         kept=kept,
         low=low,
         high=high,
-        done=int(((finish >= begin) & (finish < end)).sum()) / (end - begin),
+        done=done,
         requests=len(met),
-        joules=tuple((result.series["energy_j"].sum(axis=1) / max(int(ended.sum()), 1)).tolist()),
+        joules=tuple(float(watts) / done if done else 0.0 for watts in _watts(result, begin, end)),
         misses={v.name: float((judged == v).mean()) for v in Verdict if v != Verdict.MET and (judged == v).any()},
     )
 
@@ -86,3 +87,11 @@ def wilson(share: float, n: float) -> tuple[float, float]:
     middle = (share + z2 / 2) / (1 + z2)
     half = _NORMAL / (1 + z2) * math.sqrt(share * (1 - share) / n + z2 / (4 * n))
     return max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+def _watts(result: Result, begin: float, end: float) -> Floats:
+    """[pools] mean power above idle over the bins that lie between two moments."""
+    energy = result.series["energy_j"]
+    low, high = math.ceil(begin / result.bin_s), math.floor(end / result.bin_s)
+    watts: Floats = energy[:, low:high].sum(axis=1) / ((high - low) * result.bin_s)
+    return watts

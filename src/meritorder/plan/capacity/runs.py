@@ -32,6 +32,8 @@ MOST, MOST_BLOCKS = 200_000, 3_000_000
 HEAVY, FEW = 16.0, 1_500
 # Where less than this part of what comes is done, machines are full.
 OVERLOAD = 0.85
+# Of a run's energy over time.
+BINS = 64
 # Requests that are looked at alone, and seconds between them.
 ALONE, GAP_S = 1_000, 3600.0
 
@@ -125,7 +127,7 @@ class Runs:
     def _simulate(self, pools: int, rtt_s: float, trace: Trace) -> Result:
         self.count += 1
         self.requests += len(trace)
-        return simulate(self._rig(pools, rtt_s), trace, seed=self.seed, bins=16, replicas=self.replicas)
+        return simulate(self._rig(pools, rtt_s), trace, seed=self.seed, bins=BINS, replicas=self.replicas)
 
     def _rig(self, pools: int, rtt_s: float) -> Fleet:
         one, other = self.pair

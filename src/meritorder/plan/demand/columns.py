@@ -50,12 +50,12 @@ def read_rows(path: Path, *choices: tuple[str, ...]) -> Rows:
         raise InputError(Problem(f"can't be read: {reason}", name, fix="name a CSV file")) from None
     except UnicodeDecodeError:
         raise InputError(Problem("is not UTF-8 text", name, fix="save it as CSV in UTF-8")) from None
-    reader = csv.reader(text.splitlines())
+    lines = ("" if line.startswith("#") else line for line in text.splitlines())
+    reader = csv.reader(lines, skipinitialspace=True)
     try:
         numbered = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row))]
     except csv.Error as error:
         raise InputError(Problem(f"is no CSV: {error}", f"{name}:{reader.line_num}")) from None
-    numbered = [(line, row) for line, row in numbered if not row[0].startswith("#")]
     needs = " or ".join(f"`{','.join(choice)}`" for choice in choices)
     header = tuple(numbered[0][1]) if numbered else ()
     if not any(set(choice) <= set(header) for choice in choices):

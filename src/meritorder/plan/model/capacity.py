@@ -16,25 +16,70 @@ from meritorder.plan.instance import Bools, Floats, Ints
 from meritorder.plan.model.draft import Draft
 from meritorder.plan.model.scenarios import shared, speaks
 
+MANY = 30_000  # rows of models on systems; fewer are all written
 
-def capacity(draft: Draft) -> None:
-    """Rows of capacity and of late deliveries."""
+
+def capacity(draft: Draft, needed: Bools | None = None) -> None:
+    """Rows of capacity and of late deliveries. `needed` [E]: where models are kept apart, absent: everywhere."""
     pools, sit, stock = draft.pools, draft.situations, draft.instance.stock
     placed = draft.columns.placed
     there = draft.columns.systems[:, :, pools.site, pools.system]
     holder = np.where((placed >= 0) | ~pools.alone, placed, there)  # [T,J,P]
     exists = (draft.possible[sit.period] & sit.alive)[:, pools.site, pools.system]
+    apart = needed if needed is not None else np.ones(len(exists), bool)
     rows = draft.program.add(
         "capacity",
         [(-stock.availability[pools.system], draft.at(holder))],
         shape=exists.shape,
         upper=0.0,
-        where=exists & _used(draft),
+        where=exists & _used(draft) & (apart[:, None] | pools.alone),
     )
     for pool, _, busy in _loads(draft):
         on = np.flatnonzero(pool >= 0)
         draft.program.put(rows[:, pool[on]], busy[:, on], draft.columns.served[:, on])
+    if not apart.all():
+        _together(draft, ~apart)
     _late(draft)
+
+
+def dominating(draft: Draft) -> Bools | None:
+    """[E] situations in which models must be kept apart; None: all, as in a small program.
+
+    Where another hour or scenario of the period asks for as much of every class on no faster systems, the models fit as
+    they fit there, scaled down: only the sum over models is kept. What that may save in energy the check finds.
+    """
+    sit, pools, speed = draft.situations, draft.pools, draft.instance.demand.speed
+    if len(sit.period) * int((~pools.alone).sum()) < MANY:
+        return None
+    needed = np.ones(len(sit.period), bool)
+    state = draft.tree.state[sit.period, sit.scenario]
+    for period in range(draft.instance.shape["T"]):
+        here = np.flatnonzero((sit.period == period) & sit.ordinary)
+        asked, slow = sit.asked[here], speed[sit.scenario[here]]
+        less = (asked[:, None] <= asked[None]).all(axis=2) & (slow[:, None] >= slow[None]).all(axis=2)
+        less &= state[here][:, None] == state[here][None]
+        equal = less & less.T
+        first = np.arange(len(here))
+        needed[here] = ~(less & (~equal | (first[:, None] > first))).any(axis=1)
+    return needed
+
+
+def _together(draft: Draft, dominated: Bools) -> None:
+    """Rows of what all models on a system at a site take together."""
+    sit, pools, stock, ways = draft.situations, draft.pools, draft.instance.stock, draft.instance.ways
+    mixed = np.zeros(stock.block.shape, bool)
+    mixed[pools.site[~pools.alone], pools.system[~pools.alone]] = True
+    exists = draft.possible[sit.period] & sit.alive & mixed & dominated[:, None, None]
+    rows = draft.program.add(
+        "capacity together",
+        [(-stock.availability, draft.at(draft.columns.systems))],
+        shape=exists.shape,
+        upper=0.0,
+        where=exists,
+    )
+    for pool, system, busy in _loads(draft):
+        on = np.flatnonzero(pool >= 0)
+        draft.program.put(rows[:, ways.site[on], system[on]], busy[:, on], draft.columns.served[:, on])
 
 
 def place(draft: Draft, whole: Bools) -> None:

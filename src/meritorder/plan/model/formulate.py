@@ -67,7 +67,7 @@ def formulate(instance: Instance, *, cases: Sequence[Case] | None = None, whole:
     diversify.supplier_shares(draft)
     diversify.contracts(draft)
     capacity.place(draft, lots)
-    operate(draft)
+    operate(draft, needed=capacity.dominating(draft))
     money.budget(draft)
     money.investment_costs(draft)
     money.operating_costs(draft)
@@ -92,10 +92,10 @@ def begin(instance: Instance, cases: Sequence[Case]) -> Draft:
     )
 
 
-def operate(draft: Draft, *, soft: bool = False) -> None:
-    """Traffic, power, batteries, carbon: all that happens in hours. `soft`: see `demand`."""
+def operate(draft: Draft, *, soft: bool = False, needed: Bools | None = None) -> None:
+    """Traffic, power, batteries, carbon: all that happens in hours. `soft`: see `demand`, `needed`: see `capacity`."""
     demand.demand(draft, soft=soft)
-    capacity.capacity(draft)
+    capacity.capacity(draft, needed)
     power.power(draft)
     battery.batteries(draft)
     power.grid(draft)

@@ -35,11 +35,15 @@ def investment_costs(draft: Draft) -> None:
     ledger.charge(columns.battery, bought[:, None], scenario[:, None])
 
 
-def operating_costs(draft: Draft) -> None:
-    """What runs: energy, carbon, metered requests, what is missed."""
+def operating_costs(draft: Draft, *, least_s: float = 0.0) -> None:
+    """What runs: energy, carbon, metered requests, what is missed.
+
+    `least_s`: time for which hours count that stand for none (the design hour, contingencies), so that they run at the
+    least cost too.
+    """
     ledger, columns, sit, scale = draft.ledger, draft.columns, draft.situations, draft.scale
     instance = draft.instance
-    lasts = (sit.seconds * instance.discount[sit.period])[:, None]
+    lasts = (np.maximum(sit.seconds, least_s) * instance.discount[sit.period])[:, None]
     scenario = sit.scenario[:, None]
     power = energy_usd(draft) * lasts * scale.watts  # [E,S] per unit of power
     ledger.charge(columns.facility, power[:, instance.ground.block_site], scenario)

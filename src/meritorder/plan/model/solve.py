@@ -16,6 +16,7 @@ from meritorder.plan.model.read import builds_of, operation_of
 from meritorder.plan.model.situations import Case, median_scenario
 from meritorder.plan.outcome import Plan
 
+NODES = 10_000  # of branch and bound: unlike time, the same everywhere
 SHORT = "no plan in {:g} s; allow more time, or fewer hours or scenarios"
 
 
@@ -69,7 +70,7 @@ def settled(
         return dived, held
     start = None if dived is None else dived.values
     left = max(time_s - held.seconds, 1.0)
-    found = arrays.solve(gap=gap, time_s=left, threads=threads, start=start)
+    found = arrays.solve(gap=gap, time_s=left, threads=threads, start=start, options={"mip_max_nodes": NODES})
     if not len(found.values) and dived is not None:
         return dived, held
     found = replace(_point(formulated, found, time_s), seconds=found.seconds + held.seconds)

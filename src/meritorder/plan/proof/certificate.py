@@ -151,6 +151,11 @@ def _listed(words: list[str], most: int = 4) -> str:
     return "; ".join(words[:most]) + (f"; and {rest} more" if rest > 0 else "")
 
 
+def _side(error: float) -> str:
+    """An end of an interval; unknown where no factor that was tried surely held, or surely failed."""
+    return f"{error:+.0%}" if -1.0 < error < float("inf") else "?"
+
+
 def _table(last: Sequence[CapacityError], before: Sequence[Sequence[CapacityError]]) -> list[str]:
     if not last:
         return ["No capacity could be compared."]
@@ -160,7 +165,7 @@ def _table(last: Sequence[CapacityError], before: Sequence[Sequence[CapacityErro
         was = ", ".join(f"{error:+.1%}" for error in same)
         rows.append(
             f"| {one.period} | {', '.join(one.services)} | {one.planned:.3f} | {one.simulated:.3f} | "
-            f"{one.error:+.1%} ({one.low:+.0%} to {one.high:+.0%}) | {was} |"
+            f"{one.error:+.1%} ({_side(one.low)} to {_side(one.high)}) | {was} |"
         )
     rows += ["", "Factors on the demand of the design hour that the machines carry, all of them up."]
     return rows

@@ -40,7 +40,7 @@ class Round:
 
     def agrees(self, error: float) -> bool:
         """Whether all errors are below that, or can't be told from none by so many requests."""
-        return all(abs(edge.error) < error or edge.interval[0] <= 0.0 <= edge.interval[1] for edge in self.edges)
+        return all(abs(edge.error) < error or edge.undecided for edge in self.edges)
 
 
 @dataclass(frozen=True)

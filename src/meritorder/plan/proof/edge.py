@@ -51,6 +51,7 @@ class Edge:
     runs: int
     low: float = 0.0  # 95 % interval of `simulated`, as far as factors were tried
     high: float = float("inf")
+    undecided: bool = False  # at the planned factor so many requests can't tell whether every level is kept
 
     @property
     def error(self) -> float:
@@ -139,8 +140,19 @@ def _edge(
         replace(instance, ways=instance.ways.at(t)), part, file.members, search.carried(low), scaled.full, systems
     )
     surely, never = search.interval()
+    first = search.seen[0]
     return Edge(
-        t, j, tuple(names), planned, simulated, loads, part, len(search.seen), planned * surely, planned * never
+        t,
+        j,
+        tuple(names),
+        planned,
+        simulated,
+        loads,
+        part,
+        len(search.seen),
+        planned * surely,
+        planned * never,
+        first.least < 0.0 <= first.most,
     )
 
 

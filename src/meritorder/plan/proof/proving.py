@@ -102,7 +102,8 @@ def prove(
     with TemporaryDirectory(prefix="merit-proof-") as name, ThreadPoolExecutor(max_workers=max(jobs, 1)) as pool:
 
         def one(case: Case) -> Tried:
-            tried = run_case(fleet, full, planned, case, traffic, weather[case.period], Path(name), seed)
+            with TemporaryDirectory(dir=name) as own:
+                tried = run_case(fleet, full, planned, case, traffic, weather[case.period], Path(own), seed)
             with lock:
                 done[0] += 1
                 if progress is not None:

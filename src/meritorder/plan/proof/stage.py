@@ -6,6 +6,7 @@ import csv
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,9 +22,20 @@ from meritorder.plan.proof.fleets import FleetFile, fleet_at
 from meritorder.plan.proof.sampling import without
 from meritorder.units import JOULES_PER_KWH
 
-WARM_UP_S = 600.0
 HOUR_S = 3600.0
-LOST_S = (900.0, 1800.0)  # when something is lost, and for how long that is judged
+
+
+class Pace(NamedTuple):
+    """How much time of a busiest hour is simulated."""
+
+    warm_up_s: float
+    judged_s: float
+    lost_s: float  # when something is lost
+    without_s: float  # how long that is judged
+
+
+WHOLE = Pace(600.0, HOUR_S, 900.0, 1800.0)
+SHORT = Pace(180.0, 420.0, 300.0, 300.0)  # where a second has more requests than others have in minutes
 
 
 @dataclass(frozen=True)
@@ -37,7 +49,9 @@ class Stage:
     notes: tuple[str, ...]
 
 
-def stage_of(fleet: Fleet, instance: Instance, build: Build, case: Case, weather: Floats, folder: Path) -> Stage:
+def stage_of(
+    fleet: Fleet, instance: Instance, build: Build, case: Case, weather: Floats, folder: Path, pace: Pace = WHOLE
+) -> Stage:
     """Make the fleet of a case. `weather` [S,2]: dry and wet bulb of the design hour; its files go into `folder`."""
     t, j = case.period, case.scenario
     if case.kind == "late":
@@ -51,10 +65,12 @@ def stage_of(fleet: Fleet, instance: Instance, build: Build, case: Case, weather
     else:
         whole = _up(whole, instance, file)
         whole = whole.model_copy(update={"sites": _design_hour(whole, instance, case, weather, folder)})
-        judged, span = (WARM_UP_S, WARM_UP_S + HOUR_S), WARM_UP_S + HOUR_S
+        judged = (pace.warm_up_s, pace.warm_up_s + pace.judged_s)
+        span = judged[1]
     if case.kind in ("site", "supplier", "curtail"):
-        whole = _losing(whole, instance, case)
-        judged, span = (LOST_S[0], sum(LOST_S)), sum(LOST_S)
+        whole = _losing(whole, instance, case, pace)
+        judged = (pace.lost_s, pace.lost_s + pace.without_s)
+        span = judged[1]
     if case.kind in ("worst hour", "day") and not whole.faults.rates:
         whole = whole.model_copy(update={"faults": whole.faults.model_copy(update={"rates": "default"})})
     if any(pool.role != "both" for pool in whole.pools.values()):
@@ -95,9 +111,8 @@ def _design_hour(fleet: Fleet, instance: Instance, case: Case, weather: Floats, 
         price = (
             float(ground.usd_per_j[t, s, DESIGN]) * JOULES_PER_KWH * float(instance.demand.power_price[case.scenario])
         )
-        file = folder / f"{t}-{s}.csv"
-        if not file.exists():
-            _write_weather(file, fleet.start, *(float(value) for value in weather[s]))
+        file = folder / f"{s}.csv"
+        _write_weather(file, fleet.start, *(float(value) for value in weather[s]))
         sites[name] = sites[name].model_copy(
             update={
                 "weather": str(file),
@@ -131,10 +146,10 @@ def _humidity(dry_c: float, wet_c: float) -> float:
     return 0.5 * (low + high)
 
 
-def _losing(fleet: Fleet, instance: Instance, case: Case) -> Fleet:
-    """The fleet that loses sites or suppliers, or whose grid wants less, at LOST_S."""
+def _losing(fleet: Fleet, instance: Instance, case: Case, pace: Pace) -> Fleet:
+    """The fleet that loses sites or suppliers, or whose grid wants less, in the middle of a run."""
     lost = instance.contingencies[case.contingency]
-    start = LOST_S[0]
+    start = pace.lost_s
     if case.kind == "curtail":
         sites = dict(fleet.sites)
         for s in np.flatnonzero(lost.site):
@@ -143,7 +158,7 @@ def _losing(fleet: Fleet, instance: Instance, case: Case) -> Fleet:
                 grid_w = float(instance.ground.grid_w[case.period, s])
                 limit = float((1.0 - lost.depth) * grid_w) if np.isfinite(grid_w) else None
                 event = DemandResponse(
-                    start=start, duration=2 * LOST_S[1], limit=limit, reduce=None if limit else float(lost.depth)
+                    start=start, duration=2 * HOUR_S, limit=limit, reduce=None if limit else float(lost.depth)
                 )
                 sites[name] = sites[name].model_copy(update={"demand_response": (event,)})
         return fleet.model_copy(update={"sites": sites})

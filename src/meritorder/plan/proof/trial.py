@@ -12,9 +12,9 @@ from meritorder.plan.instance import Floats, Instance
 from meritorder.plan.proof.cases import Case
 from meritorder.plan.proof.hourly import HOUR_S, Figure, figures_of
 from meritorder.plan.proof.observe import Kept, kept
-from meritorder.plan.proof.sampling import LEAST, Part, part_of
+from meritorder.plan.proof.sampling import Part, part_of
 from meritorder.plan.proof.schedule import Schedule
-from meritorder.plan.proof.stage import Stage, stage_of
+from meritorder.plan.proof.stage import SHORT, Stage, stage_of
 from meritorder.plan.proof.traffic import Traffic
 from meritorder.plan.proof.weights import replica_rates
 from meritorder.simulate.run import simulate
@@ -22,7 +22,7 @@ from meritorder.workload.trace import Trace
 
 MOST = 300_000  # requests that are simulated, where sampling can bring it down to that
 MOST_DAY = 600_000
-LEAST_DAY = 16  # simulated replicas of a service on a day, which has 24 times as many requests
+LEAST_HOUR, LEAST_DAY = 32, 8  # simulated replicas of a service; a day has 24 times as many requests
 LONGEST = 800_000  # requests: of fleets too small to be sampled less time is simulated
 SHORTEST_S = 300.0  # that is judged
 
@@ -49,15 +49,20 @@ def run_case(
     seed: int,
 ) -> Tried:
     """Simulate one case. `weather` [S,2]: dry and wet bulb of the period's design hour; files go into `folder`."""
-    stage = stage_of(fleet, full, planned.builds[case.scenario], case, weather, folder)
+    build = planned.builds[case.scenario]
+    stage = stage_of(fleet, full, build, case, weather, folder)
     day = case.kind == "day"
     requests, unserved = _able(full, stage, case)
     total = float(requests.sum()) * (HOUR_S if day else stage.span_s)
     if total < 1.0:
         return Tried(case, unserved, (), "", (f"{case.name}: nothing is asked for that could be served",))
     rates = replica_rates(full, stage.file.members)
-    least = LEAST_DAY if day else LEAST
+    least = LEAST_DAY if day else LEAST_HOUR
     part = part_of(stage.fleet, total, MOST_DAY if day else MOST, rates, least=least)
+    if not day and total > LONGEST * part.k:
+        stage = stage_of(fleet, full, build, case, weather, folder, SHORT)
+        total = float(requests.sum()) * stage.span_s
+        part = part_of(stage.fleet, total, MOST, rates, least=least)
     trace, judged_s = _traffic(traffic, stage, requests, min(1.0, LONGEST * part.k / total), seed + case.seed, part)
     result = simulate(part.fleet, trace, seed=seed + case.seed, sample=part.k, thin=False)
     figures: tuple[Figure, ...] = ()

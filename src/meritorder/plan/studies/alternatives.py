@@ -37,7 +37,7 @@ from meritorder.plan.studies.figures import figures_of
 from meritorder.plan.studies.findings import Alternative, Alternatives
 from meritorder.plan.studies.smaller import Smaller, smaller
 
-ROUNDS = 3
+ROUNDS = (3, 2)  # of programs of up to `BRANCHED` columns, of larger ones
 BRANCHED = 10_000
 MOST = 40_000
 SMALL = 1e-3  # of the largest group: nearly nothing
@@ -60,17 +60,19 @@ def alternatives(
     slack: float = 0.02,
     cases: Sequence[Case] | None = None,
     most: int = MOST,
-    time_s: float = 60.0,
+    time_s: float = 300.0,
 ) -> Alternatives:
     """Alternatives to a plan for `instance` (its chosen hours) that cost up to `slack` more.
 
-    `most`: columns beyond which they are looked for on a smaller instance; `time_s`: for one program.
+    `most`: columns beyond which they go to a smaller instance; `time_s`: of the solver, for all aims together.
     """
     begin = perf_counter()
     asked = tuple(first_cases(instance) if cases is None else cases)
     plans = [Alternative("optimum", plan.objective, 0.0, figures_of(instance, plan), True, plan.build)]
     part = smaller(instance, asked, most)
-    formulated = formulate(part.instance, cases=part.cases, whole=np.zeros(len(instance.names.systems), bool))
+    # few systems come whole, as in the plan: fractions of them would look cheaper than it
+    whole = np.zeros(len(instance.names.systems), bool) if part.how else None
+    formulated = formulate(part.instance, cases=part.cases, whole=whole)
     aims = _aims(formulated, plan)
     arrays = formulated.arrays()
     usd, missed = formulated.draft.scale.usd, np.unique(formulated.columns.unmet[formulated.columns.unmet >= 0])
@@ -137,7 +139,7 @@ class _Search:
 
     def _few(self, groups: tuple[Index, ...]) -> bool:
         """Reweight, forbid what is nearly nothing, and take the cheapest of the rest, if there is any."""
-        for _ in range(ROUNDS):
+        for _ in range(ROUNDS[len(self.arrays.cost) > BRANCHED]):
             total = self._totals(groups)
             weight = 1.0 / (total / max(total.max(), 1e-9) + SMALL)
             self._objective(_spread(groups, weight, len(self.arrays.cost)))

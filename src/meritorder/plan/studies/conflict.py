@@ -1,8 +1,8 @@
 """If it can't be done: the smallest set of limits that can't hold together, in words.
 
-Looked for where it is cheap first: one scenario in its design hour, then one scenario in all hours, then all together;
-with fractions of blocks and systems first, then with whole ones. What conflicts in a part conflicts in the whole. A
-limit on what is expected over the scenarios (carbon, money for APIs) is left out of single scenarios.
+Looked for where it is cheap first: one scenario in its design (or busiest) hour, then one scenario in all hours, then
+all together; with fractions of blocks and systems first, then with whole ones. What conflicts in a part conflicts in
+the whole. A limit on what is expected over the scenarios (carbon, money for APIs) is left out of single scenarios.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from meritorder.plan.studies.elastic import Elastic
 from meritorder.plan.studies.findings import Conflict, Limit
 from meritorder.plan.studies.limits import Bounded, bounded
 from meritorder.plan.studies.parts import alone, cases_alone, of_hours
+
+SETS = 4  # told at most
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,11 @@ def explain(instance: Instance, cases: Sequence[Case] | None = None, whole: Bool
 
 def _sets(part: _Part, known: Bounded, elastic: Elastic, core: tuple[int, ...], begin: float) -> Conflict:
     """A smallest set, and what conflicts even if all of it gives."""
-    held, conflicts = list(range(len(known.groups))), []
-    while core:
-        found, proven = elastic.smallest(held, core)
+    held = list(range(len(known.groups)))
+    conflicts: list[Conflict] = []
+    while core and len(conflicts) < SETS:
+        # of the further ones it is enough that none of their limits can be left out
+        found, proven = (core, len(core) == 1) if conflicts else elastic.smallest(held, core)
         limits = tuple(_limit(part, known, elastic, found, group) for group in reversed(found))
         conflicts.append(Conflict(limits, proven, part.scenario, perf_counter() - begin))
         held = [group for group in held if group not in found]
@@ -67,12 +71,14 @@ def _parts(instance: Instance, cases: tuple[Case, ...], whole: Bools | None) -> 
     total = np.einsum("tkrj,k->j", instance.demand.requests, instance.demand.tokens)
     order = sorted(scenarios, key=lambda j: (-total[j], j))
     design = np.flatnonzero(np.isnan(instance.demand.clock))
+    tokens = np.einsum("tkrj,k->r", instance.demand.requests, instance.demand.tokens)
+    hardest = int(design[-1]) if len(design) else int(tokens.argmax())
     for relax in (True, False):
         lots = None if relax else whole
         single = [_one(instance, cases, j, lots) for j in order]
-        if len(design) and len(instance.demand.clock) > 1:
+        if len(instance.demand.clock) > 1:
             for part in single:
-                yield replace(part, instance=of_hours(part.instance, [int(design[-1])])), relax
+                yield replace(part, instance=of_hours(part.instance, [hardest])), relax
         for part in single:
             yield part, relax
         if len(order) > 1:
@@ -102,5 +108,5 @@ def _limit(part: _Part, known: Bounded, elastic: Elastic, found: tuple[int, ...]
         bound = np.isin(known.groups[group].rows, given.binding) if not len(known.groups[group].columns) else when >= 0
         by = periods[int(when[bound].min(initial=len(periods) - 1))]
     amount = float(given.groups[group])
-    gives = words.giving(amount, by) if enough else f"at least {words.giving(amount, by)}, and something else gives too"
+    gives = words.giving(amount, by) if enough else f"at least {words.giving(amount, by)}"
     return Limit(words.words, words.key, gives, words.amount(amount), words.unit, by, enough)

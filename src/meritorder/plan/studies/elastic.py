@@ -19,6 +19,7 @@ import numpy as np
 from meritorder.plan.linear import Arrays, Floats, Index, Program, share_threads
 
 TOLERANCE = 1e-6  # of a unit of `give`: less is no conflict
+WORK, ROUNDS = 100_000, (10, 400)  # columns x rounds in search of fewer limits
 EARLY = 1e-3  # more for what is given in the first period than in the last
 
 
@@ -124,29 +125,22 @@ class Elastic:
                 core = [other for other in core if other in rest.involved]
         return tuple(core)
 
-    def smallest(self, held: Sequence[int], known: tuple[int, ...], *, most: int = 60) -> tuple[tuple[int, ...], bool]:
-        """A smallest part of `held` that conflicts, and whether that is proven within `most` rounds. `known`: one."""
+    def smallest(self, held: Sequence[int], known: tuple[int, ...]) -> tuple[tuple[int, ...], bool]:
+        """A smallest part of `held` that conflicts, and whether that is proven. `known`: one that can't be reduced.
+
+        Large programs get fewer rounds.
+        """
         corrections: list[frozenset[int]] = []
-        for _ in range(most):
+        for _ in range(int(np.clip(WORK // self._solver.getNumCol(), *ROUNDS))):
             candidate = _hitting(held, corrections)
             if len(candidate) >= len(known):
                 return known, True
             if self.conflicts(candidate):
                 return tuple(candidate), True
-            corrections.append(self._correction(held, candidate))
+            # what gives while the candidate holds: freeing it is enough, so every conflict has one of it
+            given = self.least(held, hard=candidate).groups
+            corrections.append(frozenset(group for group in held if given[group] > TOLERANCE))
         return known, False
-
-    def _correction(self, held: Sequence[int], kept: Sequence[int]) -> frozenset[int]:
-        """Groups of `held` whose freeing is enough while `kept` holds; none of them can be put back."""
-        good, bad = set(kept), [group for group in held if group not in kept]
-        given = self.least(held, hard=kept).groups
-        good |= {group for group in bad if given[group] <= TOLERANCE}
-        broken = [group for group in bad if group not in good]
-        for group in list(broken):
-            if not self.conflicts(good | {group}):
-                good.add(group)
-                broken.remove(group)
-        return frozenset(broken)
 
 
 def _rows_for(arrays: Arrays, columns: Index) -> Arrays:

@@ -112,7 +112,8 @@ class Conflict:
         if len(self.limits) == 1:
             lines = [f"This limit can't hold{where}:"]
         for limit in self.limits:
-            lines.append(f"- {limit.words} (`{limit.key}`)" + (f". It would do: {limit.gives}" if limit.gives else ""))
+            would = "It would do" if limit.enough else "Not enough alone"
+            lines.append(f"- {limit.words} (`{limit.key}`)" + (f". {would}: {limit.gives}" if limit.gives else ""))
         return "\n".join([*lines, *(other.words for other in self.further)])
 
 

@@ -44,7 +44,7 @@ def shadow_prices(
     *,
     cases: Sequence[Case] | None = None,
     slopes: Floats | None = None,
-    shown: int = 12,
+    shown: int = 8,
 ) -> Prices:
     """Prices of a plan for `instance` (its chosen hours) with the contingencies `cases`.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from meritorder.plan.instance import Floats, Instance
 
+MOST = 3  # steps of a limit that are told
 TOWARDS = 1e-6  # of a unit: rounded up to whole units from there
 
 
@@ -126,4 +127,5 @@ def steps(values: Floats, periods: Sequence[str], shown: str, none: str = "no li
     texts = [shown.format(value) if np.isfinite(value) else none for value in values]
     edges = [t for t in range(1, len(texts)) if texts[t] != texts[t - 1]]
     parts = [f"{texts[edge - 1]} until {periods[edge - 1]}" for edge in edges]
-    return ", ".join([*parts, ("then " if parts else "") + texts[-1]])
+    shown_parts = [*parts[:MOST], "..."] if len(parts) > MOST else parts
+    return ", ".join([*shown_parts, ("then " if parts else "") + texts[-1]])

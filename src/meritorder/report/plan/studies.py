@@ -11,6 +11,7 @@ from meritorder.report.tables import table
 from meritorder.report.text import NONE, count, number, safe, share
 
 _MOST_BARS = 14
+_LEAST_USD = 0.01
 
 
 def tornado_figure(told: Told) -> Figure:
@@ -31,8 +32,8 @@ def tornado_figure(told: Told) -> Figure:
         "xaxis": {"title": {"text": f"change of the cost, {unit}"}, "zeroline": True},
         "yaxis": {"autorange": "reversed", "type": "category", "automargin": True},
     }
-    note = f"One figure at a time, all others at their best. {found['how']}" if found else ""
-    return Figure("Sensitivities", note, data, layout, 150 + 30 * len(bars))
+    note = f"One figure at a time, all others at their best. How: {found['how']}." if found else ""
+    return Figure("Change of the expected cost", note, data, layout, 150 + 30 * len(bars))
 
 
 def tornado_gaps(told: Told) -> str:
@@ -66,14 +67,18 @@ def prices_table(told: Told) -> str:
 
 
 def slo_table(told: Told) -> str:
-    """What a millisecond of the service level costs."""
-    rows = [
-        [safe(row["service"]), safe(row["period"]), usd(row["usd_per_ms"])]
-        for row in told["studies"]["prices"]["slo"]
-        if row["usd_per_ms"]
-    ]
-    caption = "What a millisecond more to the first token would save"
-    return table(caption, ["Service", "Period", ">USD per ms and period"], rows) if rows else ""
+    """What a millisecond of the service level costs: a row a service."""
+    found: dict[str, list[tuple[float, str]]] = {}
+    for row in told["studies"]["prices"]["slo"]:
+        if row["usd_per_ms"] is not None:
+            found.setdefault(row["service"], []).append((row["usd_per_ms"], row["period"]))
+    rows = []
+    for service, prices in found.items():
+        total, (most, period) = sum(each for each, _ in prices), max(prices)
+        if total >= _LEAST_USD:
+            rows.append([safe(service), usd(total), f"{usd(most)} <small>{safe(period)}</small>"])
+    caption = "What a millisecond more to the first token would save, not discounted"
+    return table(caption, ["Service", ">USD per ms over the horizon", ">Most in a period"], rows) if rows else ""
 
 
 def alternatives_table(told: Told) -> str:
@@ -84,12 +89,13 @@ def alternatives_table(told: Told) -> str:
         [
             safe(plan["aim"]) + ("" if plan["proven"] else " <small>best that was found</small>"),
             usd(plan["cost_usd"]),
-            "" if index == 0 else f"+{100 * plan['more']:.2f}%",
+            "" if index == 0 else f"{100 * plan['more']:+.2f}%",
             *(_figure(name, plan["figures"].get(name)) for name in names),
         ]
         for index, plan in enumerate(found["plans"])
     ]
-    columns = ["Aim", ">Cost", ">More", *(f">{name.replace('_', ' ')}" for name in names)]
+    risky = " with risk" if told["cost"]["aversion"] else ""
+    columns = ["Aim", f">Cost{risky}", ">More", *(f">{name.replace('_', ' ')}" for name in names)]
     return table(f"Within {share(found['slack'])} of the least cost", columns, rows)
 
 

@@ -80,7 +80,7 @@ def _binding(told: Told) -> list[str]:
     prices = told["studies"]["prices"]
     if not prices or not prices["limits"]:
         return []
-    named = list(dict.fromkeys(f"{row['limit']} of {row['name']}" for row in prices["limits"]))
+    named = list(dict.fromkeys(" of ".join(filter(None, (row["limit"], row["name"]))) for row in prices["limits"]))
     return [f"What binds: {listed(named, 5)}."]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meritorder.compiled import compiled, inlined
-from meritorder.dispatch.update import reorder, withdraw
+from meritorder.dispatch.update import renew, reorder, withdraw
 from meritorder.serve.books.power import weigh
 from meritorder.serve.books.state import LiveState
 
@@ -20,6 +20,7 @@ def arrange(live: LiveState, replica: int) -> None:
         withdraw(state, replica)
     else:
         reorder(state, replica)
+    renew(state, r.pool)
     state.settings[0].touched = -1
     weigh(live, replica)
 

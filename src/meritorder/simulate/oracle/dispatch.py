@@ -12,8 +12,8 @@ from meritorder.dispatch.merit_order import TRIES, harm_to_others, marginal_usd,
 from meritorder.dispatch.pairs import prompt_usd
 from meritorder.dispatch.predict import delay_s, tpot_with_s, ttft_s
 from meritorder.dispatch.prefixes import LOST
-from meritorder.dispatch.state import PREFILL, UNORDERED, FleetState
-from meritorder.dispatch.update import order_key
+from meritorder.dispatch.state import BY_PREDICTION, PREFILL, UNORDERED, FleetState
+from meritorder.dispatch.update import RENEW, order_key
 
 Choice = tuple[int, int, int]
 
@@ -45,6 +45,15 @@ class Dispatcher:
         if level != self.level[replica]:
             self.level[replica] = level
             self.entered[replica] = (self.step, replica)
+
+    def renew(self, pool: int) -> None:
+        """Requests were sent: now and then a whole pool is ordered by what is known by then."""
+        p = self.state.pools[pool]
+        if p.sent >= p.renew_at:
+            p.renew_at = p.sent + max(1, min(p.sent, RENEW * p.count))
+            if self.state.settings[0].order == BY_PREDICTION:
+                for replica in self._members(pool):
+                    self.key[replica] = self._key(replica)
 
     def remember(self, blocks: Iterable[int], replica: int) -> None:
         """These prefix blocks were sent to a replica."""

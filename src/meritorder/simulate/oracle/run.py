@@ -162,6 +162,7 @@ class Oracle:
         settings = self.state.settings[0]
         if settings.touched >= 0:
             self.dispatcher.changed(int(settings.touched))
+            self.dispatcher.renew(int(self.state.replicas[settings.touched].pool))
             settings.touched = -1
 
     def about(self, replica: int) -> None:
