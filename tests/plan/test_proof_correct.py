@@ -61,8 +61,8 @@ def test_the_same_again_whatever_runs_beside() -> None:
     fleet, instance = proof_fleet(), proof_instance(RATES)
     plan = solve(instance).plan
     one, two = (compare(fleet, instance, plan, proof_traffic(), jobs=jobs) for jobs in (1, 2))
-    assert [(e.planned, e.simulated, e.loads) for e in one.edges] == [
-        (e.planned, e.simulated, e.loads) for e in two.edges
+    assert [(e.planned, e.simulated, e.alone) for e in one.edges] == [
+        (e.planned, e.simulated, e.alone) for e in two.edges
     ]
 
 

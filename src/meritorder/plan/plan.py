@@ -37,7 +37,7 @@ Stage: TypeAlias = Callable[[str], AbstractContextManager[Callable[[float], None
 
 POOL_ROUNDS = 2  # times that rates are set to the pools of the build
 RATE_CHANGE = 0.01  # less isn't worth another round
-PROOF_ROUNDS = 4  # corrections of capacities by what the plan's fleets carry in simulation
+PROOF_ROUNDS = 6  # corrections of capacities by what the plan's fleets carry in simulation
 PROOF_ERROR = 0.02  # of capacities against the simulation
 
 

@@ -1,6 +1,7 @@
 """Capacities corrected by what a plan's own fleets carry in simulation, until plan and simulator agree.
 
-A factor per year, offer and service on the plan's rates: pools grow, and larger ones carry more of it.
+A factor per year, offer and service on the plan's rates: pools grow, and larger ones carry more of it. Who of several
+offers took how much says what the dispatcher prefers, not what each could carry: so each is simulated alone, too.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Generic
 import numpy as np
 
 from meritorder.fleet.schema import Fleet
-from meritorder.plan.instance import Floats, Instance
+from meritorder.plan.instance import Bools, Floats, Instance
 from meritorder.plan.model.situations import median_scenario
 from meritorder.plan.proof.edge import Edge, edges_of
 from meritorder.plan.proof.fleets import fleet_at
@@ -73,6 +74,7 @@ def correct_until(
     say = told or (lambda share, words: None)
     traffic = traffic_from(fleet, full, seed)
     factors = np.ones((len(full.names.periods), len(full.ways.rate)))
+    known = np.zeros(factors.shape, bool)
     history: list[Round] = []
     best: tuple[float, Solution, Instance, Floats] | None = None
     for number in range(rounds + 1):
@@ -92,7 +94,7 @@ def correct_until(
             best = (compared.worst, solution, instance, factors)
         if compared.agrees(error):
             break
-        factors = factors * correction(full, compared.edges) ** DAMPING
+        factors = factors * correction(full, compared.edges, known) ** DAMPING
     assert best is not None, "there is at least one round"
     _, solution, instance, factors = best
     return Corrected(solution, instance, factors, tuple(history))
@@ -115,11 +117,12 @@ def compare(
     )
 
 
-def correction(instance: Instance, edges: Sequence[Edge]) -> Floats:
+def correction(instance: Instance, edges: Sequence[Edge], known: Bools | None = None) -> Floats:
     """[T,F] what the rates should be, in parts of what they are; a year's edge holds in all of its periods.
 
-    All machines of a group share what they are off together. Who of them carried how much (`Edge.loads`) says what the
-    dispatcher prefers, not what each could carry, and correcting by it was seen to swing from offer to offer.
+    An offer's own error comes from its machines alone; what all of a group together carry less or more than the sum of
+    these is shared by them. Offers that the plan has not bought get the group's error, unless they are `known` [T,F]
+    from a plan that had.
     """
     ways, demand = instance.ways, instance.demand
     years = np.array([name[:4] for name in instance.names.periods])
@@ -127,9 +130,17 @@ def correction(instance: Instance, edges: Sequence[Edge]) -> Floats:
     for edge in edges:
         services = [instance.names.services.index(name) for name in edge.services]
         mine = np.isin(demand.service[ways.cls], services) & (ways.api < 0)
-        now = years == years[edge.period]
-        factor[np.ix_(now, mine)] = np.clip(edge.simulated / edge.planned, 0.2, 5.0)
-    return factor
+        now = np.ix_(years == years[edge.period], mine)
+        common = edge.simulated / edge.planned
+        factor[now] = common if known is None else np.where(known[now], 1.0, common)
+        expected = sum(one.simulated for one in edge.alone) / max(sum(one.planned for one in edge.alone), 1e-12)
+        for one in edge.alone:
+            own = np.ix_(years == years[edge.period], mine & (ways.system == one.system) & (ways.decoder < 0))
+            factor[own] = one.simulated / one.planned * common / expected
+            if known is not None:
+                known[own] = True
+    limited: Floats = np.clip(factor, 0.2, 5.0)
+    return limited
 
 
 def with_factors(instance: Instance, factors: Floats) -> Instance:

@@ -24,7 +24,6 @@ from meritorder.plan.proof.sampling import Part, part_of, without
 from meritorder.plan.proof.scale import largest
 from meritorder.plan.proof.traffic import Traffic
 from meritorder.plan.proof.weights import replica_rates
-from meritorder.simulate.result import Result
 from meritorder.simulate.run import simulate
 
 GRID = 1.005  # factors that are tried are whole powers of this
@@ -37,6 +36,14 @@ SPAN_S = (300.0, 1800.0, 21_600.0)  # shortest, longest by that rule, longest fo
 MOST = 200_000  # requests in a run, where sampling can bring it down to that
 
 
+class Alone(NamedTuple):
+    """What the machines of one offer carry without the others: factors on the same demand."""
+
+    system: int
+    planned: float
+    simulated: float
+
+
 @dataclass(frozen=True)
 class Edge:
     """How much of its design hour's demand a group of services' machines carry in a period, all of them up."""
@@ -46,11 +53,11 @@ class Edge:
     services: tuple[str, ...]
     planned: float  # factor on the demand, by the plan's rates
     simulated: float
-    loads: dict[int, float]  # offer -> what its machines carried at the simulated factor, in parts of the plan's rates
     part: Part
     runs: int
     low: float = 0.0  # 95 % interval of `simulated`, as far as factors were tried
     high: float = float("inf")
+    alone: tuple[Alone, ...] = ()  # each offer among its machines; none where they work in pairs
     undecided: bool = False  # at the planned factor so many requests can't tell whether every level is kept
 
     @property
@@ -118,7 +125,49 @@ def _edge(
     asked: Floats,
     seed: int,
 ) -> Edge | str:
-    small = bare(without(whole, tuple(name for name, member in file.members.items() if member.site < 0)), names)
+    own = {name: member for name, member in file.members.items() if member.site >= 0}
+    small = bare(without(whole, tuple(name for name in file.members if name not in own)), names)
+
+    def edge(part: Fleet) -> Edge | str:
+        return _carried(fleet, instance, file, part, traffic, t, j, asked, seed)
+
+    together = edge(small)
+    there = {name: own[name] for name in small.pools}
+    offers = sorted({member.system for member in there.values()})
+    if isinstance(together, str) or any(member.role != "both" for member in there.values()):
+        return together
+    if len(offers) == 1:
+        return replace(together, alone=(Alone(offers[0], together.planned, together.simulated),))
+    alone = []
+    for offer in offers:
+        others = tuple(name for name, member in there.items() if member.system != offer)
+        found = edge(_served(without(small, others)))
+        if isinstance(found, Edge):
+            alone.append(Alone(offer, found.planned, found.simulated))
+    return replace(together, alone=tuple(alone))
+
+
+def _served(fleet: Fleet) -> Fleet:
+    """The fleet without services that have no pool left."""
+    services = {name: service for name, service in fleet.services.items() if service.pools is None or service.pools}
+    return fleet.model_copy(update={"services": services})
+
+
+def _carried(
+    fleet: Fleet,
+    instance: Instance,
+    file: FleetFile,
+    small: Fleet,
+    traffic: Traffic,
+    t: int,
+    j: int,
+    asked: Floats,
+    seed: int,
+) -> Edge | str:
+    """The edge of the machines and services of `small`."""
+    names = list(small.services)
+    services = np.array([instance.names.services.index(name) for name in names])
+    asked = np.where(np.isin(instance.demand.service, services), asked, 0.0)
     by_service = {name: float(asked[instance.demand.service == s].sum()) for s, name in enumerate(traffic.services)}
     rarest = min(by_service[name] for name in names)
     total = float(asked.sum())
@@ -127,32 +176,24 @@ def _edge(
     span = float(np.clip(REQUESTS / (WINDOW[1] - WINDOW[0]) / rarest, lasts, SPAN_S[2]))
     part = part_of(small, total * span, MOST, replica_rates(instance, file.members))
     span = max(lasts, min(span, MOST * part.k / total))
-    systems = systems_in(instance, part.fleet, file.members, part.k)
-    scaled = largest(instance, systems, asked, t, j)
-    planned = float(scaled.factor[0])
+    factors = largest(instance, systems_in(instance, part.fleet, file.members, part.k), asked, t, j).factor
+    planned = float(factors.min())
     replicas = tuple(compile_replica(part.fleet, name) for name in part.fleet.pools)
     search = _Search(part, replicas, traffic, asked * planned, span, seed)
     low, high = search.bracket()
     if low is None:
         return f"{', '.join(names)}: no demand is carried in simulation"
-    simulated = planned * GRID ** (0.5 * (low + high))
-    loads = _loads(
-        replace(instance, ways=instance.ways.at(t)), part, file.members, search.carried(low), scaled.full, systems
-    )
     surely, never = search.interval()
-    first = search.seen[0]
     return Edge(
-        t,
-        j,
-        tuple(names),
-        planned,
-        simulated,
-        loads,
-        part,
-        len(search.seen),
-        planned * surely,
-        planned * never,
-        first.least < 0.0 <= first.most,
+        period=t,
+        scenario=j,
+        services=tuple(names),
+        planned=planned,
+        simulated=planned * GRID ** (0.5 * (low + high)),
+        part=part,
+        runs=len(search.seen),
+        low=planned * surely,
+        high=planned * never,
     )
 
 
@@ -195,7 +236,6 @@ class _Look(NamedTuple):
     score: float
     least: float
     most: float
-    carried: Floats  # requests/s [pools, services]
 
 
 @dataclass
@@ -236,10 +276,6 @@ class _Search:
             self.seen[step] = self._look(step)
         return self.seen[step].score >= 0.0
 
-    def carried(self, step: int) -> Floats:
-        """Requests/s [pools, services] that were served."""
-        return self.seen[step].carried
-
     def interval(self) -> tuple[float, float]:
         """The largest factor tried that is surely carried, and the smallest that surely isn't; 0, inf: none."""
         surely = [step for step, look in self.seen.items() if look.least >= 0.0]
@@ -257,37 +293,4 @@ class _Search:
             min(one.score(targets[name]) for name, one in found.items()),
             min(min(one.low - targets[name], STEADY - one.growth) for name, one in found.items()),
             min(min(one.high - targets[name], STEADY - one.growth) for name, one in found.items()),
-            served_by(result, start, stop) * k,
         )
-
-
-def served_by(result: Result, start_s: float, stop_s: float) -> Floats:
-    """Requests/s [pools, services] that arrived in a stretch of time, by the pool that took them (decoded them)."""
-    pools, services = len(result.fleet.pools), len(result.fleet.services)
-    last = np.where(result.decode_pool >= 0, result.decode_pool, result.pool)
-    inside = (result.arrival_s >= start_s) & (result.arrival_s < stop_s) & (last >= 0)
-    cell = last[inside] * services + result.service[inside]
-    counted: Floats = np.bincount(cell, minlength=pools * services).reshape(pools, services) / (stop_s - start_s)
-    return counted
-
-
-def _loads(
-    instance: Instance, part: Part, members: dict[str, Member], carried: Floats, full: Floats, systems: Floats
-) -> dict[int, float]:
-    """By offer what its machines carried in parts of what the plan's rates say, where the plan needs them all."""
-    ways, services = instance.ways, list(part.fleet.services)
-    used: dict[int, float] = {}
-    there: dict[int, float] = {}
-    for p, name in enumerate(part.fleet.pools):
-        member = members[name]
-        place = (member.site, member.system, member.model)
-        if full[place] <= 0.0 or member.role != "both":
-            continue
-        here = (ways.site == member.site) & (ways.system == member.system) & (ways.decoder < 0)
-        for s, service in enumerate(services):
-            classes = instance.demand.service == instance.names.services.index(service)
-            rates = ways.rate[here & classes[ways.cls]]
-            if len(rates):
-                used[member.system] = used.get(member.system, 0.0) + float(carried[p, s] / rates.mean())
-        there[member.system] = there.get(member.system, 0.0) + float(systems[place])
-    return {h: used.get(h, 0.0) / there[h] for h in there}
