@@ -107,20 +107,24 @@ def _help(formulated: Formulated, missed: Floats) -> Floats:
 
 
 def _roundings(formulated: Formulated, values: Floats, period: int, scenario: int) -> Iterator[Floats]:
-    """Lots [S,H]: to the nearest by offer where there is room, then all down, then all up."""
+    """Lots [S,H]: an offer's total to the nearest where there is room, then up, then all down, then all up."""
     index, stock = formulated.columns.delivered[period, scenario], formulated.instance.stock
     lots = np.where(index >= 0, values[index], 0.0) / stock.lot
-    yield _nearest(formulated, values, lots, period, scenario)
+    total = lots.sum(axis=0)
+    yield _shared_out(formulated, values, lots, np.round(total), period, scenario)
+    yield _shared_out(formulated, values, lots, np.ceil(total - NEAR), period, scenario)
     yield np.floor(lots + NEAR)
     yield np.ceil(lots - NEAR)
 
 
-def _nearest(formulated: Formulated, values: Floats, lots: Floats, period: int, scenario: int) -> Floats:
-    """An offer's total to the nearest lot; the lots beyond the floors go where most is missing and there is room."""
+def _shared_out(
+    formulated: Formulated, values: Floats, lots: Floats, total: Floats, period: int, scenario: int
+) -> Floats:
+    """Lots [S,H] that add up to `total` [H]: those beyond the floors go where most is missing and there is room."""
     stock, room = formulated.instance.stock, _room(formulated, values, period, scenario)
     whole = np.floor(lots + NEAR)
     most = np.floor((stock.supply[period] + stock.option[period]) / stock.lot + NEAR)
-    extra = np.minimum(np.round(lots.sum(axis=0)), most) - whole.sum(axis=0)  # [H]
+    extra = np.minimum(total, most) - whole.sum(axis=0)  # [H]
     size = stock.lot * stock.nameplate_w
     room -= whole @ size
     missing = lots - whole
@@ -154,7 +158,7 @@ def _room(formulated: Formulated, values: Floats, period: int, scenario: int) ->
 
 
 def _place(formulated: Formulated, held: Held, period: int, scenarios: Index) -> None:
-    """Fix whole systems in service and whole replicas of the models on them: up where they fit, else down."""
+    """Fix whole systems in service and whole replicas of the models on them: up where they fit, else down, else not."""
     values = held.values
     for upwards in (True, False):
         for scenario in scenarios:
@@ -168,6 +172,8 @@ def _place(formulated: Formulated, held: Held, period: int, scenarios: Index) ->
                 held.bound(placed[own], whole, whole)
         if held.run():
             return
+    _free(formulated, held, period, scenarios)  # a limit leaves no whole number: parts of systems stay
+    held.run()
 
 
 def _whole_systems(formulated: Formulated, values: Floats, period: int, scenario: int, *, upwards: bool) -> Floats:
