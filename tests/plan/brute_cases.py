@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 import numpy as np
-from tiny import tiny_instance
+from tiny_plan import tiny_instance
 
 from meritorder.plan.instance import Contingency, Contract, Instance
 

@@ -7,7 +7,7 @@ from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
-from tiny import tiny_instance
+from tiny_plan import tiny_instance
 
 from meritorder.fleet.load import loads
 from meritorder.fleet.schema import Fleet

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from brute_cases import drawn
-from tiny import tiny_instance
+from tiny_plan import tiny_instance
 
 from meritorder.plan.instance import Instance
 from meritorder.plan.model import Infeasible, solve

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from tiny import tiny_instance
+from tiny_plan import tiny_instance
 
 from meritorder.plan.instance import Contingency, Contract, Instance
 from meritorder.plan.model import Infeasible, solve

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tiny import tiny_instance
+from tiny_plan import tiny_instance
 
 from bench.plan_baselines.greedy import greedy
 from bench.plan_baselines.judge import judge, only_supplier

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny import WAFER, tiny_instance
 from tiny_fleet import tiny_fleet
+from tiny_plan import WAFER, tiny_instance
 
 from meritorder.plan.costs import costs_of
 from meritorder.plan.horizon import of

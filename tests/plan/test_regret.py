@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from brute_cases import drawn
-from tiny import tiny_instance
+from tiny_plan import tiny_instance
 
 from meritorder.plan.instance import Instance
 from meritorder.plan.model import solve

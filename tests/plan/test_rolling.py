@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import yaml
 from test_tiny import check_axes
-from tiny import tiny_instance
 from tiny_fleet import tiny_fleet
+from tiny_plan import tiny_instance
 
 from meritorder.plan.horizon import of
 from meritorder.plan.instance import Instance

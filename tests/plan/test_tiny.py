@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from tiny import tiny_instance
+from tiny_plan import tiny_instance
 
 from meritorder.plan.axes import AXES
 from meritorder.plan.instance import Instance

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from small_plan import made_up, small_fleet
-from tiny import tiny_instance
+from tiny_plan import tiny_instance
 
 from meritorder.fleet.schema import Fleet
 from meritorder.plan.assemble import assemble

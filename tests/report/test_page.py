@@ -254,5 +254,5 @@ def test_a_report_that_cannot_be_written(run: Run, tmp_path: Path) -> None:
 
 
 def test_plotly_is_not_imported() -> None:
-    code = "import sys, meritorder.report.page as p; p._plotly(); sys.exit('plotly' in sys.modules)"
+    code = "import sys, meritorder.report.body as b; b._plotly(); sys.exit('plotly' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

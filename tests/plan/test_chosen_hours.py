@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny import tiny_instance
+from tiny_plan import tiny_instance
 
 from meritorder.plan.check import check
 from meritorder.plan.hours import choose_hours
