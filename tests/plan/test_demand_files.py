@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_plan import small_fleet
 
+from meritorder.fleet.plan.span import later
 from meritorder.plan.demand import DemandTable, demand_of
 from meritorder.plan.demand.columns import number, read_rows
-from meritorder.plan.horizon import later
 from meritorder.problems import InputError, Problem
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from meritorder.fleet.plan.span import later
 from meritorder.plan.demand import history
 from meritorder.plan.demand.history import Fit, fitted
 from meritorder.plan.demand.regression import Family, draws, fit
-from meritorder.plan.horizon import later
 from meritorder.plan.instance import Floats
 from meritorder.problems import InputError
 

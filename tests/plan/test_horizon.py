@@ -11,8 +11,8 @@ from meritorder.fleet.plan.demand import ServiceDemand, Stretch
 from meritorder.fleet.plan.ground import Block, Ground
 from meritorder.fleet.plan.offers import Offer, Run
 from meritorder.fleet.plan.plan import Plan
-from meritorder.fleet.plan.span import Span
-from meritorder.plan.horizon import YEAR_S, Horizon, later, months_between, of
+from meritorder.fleet.plan.span import Span, later, months_between
+from meritorder.plan.horizon import YEAR_S, Horizon, of
 
 STARTS = st.builds("{}-{:02d}".format, st.integers(2000, 2094), st.integers(1, 12))
 

@@ -34,7 +34,7 @@ def plan_facts(fleet: Fleet, document: Document) -> dict[str, Any]:
         },
         "scenarios": dict(zip(demand.scenarios, demand.probability.tolist(), strict=True)),
         "demand": {name: _service_facts(name, plan, demand) for name in demand.services},
-        "offers": {name: _offer_facts(offer, fleet) for name, offer in plan.offers.items()},
+        "offers": {name: _offer_facts(name, offer, fleet) for name, offer in plan.offers.items()},
         "apis": {name: api.model_dump() for name, api in plan.apis.items()},
         "sites": {name: _site_facts(name, plan) for name in plan.sites},
         "contracts": {name: contract.model_dump() for name, contract in plan.contracts.items()},
@@ -92,26 +92,25 @@ def _fit_facts(fit: Fit) -> dict[str, Any]:
     }
 
 
-def _offer_facts(offer: Offer, fleet: Fleet) -> dict[str, Any]:
-    from meritorder.fleet.plan.stands import blocks_for, coolant_of, supplier_of
+def _offer_facts(name: str, offer: Offer, fleet: Fleet) -> dict[str, Any]:
+    from meritorder.fleet.plan.stands import coolant_of, nameplate_of, supplier_of
+    from meritorder.plan.systems import block_of
 
     assert fleet.plan is not None
     machine = fleet.accelerators[offer.accelerator]
-    coolant = coolant_of(offer, machine)
-    grounds = {name: ground for name, ground in fleet.plan.sites.items() if offer.sites is None or name in offer.sites}
     return {
         "accelerator": offer.accelerator,
         "chips": offer.chips,
         "supplier": supplier_of(offer, machine),
-        "coolant": coolant,
-        "power_w": machine.max * offer.chips if offer.power is None else offer.power,
+        "coolant": coolant_of(offer, machine),
+        "power_w": nameplate_of(offer, machine),
         "models": list(offer.runs),
         "usd": None if offer.price is None else offer.price.model_dump(),
         "usd_per_month": None if offer.rent_per_month is None else offer.rent_per_month.model_dump(),
         "lead_months": offer.lead,
         "supply_per_quarter": offer.supply,
         "standing": dict(offer.standing),
-        "sites": [name for name, ground in grounds.items() if blocks_for(ground, coolant)],
+        "sites": [site for site in fleet.plan.sites if block_of(fleet, site, name) is not None],
     }
 
 

@@ -135,7 +135,8 @@ def build_state(
         mix=np.zeros((sum(counts), len(services)), np.int32),
         owner=np.full(prefix_blocks if g.uses_prefix else 0, -1, np.int32),
         rtt_s=np.array(
-            [[*(_rtt(site.rtt, r) for site in fleet.sites.values()), _upload_s(fleet, r)] for r in regions], np.float64
+            [[*(site.round_trip_s(r) for site in fleet.sites.values()), _upload_s(fleet, r)] for r in regions],
+            np.float64,
         ),
         settings=settings,
     )
@@ -211,10 +212,6 @@ def _replicas(counts: Sequence[int]) -> Records:
     replicas.tpot_s[:] = np.inf
     replicas.speed[:] = 1.0
     return replicas
-
-
-def _rtt(rtt: dict[str, float], region: str) -> float:
-    return rtt.get(region, rtt.get("default", 0.0))
 
 
 def _upload_s(fleet: Fleet, region: str) -> float:

@@ -86,6 +86,10 @@ class Site(Part):
         default=None, gt=0, description="Most IT power that may be used there; absent: what the building carries."
     )
 
+    def round_trip_s(self, region: str) -> float:
+        """Seconds from clients of a region to the site and back."""
+        return self.rtt.get(region, self.rtt.get("default", 0.0))
+
     @model_validator(mode="after")
     def _one_pue(self) -> Self:
         if self.facility is not None and "pue" in self.model_fields_set:

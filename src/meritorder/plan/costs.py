@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from meritorder.plan.instance import Floats, Instance
+from meritorder.plan.instance import Bools, Floats, Instance
 from meritorder.plan.outcome import Build, Costs, Operation
 
 
@@ -23,9 +23,9 @@ def costs_of(instance: Instance, builds: tuple[Build, ...], operation: Operation
     penalty = np.where(np.isfinite(demand.unmet_usd), demand.unmet_usd, 0.0)
     return Costs(
         systems=((delivered - option) * stock.usd[:, None] + option * stock.option_usd[:, None]).sum(axis=2),
-        blocks=(_new(blocks) * ground.block_usd[:, None]).sum(axis=2),
-        batteries=(_new(battery) * ground.battery_usd_per_j[:, None]).sum(axis=2),
-        opening=(_new(opened) * ground.open_usd[:, None]).sum(axis=2),
+        blocks=(grown(blocks) * ground.block_usd[:, None]).sum(axis=2),
+        batteries=(grown(battery) * ground.battery_usd_per_j[:, None]).sum(axis=2),
+        opening=(grown(opened) * ground.open_usd[:, None]).sum(axis=2),
         untaken=untaken @ stock.take_usd,
         energy=energy,
         carbon=carbon * instance.policy.carbon_usd_per_kg,
@@ -48,7 +48,7 @@ def cvar(costs: Floats, probability: Floats, tail: float) -> float:
     return float(weight @ costs[order] / tail)
 
 
-def _new(standing: Floats) -> Floats:
-    """What is new in each period."""
-    new: Floats = np.diff(standing, axis=0, prepend=0.0)
-    return new
+def grown(stock: Floats | Bools) -> Floats:
+    """What came in each period, from what stands [T, ...]; nothing stands before the first."""
+    came: Floats = np.diff(stock.astype(np.float64), axis=0, prepend=0.0)
+    return came

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from meritorder.fleet.plan.plan import Plan
+from meritorder.fleet.plan.span import later, months_between
 from meritorder.plan.instance import Floats
 
 YEAR_S = 365.0 * 86400.0
@@ -46,9 +47,8 @@ def of(plan: Plan) -> Horizon:
     """The horizon of a plan."""
     asked = plan.horizon
     length = round(asked.length)
-    first = _index(asked.start)
-    starts = range(first, first + asked.periods * length, length)
-    months = tuple(tuple(_month(index) for index in range(start, start + length)) for start in starts)
+    starts = range(0, asked.periods * length, length)
+    months = tuple(tuple(later(asked.start, k) for k in range(start, start + length)) for start in starts)
     years = np.full(asked.periods, length / 12.0)
     middle: Floats = (np.arange(asked.periods, dtype=np.float64) + 0.5) * (length / 12.0)
     discount: Floats = np.power(1.0 + asked.discount_rate, -middle)
@@ -62,23 +62,9 @@ def of(plan: Plan) -> Horizon:
     )
 
 
-def months_between(start: str, month: str) -> int:
-    """Months from `start` to `month`, both written as 2026-07; below 0 where it is earlier."""
-    return _index(month) - _index(start)
-
-
-def later(month: str, by: int) -> str:
-    """The month so many months later."""
-    return _month(_index(month) + by)
-
-
-def _index(month: str) -> int:
-    """Months since the year 0."""
-    return int(month[:4]) * 12 + int(month[5:7]) - 1
-
-
-def _month(index: int) -> str:
-    return f"{index // 12:04d}-{index % 12 + 1:02d}"
+def calendar_year(period: str) -> str:
+    """The year in which a period of that name begins."""
+    return period[:4]
 
 
 def _name(months: tuple[str, ...]) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from meritorder.fleet.schema import Fleet
 from meritorder.plan.capacity import Capacity, Key
+from meritorder.plan.demand import region_of
 from meritorder.plan.instance import Floats, Instance
 
 
@@ -19,11 +20,9 @@ def slopes_of(fleet: Fleet, instance: Instance, capacities: Mapping[Key, Capacit
     ways, names, found = instance.ways, instance.names, np.zeros(len(instance.ways.cls))
     for f in np.flatnonzero(ways.system >= 0):
         service = names.services[instance.demand.service[ways.cls[f]]]
-        region = names.classes[ways.cls[f]].partition("@")[2] or "default"
         decoder = names.systems[ways.decoder[f]] if ways.decoder[f] >= 0 else ""
         capacity = capacities[Key(names.systems[ways.system[f]], decoder, service)]
-        known = fleet.sites[names.sites[ways.site[f]]].rtt
-        away = known.get(region, known.get("default", 0.0))
+        away = fleet.sites[names.sites[ways.site[f]]].round_trip_s(region_of(names.classes[ways.cls[f]]))
         pool = float(pools[ways.site[f], ways.system[f], names.services.index(service)])
         found[f] = capacity.rate_per_ttft(pool, away) / capacity.replica_systems
     return found

@@ -10,7 +10,7 @@ from meritorder.catalog.accelerator import Accelerator
 from meritorder.catalog.housing import ASSUMED, cooled_by
 from meritorder.fleet.cooling import Coolant
 from meritorder.fleet.plan.offers import Offer
-from meritorder.fleet.plan.stands import blocks_for, coolant_of, supplier_of
+from meritorder.fleet.plan.stands import blocks_for, coolant_of, nameplate_of, supplier_of
 from meritorder.fleet.schema import Fleet
 from meritorder.problems import InputError, Problem
 from meritorder.units import show
@@ -47,7 +47,7 @@ def _system(fleet: Fleet, name: str, offer: Offer) -> System:
     chip = fleet.accelerators[offer.accelerator]
     coolant = coolant_of(offer, chip)
     supply = chip.loop[1] if coolant == chip.loop[0] else cooled_by(coolant, None)[1]
-    nameplate = offer.chips * chip.max if offer.power is None else offer.power
+    nameplate = nameplate_of(offer, chip)
     idle = offer.chips * chip.idle
     if idle > nameplate:
         what = f"is {show(nameplate, 'W', 3)}, less than the {show(idle, 'W', 3)} that its chips draw idle"

@@ -49,7 +49,7 @@ def _way_in_s(result: Result, part: slice) -> Floats:
     pools = result.fleet.pools.values()
     sites = [result.fleet.sites[pool.site] for pool in pools]
     regions = result.trace.regions
-    half_trip = np.array([[s.rtt.get(r, s.rtt.get("default", 0.0)) / 2 for r in regions] for s in sites], np.float64)
+    half_trip = np.array([[s.round_trip_s(r) / 2 for r in regions] for s in sites], np.float64)
     front = [replica.front_end_s(pool.engine) for pool, replica in zip(pools, result.replicas, strict=True)]
     per_request, per_token = np.array(front, np.float64).T
     pool = result.pool[part]

@@ -10,6 +10,7 @@ from typing import Any
 from meritorder.fleet.document import KeyPath
 from meritorder.fleet.fault import Fault
 from meritorder.fleet.plan.names import entries
+from meritorder.fleet.plan.span import later
 from meritorder.problems import InputError
 from meritorder.units import parse
 
@@ -59,8 +60,7 @@ def _end(horizon: object) -> str:
     if not _is_month(start) or not isinstance(periods, int) or not 1 <= periods <= 60 or not 1 <= length <= 12:
         return "2099-12"
     assert isinstance(start, str)
-    last = int(start[:4]) * 12 + int(start[5:]) - 1 + periods * length - 1
-    return f"{last // 12:04d}-{last % 12 + 1:02d}"
+    return later(start, periods * length - 1)
 
 
 def _is_month(value: object) -> bool:

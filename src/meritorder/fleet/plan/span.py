@@ -1,4 +1,4 @@
-"""A figure that is known as a range: `{low: 0.5, best: 0.8, high: 1.0}`, or just one."""
+"""Figures known as a range, `{low: 0.5, best: 0.8, high: 1.0}`, or as one; months, and figures by month."""
 
 from __future__ import annotations
 
@@ -14,6 +14,22 @@ T = TypeVar("T")
 
 # The first day of a month: "2026-07".
 Month: TypeAlias = Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")]
+
+
+def months_between(start: str, month: str) -> int:
+    """Months from `start` to `month`, both written as 2026-07; below 0 where it is earlier."""
+    return _index(month) - _index(start)
+
+
+def later(month: str, by: int) -> str:
+    """The month so many months later."""
+    index = _index(month) + by
+    return f"{index // 12:04d}-{index % 12 + 1:02d}"
+
+
+def _index(month: str) -> int:
+    """Months since the year 0."""
+    return int(month[:4]) * 12 + int(month[5:7]) - 1
 
 
 # One figure, or steps by month: what is wrong is told of the one that was written.

@@ -24,6 +24,11 @@ def supplier_of(offer: Offer, machine: Accelerator) -> str:
     return offer.supplier or machine.vendor or offer.accelerator
 
 
+def nameplate_of(offer: Offer, machine: Accelerator) -> float:
+    """Most IT power of one system, W."""
+    return offer.chips * machine.max if offer.power is None else offer.power
+
+
 def blocks_for(ground: Ground, coolant: Coolant) -> tuple[str, ...]:
     """Kinds of block that a machine may stand in: those of its coolant, else 21 C blocks where it takes 45 C."""
     own = tuple(name for name, block in ground.blocks.items() if block.coolant == coolant)

@@ -7,7 +7,8 @@ from math import ceil, floor
 
 import numpy as np
 
-from meritorder.plan.horizon import Horizon, months_between
+from meritorder.fleet.plan.span import months_between
+from meritorder.plan.horizon import Horizon
 from meritorder.plan.instance import Floats, Ints
 
 QUARTER = 3  # months

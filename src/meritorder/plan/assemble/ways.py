@@ -70,7 +70,7 @@ def _on_systems(fleet: Fleet, demand: DemandTable, capacities: Mapping[Key, Capa
             for s, site in enumerate(fleet.plan.sites):
                 if any(block_of(fleet, site, offer) is None for offer in (key.offer, key.decode) if offer):
                     continue
-                away = _rtt(fleet, site, region)
+                away = fleet.sites[site].round_trip_s(region)
                 usd = _egress_usd(fleet, site, float(demand.output_tokens[k]))
                 rate = _rate(capacity, pools[s, h, i], away)
                 way = _Way(k, s, h, rate=rate, joules=_joules(capacity, rate, systems[key.offer]), usd=usd)
@@ -93,12 +93,6 @@ def _joules(capacity: Capacity, rate: float, system: System) -> float:
     The energy is that of one pool size, whose batches are smaller than those of a larger pool at its higher rate.
     """
     return min(capacity.joules, (system.nameplate_w - system.idle_w) / rate) if rate > 0.0 else capacity.joules
-
-
-def _rtt(fleet: Fleet, site: str, region: str) -> float:
-    """Seconds from a region's clients to a site and back."""
-    known = fleet.sites[site].rtt
-    return known.get(region, known.get("default", 0.0))
 
 
 def _by_apis(fleet: Fleet, demand: DemandTable) -> Iterator[_Way]:

@@ -10,7 +10,6 @@ from meritorder.plan.capacity.dispatch import spread
 
 # Replicas of one kind cost the same everywhere in a rig, so that prices decide nothing in it.
 _SITE = Site(usd_per_kwh=0.05, kg_per_kwh=0.3)
-_KEYS = ("tensor", "pipeline", "data_parallel", "expert_parallel", "weights", "kv", "engine", "speculation")
 
 
 def rig(
@@ -53,7 +52,7 @@ def alone(service: Service, looser_s: float = 0.0) -> Service:
 
 
 def _pool(model: str, accelerator: str, run: Run, replicas: int, role: str) -> Pool:
-    settings = {key: getattr(run, key) for key in _KEYS}
+    settings = {key: getattr(run, key) for key in Run.model_fields}
     return Pool.model_validate(
         {"site": "site", "accelerator": accelerator, "model": model, "replicas": replicas, "role": role, **settings}
     )

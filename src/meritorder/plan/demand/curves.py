@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from meritorder.fleet.plan.demand import ServiceDemand
+from meritorder.fleet.plan.span import months_between
 from meritorder.plan.demand.columns import Rows, month, number, read_rows
 from meritorder.plan.demand.growth import growth
 from meritorder.plan.demand.history import Fit, fitted
-from meritorder.plan.horizon import Horizon, months_between
+from meritorder.plan.horizon import Horizon
 from meritorder.plan.instance import Floats
 from meritorder.problems import InputError, Problem, did_you_mean
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from meritorder.fleet.plan.span import later, months_between
 from meritorder.plan.demand.columns import month, number, read_rows
 from meritorder.plan.demand.regression import Family, Posterior, draws, fit
-from meritorder.plan.horizon import later, months_between
 from meritorder.plan.instance import Floats
 from meritorder.problems import InputError, Problem
 

@@ -48,6 +48,11 @@ class DemandTable:
         return tuple(service if only else f"{service}@{region}" for (service, region), only in named)
 
 
+def region_of(name: str) -> str:
+    """The region of a class, as `DemandTable.names` writes it."""
+    return name.partition("@")[2] or "default"
+
+
 def demand_of(fleet: Fleet) -> DemandTable:
     """What `plan.demand` asks for. Raises InputError, with all problems, where files or names don't say it."""
     plan = fleet.plan

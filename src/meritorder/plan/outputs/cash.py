@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from meritorder.plan.costs import grown
 from meritorder.plan.instance import Floats, Instance
 from meritorder.plan.outcome import Build, Costs, Plan
 
@@ -47,12 +48,6 @@ def _built(instance: Instance, build: Build) -> dict[str, Floats]:
         "batteries": (grown(build.battery_j) * money.battery_cash).sum(axis=1),
         "untaken": untaken,
     }
-
-
-def grown(stock: np.ndarray) -> Floats:
-    """What came in each period, from what stands [T, ...]; nothing stands before the first."""
-    values = stock.astype(np.float64)
-    return np.diff(values, axis=0, prepend=np.zeros((1, *values.shape[1:])))
 
 
 def running(costs: Costs) -> dict[str, Floats]:

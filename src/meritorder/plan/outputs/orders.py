@@ -11,7 +11,8 @@ import numpy as np
 
 from meritorder.fleet.plan.offers import Offer
 from meritorder.fleet.plan.plan import Plan as Asked
-from meritorder.plan.horizon import Horizon, later
+from meritorder.fleet.plan.span import later
+from meritorder.plan.horizon import Horizon
 from meritorder.plan.instance import Instance
 from meritorder.plan.outcome import Build
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from meritorder.plan.horizon import calendar_year
 from meritorder.plan.instance import Floats, Instance
 from meritorder.plan.model.flexible import firm
 from meritorder.plan.model.situations import median_scenario
@@ -48,7 +49,7 @@ def cases_of(instance: Instance, planned: Schedule, *, days: int, seed: int) -> 
     rng = np.random.default_rng((seed, 5))
     by_year: dict[str, list[int]] = {}
     for t, name in enumerate(instance.names.periods):
-        by_year.setdefault(name[:4], []).append(t)
+        by_year.setdefault(calendar_year(name), []).append(t)
     for year, periods in by_year.items():
         for number in range(days):
             t = int(rng.choice(periods))
@@ -70,15 +71,15 @@ def _worst(instance: Instance, planned: Schedule, t: int, j: int) -> Case:
     served = np.minimum(served, asked)
     period, scenario = instance.names.periods[t], instance.names.scenarios[j]
     name = f"busiest hour of {period}, scenario {scenario}"
-    return Case(name, "worst hour", period[:4], t, j, served, _parts(served, asked))
+    return Case(name, "worst hour", calendar_year(period), t, j, served, _parts(served, asked))
 
 
 def _losses(instance: Instance, t: int, j: int) -> list[Case]:
     """The contingencies that the plan has to survive in the period, else in the year's last that asks for them."""
     found = []
-    year = instance.names.periods[t][:4]
+    year = calendar_year(instance.names.periods[t])
     for index, lost in enumerate(instance.contingencies):
-        own = [u for u in np.flatnonzero(lost.periods) if instance.names.periods[u][:4] == year]
+        own = [u for u in np.flatnonzero(lost.periods) if calendar_year(instance.names.periods[u]) == year]
         if not own:
             continue
         u = t if t in own else int(own[-1])

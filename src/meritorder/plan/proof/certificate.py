@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from meritorder.plan.horizon import calendar_year
 from meritorder.plan.instance import Floats
 from meritorder.plan.proof.correct import Round
 from meritorder.plan.proof.observe import Kept
@@ -113,7 +114,7 @@ def capacity_errors(names: Sequence[str], compared: Round) -> tuple[CapacityErro
     """The edges of a round; `names`: of the periods."""
     return tuple(
         CapacityError(
-            year=names[edge.period][:4],
+            year=calendar_year(names[edge.period]),
             period=names[edge.period],
             services=edge.services,
             planned=edge.planned,

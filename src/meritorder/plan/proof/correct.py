@@ -14,6 +14,7 @@ from typing import Generic
 import numpy as np
 
 from meritorder.fleet.schema import Fleet
+from meritorder.plan.horizon import calendar_year
 from meritorder.plan.instance import Bools, Floats, Instance
 from meritorder.plan.model.situations import median_scenario
 from meritorder.plan.proof.edge import Edge, edges_of
@@ -94,7 +95,8 @@ def correct_until(
             best = (compared.worst, solution, instance, factors)
         if compared.agrees(error):
             break
-        factors = factors * correction(full, compared.edges, known) ** DAMPING
+        change, known = correction(full, compared.edges, known)
+        factors = factors * change**DAMPING
     assert best is not None, "there is at least one round"
     _, solution, instance, factors = best
     return Corrected(solution, instance, factors, tuple(history))
@@ -117,30 +119,28 @@ def compare(
     )
 
 
-def correction(instance: Instance, edges: Sequence[Edge], known: Bools | None = None) -> Floats:
-    """[T,F] what the rates should be, in parts of what they are; a year's edge holds in all of its periods.
+def correction(instance: Instance, edges: Sequence[Edge], known: Bools) -> tuple[Floats, Bools]:
+    """[T,F] what the rates should be, in parts of what they are, and for which a plan's own machines have told.
 
-    An offer's own error comes from its machines alone; what all of a group together carry less or more than the sum of
-    these is shared by them. Offers that the plan has not bought get the group's error, unless they are `known` [T,F]
-    from a plan that had.
+    A year's edge holds in all of its periods. An offer's own error comes from its machines alone; what all of a group
+    together carry less or more than the sum of these is shared by them. Offers that the plan has not bought get the
+    group's error, unless they are `known` [T,F] from a plan that had.
     """
     ways, demand = instance.ways, instance.demand
-    years = np.array([name[:4] for name in instance.names.periods])
-    factor = np.ones((len(years), len(ways.rate)))
+    years = np.array([calendar_year(name) for name in instance.names.periods])
+    factor, told = np.ones(known.shape), known.copy()
     for edge in edges:
         services = [instance.names.services.index(name) for name in edge.services]
         mine = np.isin(demand.service[ways.cls], services) & (ways.api < 0)
-        now = np.ix_(years == years[edge.period], mine)
+        now = years == years[edge.period]
         common = edge.simulated / edge.planned
-        factor[now] = common if known is None else np.where(known[now], 1.0, common)
+        factor[np.ix_(now, mine)] = np.where(known[np.ix_(now, mine)], 1.0, common)
         expected = sum(one.simulated for one in edge.alone) / max(sum(one.planned for one in edge.alone), 1e-12)
         for one in edge.alone:
-            own = np.ix_(years == years[edge.period], mine & (ways.system == one.system) & (ways.decoder < 0))
+            own = np.ix_(now, mine & (ways.system == one.system) & (ways.decoder < 0))
             factor[own] = one.simulated / one.planned * common / expected
-            if known is not None:
-                known[own] = True
-    limited: Floats = np.clip(factor, 0.2, 5.0)
-    return limited
+            told[own] = True
+    return np.clip(factor, 0.2, 5.0), told
 
 
 def with_factors(instance: Instance, factors: Floats) -> Instance:

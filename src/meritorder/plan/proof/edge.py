@@ -16,6 +16,7 @@ import numpy as np
 from meritorder.fleet.schema import Fleet, Site
 from meritorder.perf.compile import compile_replica
 from meritorder.perf.replica import Replica
+from meritorder.plan.capacity.observe import WINDOW
 from meritorder.plan.instance import Floats, Instance, Ints, Ways
 from meritorder.plan.proof.fleets import FleetFile
 from meritorder.plan.proof.observe import STEADY, kept
@@ -29,7 +30,6 @@ from meritorder.simulate.run import simulate
 GRID = 1.005  # factors that are tried are whole powers of this
 STRIDE = 8  # steps to the next factor until it is bracketed, doubled each time
 FARTHEST = 420  # steps: a factor of 8 either way
-WINDOW = (0.25, 0.9)  # part of a run whose arrivals count, as where capacities were found
 REQUESTS = 30_000  # of the rarest service that a run should hold
 STAYS = 20.0  # a run lasts so many times as long as a request may stay
 SPAN_S = (300.0, 1800.0, 21_600.0)  # shortest, longest by that rule, longest for rare requests

@@ -18,7 +18,7 @@ from meritorder.plan.proof.apis import SITE, api_data
 from meritorder.plan.proof.machines import machine_data
 from meritorder.plan.proof.owner_cost import usd_per_hour
 from meritorder.plan.proof.replicas import held, whole_replicas
-from meritorder.plan.proof.roles import Member, members_of
+from meritorder.plan.proof.roles import Member, members_of, ways_of
 from meritorder.plan.proof.sites import site_data
 from meritorder.problems import InputError, Problem
 
@@ -137,15 +137,11 @@ def _services(
 
 def _of(instance: Instance, pool: str, member: Member) -> Bools:
     """Which ways [F] use a pool."""
+    if member.site >= 0:
+        return ways_of(instance, member)
     ways = instance.ways
-    model: Bools = instance.demand.model[ways.cls] == member.model
-    if member.site < 0:
-        asked: Bools = ways.api == instance.names.apis.index(pool.removesuffix(" (API)"))
-        return model & asked
-    here: Bools = model & (ways.site == member.site)
-    machine = ways.decoder if member.role == "decode" else ways.system
-    paired: Bools = (ways.decoder >= 0) == (member.role != "both")
-    mine: Bools = here & paired & (machine == member.system)
+    asked = ways.api == instance.names.apis.index(pool.removesuffix(" (API)"))
+    mine: Bools = asked & (instance.demand.model[ways.cls] == member.model)
     return mine
 
 

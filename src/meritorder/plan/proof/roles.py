@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from meritorder.plan.instance import Instance, Ints
+from meritorder.plan.instance import Bools, Instance, Ints
 from meritorder.plan.proof.replicas import held
 from meritorder.plan.proof.scale import largest
 
@@ -23,6 +23,16 @@ class Member:
     model: int
     replicas: int
     role: Role = "both"
+
+
+def ways_of(instance: Instance, member: Member) -> Bools:
+    """[F] which ways use a pool of machines."""
+    ways = instance.ways
+    machine = ways.decoder if member.role == "decode" else ways.system
+    paired: Bools = (ways.decoder >= 0) == (member.role != "both")
+    here: Bools = (ways.site == member.site) & (machine == member.system)
+    mine: Bools = here & paired & (instance.demand.model[ways.cls] == member.model)
+    return mine
 
 
 def members_of(instance: Instance, replicas: Ints, t: int, j: int) -> tuple[list[Member], list[str]]:

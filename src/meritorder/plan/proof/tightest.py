@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from meritorder.plan.horizon import calendar_year
 from meritorder.plan.instance import Instance
 from meritorder.plan.outcome import Build
 from meritorder.plan.proof.replicas import held, whole_replicas
@@ -20,5 +21,5 @@ def tightest_periods(instance: Instance, build: Build, j: int) -> tuple[int, ...
         systems = held(instance, whole_replicas(instance, build, t))
         factor = largest(instance, systems, instance.demand.requests[t, :, -1, j], t, j).factor
         if len(factor):
-            spare.setdefault(name[:4], []).append((float(np.min(factor)), t))
+            spare.setdefault(calendar_year(name), []).append((float(np.min(factor)), t))
     return tuple(min(found)[1] for found in spare.values())

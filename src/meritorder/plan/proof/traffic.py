@@ -9,6 +9,7 @@ import numpy as np
 from meritorder.fleet.schema import Fleet
 from meritorder.plan.capacity.draw import Source
 from meritorder.plan.capacity.traffic import traffic_of
+from meritorder.plan.demand import region_of
 from meritorder.plan.instance import Floats, Instance
 from meritorder.problems import InputError, Problem
 from meritorder.workload.rows import join
@@ -57,23 +58,13 @@ class Traffic:
 
 def traffic_from(fleet: Fleet, instance: Instance, seed: int) -> Traffic:
     """The traffic of a plan's services. Raises InputError where one can't be had."""
-    assert fleet.plan is not None
     names = instance.names
     return Traffic(
         bases={name: traffic_of(fleet, name, seed) for name in names.services},
         services=names.services,
         service=tuple(int(index) for index in instance.demand.service),
-        regions=tuple(_region(fleet, name) for name in names.classes),
+        regions=tuple(region_of(name) for name in names.classes),
     )
-
-
-def _region(fleet: Fleet, name: str) -> str:
-    """The region of a class: named behind "@", else the only one of its service."""
-    assert fleet.plan is not None
-    service, at, region = name.partition("@")
-    if at and service in fleet.plan.demand:
-        return region
-    return next(iter(fleet.plan.demand[name].regions))
 
 
 def _from(trace: Trace, regions: list[str], shares: Floats, seed: int) -> Trace:

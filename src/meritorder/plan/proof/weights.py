@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from meritorder.plan.instance import Instance
-from meritorder.plan.proof.roles import Member
+from meritorder.plan.proof.roles import Member, ways_of
 
 
 def replica_rates(instance: Instance, members: Mapping[str, Member]) -> dict[str, float]:
@@ -18,10 +18,8 @@ def replica_rates(instance: Instance, members: Mapping[str, Member]) -> dict[str
         if member.site < 0:
             found[name] = 0.0
             continue
-        machine, rate = (ways.decoder, ways.decoder_rate) if member.role == "decode" else (ways.system, ways.rate)
-        mine = (ways.site == member.site) & (machine == member.system)
-        mine &= (ways.decoder >= 0) == (member.role != "both")
-        mine &= instance.demand.model[ways.cls] == member.model
+        rate = ways.decoder_rate if member.role == "decode" else ways.rate
+        mine = ways_of(instance, member)
         size = float(instance.stock.replica[member.system, member.model])
         found[name] = size * float(np.mean(rate[mine])) if mine.any() else 0.0
     return found

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from meritorder.plan.horizon import calendar_year
 from meritorder.plan.instance import Bools, Floats, Instance
 from meritorder.plan.linear import Arrays, Index
 from meritorder.plan.model import Case, Formulated, formulate
@@ -136,8 +137,8 @@ class _Collect:
         rows = known.reshape(len(known), -1)
         first = np.array([int(np.flatnonzero(number == y)[0]) for y in range(len(rows))])
         size = self._unit(family, (len(rows),))
-        for name in dict.fromkeys(periods[t][:4] for t in first):
-            mine = np.array([periods[t][:4] == name for t in first])
+        for name in dict.fromkeys(calendar_year(periods[t]) for t in first):
+            mine = np.array([calendar_year(periods[t]) == name for t in first])
             there = rows[mine] >= 0
             if there.any():
                 when = np.broadcast_to(first[mine][:, None], there.shape)[there]

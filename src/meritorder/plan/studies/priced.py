@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from meritorder.plan.horizon import calendar_year
 from meritorder.plan.instance import Floats
 from meritorder.plan.linear import Index
 from meritorder.plan.studies.findings import Price
@@ -109,7 +110,7 @@ def _yearly(fixed: Fixed, family: str, unit: str, si: float) -> Iterator[Priced]
         shown = float(1.0 / instance.discount[here].mean())
         usd = -float(fixed.row_duals[mine] @ each) * fixed.usd * shown
         if usd > LEAST:
-            name = periods[here[0]] if len(here) == 1 else periods[here[0]][:4]
+            name = periods[here[0]] if len(here) == 1 else calendar_year(periods[here[0]])
             limit = float(fixed.arrays.row_upper[mine].max() / each[0])
             yield Priced(Price(family, "", name, unit, usd, NAN, NAN), mine, each, max(limit, 1.0), shown)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from meritorder.plan.costs import grown
 from meritorder.plan.instance import Floats, Instance
 from meritorder.plan.outcome import Build, Plan
 
@@ -77,9 +78,9 @@ def _ground(instance: Instance, build: Build, t: int) -> Floats:
     """[S] blocks, batteries, opening."""
     ground, size = instance.ground, instance.shape
     own = build.blocks - ground.block_standing
-    new = np.diff(own, axis=0, prepend=0.0)
-    battery = np.diff(build.battery_j, axis=0, prepend=0.0)
-    opened = np.diff(build.open.astype(float), axis=0, prepend=0.0)
+    new = grown(own)
+    battery = grown(build.battery_j)
+    opened = grown(build.open)
     paid = np.zeros(size["S"])
     for past in range(t + 1):
         share = spread(instance, t, past, size["T"])
